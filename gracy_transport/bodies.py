@@ -1,0 +1,200 @@
+"""The only file that touches a body: watching its end, holding it in memory, sending it again, letting it go."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from .exceptions import BodyTooLarge
+from .family import Family, error_for, family_of
+
+if TYPE_CHECKING:
+    from .family import AsyncByteStream, Request, Response
+
+__all__ = ["BODY_CAP", "buffer", "can_resend", "discard", "on_end", "readable", "variant"]
+
+BODY_CAP: Final = 10 * 1024 * 1024
+"""Bytes of a body that may be held in memory: enough for any JSON an API sends, too little to hurt a process."""
+
+AtEnd: TypeAlias = Callable[[BaseException | None], None]
+"""Called once, synchronously, when a body is over: with the error that broke it, or `None`."""
+
+_logger = logging.getLogger("gracy_transport")
+
+
+class _WatchedStream:
+    """A response body that says when it is over: at its end, when it breaks, is closed, or is dropped unread."""
+
+    def __init__(self, source: AsyncByteStream, at_end: AtEnd, name: str) -> None:
+        self._source = source
+        self._chunks: AsyncIterator[bytes] | None = None
+        self._name = name
+        self.at_end = [at_end]
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        self._chunks = self._source.__aiter__()
+        return self
+
+    async def __anext__(self) -> bytes:
+        assert self._chunks is not None, "iterate the stream with `async for`"
+        try:
+            return await self._chunks.__anext__()
+        except StopAsyncIteration:
+            self._over(None)
+            raise
+        except BaseException as error:
+            self._over(error)
+            raise
+
+    async def aclose(self) -> None:
+        try:
+            # A generator that is left half-way holds its frame, and the source with it, until it is closed.
+            close = getattr(self._chunks, "aclose", None)
+            if close is not None:
+                await close()
+        finally:
+            try:
+                await self._source.aclose()
+            finally:
+                self._over(None)
+
+    def _over(self, error: BaseException | None) -> None:
+        at_end, self.at_end = self.at_end, []
+        for tell in at_end:
+            tell(error)
+
+    def __del__(self) -> None:
+        if self.at_end:
+            self._over(None)
+            warnings.warn(
+                f"the body of {self._name} was dropped unread: read it, or close the response, "
+                "or its connection stays open",
+                ResourceWarning,
+                stacklevel=2,
+                source=self,
+            )
+
+
+_watched: dict[str, Any] = {}
+
+
+def _watched_stream_of(family: Family) -> Any:
+    made = _watched.get(family.name)
+    if made is None:
+        made = _watched[family.name] = type("WatchedStream", (_WatchedStream, family.AsyncByteStream), {})
+    return made
+
+
+def on_end(request: Request, response: Response, at_end: AtEnd) -> None:
+    """Calls `at_end` once when the body of the response is over.
+
+    That is at its end, on an error in it, on closing, or when it is dropped unread; at once where there is no body to
+    come (a HEAD, a 204, a 304, a response that was read already).
+    """
+    if response.is_closed or request.method == "HEAD" or response.status_code in {204, 304}:
+        at_end(None)
+        return
+    stream: Any = response.stream
+    if isinstance(stream, _WatchedStream) and stream.at_end:
+        stream.at_end.append(at_end)
+        return
+    kind = _watched_stream_of(family_of(request))
+    response.stream = kind(stream, at_end, f"{request.method} {request.url.path}")
+
+
+async def buffer(request: Request, response: Response, cap: int = BODY_CAP) -> bytes:
+    """Reads the raw body into memory and lets the response give it out again, so that its source is free.
+
+    Raises:
+        BodyTooLarge: when there are more than `cap` bytes; the response is closed then.
+        Exception: whatever broke the body; the response is closed then.
+    """
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async for chunk in response.stream:  # type: ignore[union-attr]
+            size += len(chunk)
+            if size > cap:
+                raise error_for(
+                    request,
+                    BodyTooLarge,
+                    f"{request.method} {request.url.path}: the body is larger than {cap} bytes, which is the most that "
+                    "is held in memory; stream it without validators, recording and buffer_body",
+                )
+            chunks.append(chunk)
+    except BaseException:
+        await discard(response)
+        raise
+    await response.stream.aclose()  # type: ignore[union-attr]
+    raw = b"".join(chunks)
+    response.stream = family_of(request).ByteStream(raw)
+    return raw
+
+
+async def readable(request: Request, response: Response, cap: int = BODY_CAP) -> Response:
+    """Returns a copy of the response whose body is read already, with `.request` set, for user code to look at.
+
+    The response itself stays unread, so that the client treats it as any other. Raises as `buffer` does.
+    """
+    if response.is_closed:
+        response.request = request
+        return response
+    raw = await buffer(request, response, cap)
+    family = family_of(request)
+    view = family.Response(
+        response.status_code,
+        headers=response.headers,
+        stream=family.ByteStream(raw),
+        request=request,
+        extensions=response.extensions,
+    )
+    await view.aread()
+    return view
+
+
+async def discard(response: Response) -> None:
+    """Closes a response that nobody will read, which gives its connection back; an error in closing is only logged."""
+    try:
+        await response.aclose()
+    except Exception:
+        _logger.debug("closing a discarded response failed; going on", exc_info=True)
+
+
+def variant(request: Request, **changed: Any) -> Request:
+    """Returns a request of our own that shares the body of the caller's, which stays untouched.
+
+    `changed` are attributes: `headers`, `extensions`, `url`.
+    """
+    # Not the constructor, which would parse and encode everything again.
+    twin: Request = object.__new__(type(request))
+    twin.__dict__.update(request.__dict__)
+    twin.__dict__.update(changed)
+    return twin
+
+
+def can_resend(request: Request) -> bool:
+    """Tells whether sending the request again would send the same body.
+
+    True for bytes, text, JSON and forms, for multipart with seekable files, and for iterables that start anew each
+    time. False for generators, iterators and open files, and for streams that cannot be seen through.
+    """
+    stream: Any = request.stream
+    if hasattr(request, "_content") or isinstance(stream, type(family_of(request).ByteStream(b""))):
+        return True
+    fields = getattr(stream, "fields", None)
+    if fields is not None:
+        return all(_can_rewind(field.file) for field in fields if hasattr(field, "file"))
+    is_made_by_client = type(stream).__module__.partition(".")[0] == family_of(request).name
+    source = getattr(stream, "_stream", None) if is_made_by_client else None
+    if source is None or hasattr(source, "read") or hasattr(source, "aread"):
+        return False
+    return hasattr(source, "__aiter__") and not hasattr(source, "__anext__")
+
+
+def _can_rewind(file: Any) -> bool:
+    if isinstance(file, str | bytes):
+        return True
+    seekable = getattr(file, "seekable", None)
+    return hasattr(file, "seek") and (seekable is None or bool(seekable()))

@@ -1,0 +1,275 @@
+"""The Call: what the user asked for once, and what happened to it on the way.
+
+A Call travels in `request.extensions["gracy"]`; the same object comes back in `response.extensions["gracy"]`.
+This file is the only one that touches `.extensions`. Redirects and auth rounds copy the extensions, so they
+continue the same Call; a final answer ends it, and sending the same request again starts another.
+
+Nothing in a Call refers to a request or a response for longer than it is in the stack: they refer to the Call,
+and a reference back would keep every body alive until the garbage collector comes by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from .values import ABSENT, Absent
+
+if TYPE_CHECKING:
+    from .events import Event
+    from .family import Request, Response
+
+__all__ = ["EXTENSION", "Attempt", "Call", "CallOptions", "Observer", "Outcome", "Wait"]
+
+EXTENSION: Final = "gracy"
+"""The key under which a Call (or the options for one) stands in `extensions`."""
+
+Observer: TypeAlias = Callable[["Event"], object]
+"""A plain callable that hears events; what it returns is ignored."""
+
+_NO_ARGS: Final[Mapping[str, str]] = MappingProxyType({})
+_MAY_GO_ON: Final = frozenset({401, 407})
+
+
+@dataclass(frozen=True, slots=True)
+class CallOptions:
+    """What a user says of one call in advance.
+
+    Attributes:
+        template: the unformatted endpoint, such as `/pokemon/{NAME}`; limits, reports and metrics group by it.
+        base: what stands before the template in the full URL, such as `https://pokeapi.co/api/v2`; empty for the
+            origin of the request.
+        args: the arguments of the template, by placeholder.
+        config: a `GracyConfig` whose given fields replace those of the stack for this call.
+        reads_body: the caller will read the whole body, so an attempt may read it before it counts as done.
+        is_followed: whether a redirect or a challenge may be answered by another request of the same call;
+            the facade knows, a transport has to assume so.
+    """
+
+    template: str | None = None
+    base: str = ""
+    args: Mapping[str, str] = field(default_factory=lambda: _NO_ARGS)
+    config: object | None = None
+    reads_body: bool = False
+    is_followed: bool = True
+
+
+_NO_OPTIONS: Final = CallOptions()
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One pass below the retry layer. Instants are monotonic seconds, `None` until they have come."""
+
+    number: int
+    started: float
+    dispatched: float | None = None
+    ended: float | None = None
+    status: int | None = None
+    error: str | None = None
+
+    @property
+    def latency(self) -> float | None:
+        """Seconds from dispatch (or the start, when no gate stood in between) to the end of the body."""
+        if self.ended is None:
+            return None
+        return self.ended - (self.started if self.dispatched is None else self.dispatched)
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """One wait of a call: `kind` is "throttle", "slot" or "back-off"; `seconds` is how long it really took."""
+
+    kind: str
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one attempt gave: the response, if any, and the error that judges it, if any."""
+
+    response: Response | None = None
+    error: Exception | None = None
+
+
+class Call:
+    """One request as the user asked for it, however many attempts and hops it takes.
+
+    Attributes:
+        template, args: the unformatted endpoint and its arguments, as given by the user.
+        method, url: of the request that is in the stack now (`url` is an `httpx.URL`; redact before printing).
+        attempts: all attempts so far, over all hops.
+        waits: all waits so far, in the order in which they ended.
+        is_replayed: whether the newest answer came from a recording.
+        rejected: an outcome whose response a validator turned down, for the layers above it.
+        gave_up: why no further attempt was made, in words, when retries ended without an accepted answer.
+    """
+
+    __slots__ = (
+        "_authorization",
+        "_last_status",
+        "_unformatted_url",
+        "attempts",
+        "gave_up",
+        "is_inside",
+        "is_replayed",
+        "method",
+        "observers",
+        "options",
+        "rejected",
+        "started",
+        "url",
+        "waits",
+    )
+
+    def __init__(self, request: Request, options: CallOptions, now: float) -> None:
+        self.options = options
+        self.method = request.method
+        self.url = request.url
+        self.started = now
+        self.attempts = [Attempt(1, now)]
+        self.waits: list[Wait] = []
+        self.observers: tuple[Observer, ...] = ()
+        self.is_replayed = False
+        self.is_inside = True
+        self.rejected: Outcome | None = None
+        self.gave_up: str | None = None
+        self._last_status: int | None = None
+        self._authorization: str | None = None
+        self._unformatted_url: str | None = None
+
+    @property
+    def template(self) -> str | None:
+        """The unformatted endpoint, or `None` when the user gave none."""
+        return self.options.template
+
+    @property
+    def args(self) -> Mapping[str, str]:
+        """The arguments of the template, by placeholder."""
+        return self.options.args
+
+    @property
+    def unformatted_url(self) -> str:
+        """The full URL with the template in place of the endpoint; without a template, origin and path."""
+        known = self._unformatted_url
+        if known is None:
+            template, base, url = self.options.template, self.options.base, self.url
+            if not base and (template is None or template.startswith("/")):
+                base = f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}"
+            known = self._unformatted_url = base + (url.path if template is None else template)
+        return known
+
+    @property
+    def attempt(self) -> Attempt:
+        """The newest attempt."""
+        return self.attempts[-1]
+
+    @property
+    def waited(self) -> float:
+        """Seconds that were spent waiting so far, for permits, slots and back-off together."""
+        return sum(wait.seconds for wait in self.waits)
+
+    def override(self, name: str) -> Any:
+        """Returns this call's own value for a field of the configuration, or `ABSENT`."""
+        config = self.options.config
+        return ABSENT if config is None else getattr(config, name, ABSENT)
+
+    def begin_attempt(self, now: float) -> Attempt:
+        """Starts the next attempt."""
+        attempt = Attempt(len(self.attempts) + 1, now)
+        self.attempts.append(attempt)
+        self.is_replayed = False
+        self.rejected = None
+        return attempt
+
+    def observe(self, *observers: Observer) -> None:
+        """Lets more observers hear what happens to this call from now on."""
+        self.observers += tuple(new for new in observers if new not in self.observers)
+
+    def leave(self, request: Request, response: Response | None) -> None:
+        """Notes that the call left the stack with this response, or with an error when there is none."""
+        self.is_inside = False
+        self.rejected = None
+        if response is None:
+            self._last_status = None
+            return
+        response.extensions[EXTENSION] = self
+        self._last_status = response.status_code
+        if response.status_code in _MAY_GO_ON:
+            self._authorization = _credentials(request)
+
+    def goes_on_with(self, request: Request) -> bool:
+        """Tells whether this request is the next hop of the call rather than a new call.
+
+        A redirect comes in as another request; an auth round sends the same one with other credentials.
+        """
+        status = self._last_status
+        if self.is_inside or status is None or not self.options.is_followed:
+            return False
+        if 300 <= status < 400:
+            return request.url is not self.url
+        return status in _MAY_GO_ON and _credentials(request) != self._authorization
+
+    def __str__(self) -> str:
+        """Says in one line what was asked, what came and where the time went."""
+        last = self.attempt
+        what = last.status if last.status is not None else last.error or "under way"
+        until = last.ended if last.ended is not None else last.started
+        spent = [f"{kind} {self._total(kind):.1f}" for kind in ("throttle", "slot", "back-off") if self._total(kind)]
+        spent.append(f"{len(self.attempts)} attempt{'s' if len(self.attempts) > 1 else ''}")
+        where = self.template or self.url.path
+        return f"{self.method} {where} {what} in {until - self.started:.1f} s: {', '.join(spent)}"
+
+    def __repr__(self) -> str:
+        """Names the call without its arguments, which may be secrets."""
+        return f"<Call {self.method} {self.template or self.url.path} attempt {self.attempt.number}>"
+
+    def _total(self, kind: str) -> float:
+        return sum(wait.seconds for wait in self.waits if wait.kind == kind)
+
+
+def _credentials(request: Request) -> str | None:
+    return f"{request.headers.get('authorization')} {request.headers.get('proxy-authorization')}"
+
+
+def call_inside(request: Request) -> Call | None:
+    """Returns the Call that is in the stack with this request now, if there is one."""
+    found = request.extensions.get(EXTENSION)
+    return found if type(found) is Call and found.is_inside else None
+
+
+def open_call(request: Request, now: float) -> Call:
+    """Returns the Call this request belongs to: the one it continues, or a new one that is put into its extensions.
+
+    That entry is the only thing ever written on a caller's request: hops find their call by it.
+    """
+    found = request.extensions.get(EXTENSION)
+    if type(found) is Call and found.goes_on_with(request):
+        found.is_inside = True
+        found.url, found.method, found._unformatted_url = request.url, request.method, None
+        found.begin_attempt(now)
+        return found
+    call = Call(request, options_of(request), now)
+    request.extensions[EXTENSION] = call
+    return call
+
+
+def options_of(request: Request) -> CallOptions:
+    """Returns what the user said of this request in advance, or the options that say nothing."""
+    found = request.extensions.get(EXTENSION)
+    if type(found) is Call:
+        return found.options
+    return found if type(found) is CallOptions else _NO_OPTIONS
+
+
+def extensions_with(request: Request, **changed: object) -> dict[str, Any]:
+    """Returns a copy of a request's extensions with some of them replaced, for a request of our own making."""
+    return {**request.extensions, **changed}
+
+
+def is_absent(value: object) -> bool:
+    """Tells whether a field was not given, as opposed to given as `None`."""
+    return isinstance(value, Absent)

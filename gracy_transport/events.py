@@ -1,0 +1,134 @@
+"""Facts that happened to a call, in the past tense, for whoever wants to know.
+
+An observer is a plain callable that takes an event. It hears of everything that happens to the calls which pass the
+transport it was given to. Nothing is computed when nobody listens, and an observer that raises changes nothing: its
+error is logged once per event and the call goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .call import Call
+
+__all__ = [
+    "CallEnded",
+    "CallStarted",
+    "ConcurrencyLimitFreed",
+    "ConcurrencyLimitReached",
+    "Event",
+    "RequestDispatched",
+    "ResponseRecorded",
+    "ResponseReplayed",
+    "RetriesExhausted",
+    "RetryScheduled",
+    "ThrottleLimitReached",
+    "ThrottleWaitOver",
+    "tell",
+]
+
+_logger = logging.getLogger("gracy_transport")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something happened to `call`, `at` this instant (monotonic seconds of the stack's clock)."""
+
+    call: Call
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallStarted(Event):
+    """A request entered the stack: a call began, or went on with another hop."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded(Event):
+    """The stack answered: with a response (`status`) or with an error (the name of its class).
+
+    The body may still have to be read.
+    """
+
+    status: int | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestDispatched(Event):
+    """An attempt got all its permits and slots and was handed to the wire."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThrottleLimitReached(Event):
+    """A request has to wait for a permit of `rule`, by the estimate for `wait` seconds."""
+
+    rule: object
+    wait: float
+
+
+@dataclass(frozen=True, slots=True)
+class ThrottleWaitOver(Event):
+    """A request got its permit of `rule` after having waited for `waited` seconds."""
+
+    rule: object
+    waited: float
+
+
+@dataclass(frozen=True, slots=True)
+class ConcurrencyLimitReached(Event):
+    """A request has to wait for a slot of `limit`."""
+
+    limit: object
+
+
+@dataclass(frozen=True, slots=True)
+class ConcurrencyLimitFreed(Event):
+    """A request got its slot of `limit` after having waited for `waited` seconds."""
+
+    limit: object
+    waited: float
+
+
+@dataclass(frozen=True, slots=True)
+class RetryScheduled(Event):
+    """An attempt failed (its `status` or the name of its `error`) and the next one starts in `delay` seconds.
+
+    `retry` is the number of the retry to come, from 1; `latency` is what the failed attempt took, in seconds.
+    """
+
+    retry: int
+    delay: float
+    reason: str
+    status: int | None
+    error: str | None
+    latency: float
+
+
+@dataclass(frozen=True, slots=True)
+class RetriesExhausted(Event):
+    """An attempt failed and no other will be made; `reason` says why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseReplayed(Event):
+    """The answer came from a recording; no request was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseRecorded(Event):
+    """The answer was written to the storage."""
+
+
+def tell(event: Event) -> None:
+    """Lets every observer of the event's call hear it, one after the other."""
+    for observer in event.call.observers:
+        try:
+            observer(event)
+        except Exception:
+            _logger.exception("an observer failed on %s; the call goes on", type(event).__name__)

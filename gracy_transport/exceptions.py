@@ -1,0 +1,149 @@
+"""Every error of the library.
+
+    GracyException
+    ├── CompositionError            a stack put together wrongly (also a TypeError)
+    ├── GracyRequestFailed          the facade's wrapper around whatever stopped a request
+    ├── GracyParseFailed            a parser raised
+    ├── BadResponse                 the response was judged and rejected
+    │   ├── UnexpectedResponse      ... because `strict_status_code` names other codes
+    │   └── NonOkResponse           ... because it is not a success nor an allowed code
+    ├── GracyUserDefinedException   the base of exceptions that a `parser` raises for a status
+    └── GracyRefusal                we refused, the server did nothing wrong: never retried
+        ├── TransportClosed         the transport was closed while the request waited
+        ├── BodyTooLarge            a body that had to be held in memory was over the cap
+        └── GracyReplayRequestNotFound  nothing was recorded for this request
+
+An error raised inside a transport is also an error of the HTTP package the request came from, so that
+`except httpx.HTTPError` in an httpx client (and `except httpx2.HTTPError` in an httpx2 client) catches it.
+`family.py` makes those classes; here only the names of their bases stand.
+
+Every error survives pickle and copy with its own type. The pickle keeps the message, the status, the method and
+the redacted URL, and drops the request, the response and the call, because those hold secrets.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from .redaction import redact_url
+
+if TYPE_CHECKING:
+    from .call import Call
+
+__all__ = [
+    "BadResponse",
+    "BodyTooLarge",
+    "CompositionError",
+    "GracyException",
+    "GracyParseFailed",
+    "GracyRefusal",
+    "GracyReplayRequestNotFound",
+    "GracyRequestFailed",
+    "NonOkResponse",
+    "TransportClosed",
+    "UnexpectedResponse",
+]
+
+
+class GracyException(Exception):
+    """The base of all errors of this library.
+
+    Attributes:
+        request: the request concerned, or `None` (a pickled error has none).
+        response: the response concerned, its body readable, or `None`.
+        call: the `Call` with attempts and waits, or `None`.
+        status: the status code, or `None`.
+        method: the HTTP method, or `None`.
+        url: the URL with secrets redacted, or `None`.
+    """
+
+    httpx_base: ClassVar[str | None] = "TransportError"
+    """The class of httpx (and httpx2) that an instance raised in a transport also is."""
+
+    response: Any
+    status: int | None
+    method: str | None
+    url: str | None
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        request: Any = None,
+        response: Any = None,
+        call: Call | None = None,
+    ) -> None:
+        # Not super(): the next class may be one of httpx, whose constructor wants other arguments.
+        Exception.__init__(self, message)
+        self.request = request
+        self.response = response
+        self.call = call
+        self.status = response.status_code if response is not None else None
+        self.method = request.method if request is not None else None
+        self.url = redact_url(request.url) if request is not None else None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles by message and plain facts, so that no subclass's constructor can stand in the way."""
+        return (rebuild, (type(self), self.args, _plain_facts(self)))
+
+
+def _plain_facts(error: GracyException) -> dict[str, Any]:
+    dropped = {"request", "_request", "response", "call", "request_context"}
+    return {name: value for name, value in error.__dict__.items() if name not in dropped}
+
+
+def rebuild(kind: type[GracyException], args: tuple[Any, ...], facts: dict[str, Any]) -> GracyException:
+    """Makes an error again from its pickle, without calling a constructor that may want other arguments."""
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.request = error.response = error.call = None
+    error.__dict__.update(facts)
+    return error
+
+
+class CompositionError(GracyException, TypeError):
+    """Transports were put together in a way that cannot work; the message says what to change."""
+
+    httpx_base = None
+
+
+class GracyRequestFailed(GracyException):
+    """A request failed before any response could be judged; `__cause__` is the original error."""
+
+    httpx_base = None
+
+
+class GracyParseFailed(GracyException):
+    """A parser raised on a response; `__cause__` is what it raised."""
+
+    httpx_base = None
+
+
+class BadResponse(GracyException):
+    """The response was judged by its status code and rejected; `response` keeps it, body and all."""
+
+    httpx_base = "HTTPStatusError"
+
+
+class UnexpectedResponse(BadResponse):
+    """The status code is not one of those that `strict_status_code` names."""
+
+
+class NonOkResponse(BadResponse):
+    """The status code is neither a success (200-299) nor one that `allowed_status_code` names."""
+
+
+class GracyRefusal(GracyException):
+    """The stack itself refused to go on: no failure of the server, never retried."""
+
+
+class TransportClosed(GracyRefusal):
+    """The transport was closed while this request waited for its turn."""
+
+
+class BodyTooLarge(GracyRefusal):
+    """A body that had to be held in memory was larger than the cap."""
+
+
+class GracyReplayRequestNotFound(GracyRefusal):
+    """Nothing was recorded for this request."""

@@ -1,0 +1,176 @@
+"""What every layer shares: one neighbour below, the Call, a clock, and closing that reaches the wire once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn, Self
+
+from .call import Call, Observer, call_inside, open_call
+from .clock import SYSTEM_CLOCK, Clock
+from .events import CallEnded, CallStarted, tell
+from .exceptions import CompositionError
+from .family import AnyRequest, AsyncTransport, TransportBase, refuse_foreign_wire
+
+if TYPE_CHECKING:
+    from .family import Request, Response
+
+__all__ = ["Layer"]
+
+
+class Layer(TransportBase):
+    """A transport that wraps a transport.
+
+    A concern implements `handle(request, call)` and delegates to `self.inner`. The first layer a request meets
+    opens its Call; the layers below find it.
+
+    Args:
+        inner: the transport below. Anything with `handle_async_request` and `aclose` will do.
+        clock: where time comes from; the real time unless a test drives it.
+        observers: callables that hear the events of every call which passes.
+
+    Raises:
+        CompositionError: when `inner` cannot be wrapped (a synchronous transport, a client, a class).
+    """
+
+    inner: AsyncTransport
+
+    def __init__(
+        self, inner: AsyncTransport, *, clock: Clock = SYSTEM_CLOCK, observers: Iterable[Observer] = ()
+    ) -> None:
+        refuse_unfit(inner)
+        self.inner = inner
+        self.clock = clock
+        self.observers = tuple(observers)
+        self._entered = 0
+        self._checked: type | None = None
+
+    def handle_async_request(self, request: AnyRequest) -> Any:
+        """Answers a request, as a coroutine. Raises whatever the layers and the wire below raise."""
+        call = call_inside(request)
+        if call is None:
+            return self._enter(request)
+        if self.observers:
+            call.observe(*self.observers)
+        return self.handle(request, call)
+
+    async def handle(self, request: Request, call: Call) -> Response:
+        """Does this layer's part for a request of `call` and delegates to `self.inner`."""
+        response: Response = await self.inner.handle_async_request(request)
+        return response
+
+    async def _enter(self, request: Request) -> Response:
+        """Opens the Call, lets the layers work, and notes how it left."""
+        if type(request) is not self._checked:
+            refuse_foreign_wire(request, self.wire)
+            self._checked = type(request)
+        call = open_call(request, self.clock.now())
+        if self.observers:
+            call.observe(*self.observers)
+            tell(CallStarted(call, self.clock.now()))
+        response: Response | None = None
+        try:
+            answer = response = await self.handle(request, call)
+        except BaseException as error:
+            self._left(call, None, error)
+            raise
+        finally:
+            call.leave(request, response)
+        self._left(call, answer, None)
+        return answer
+
+    def _left(self, call: Call, response: Response | None, error: BaseException | None) -> None:
+        if call.observers:
+            status = None if response is None else response.status_code
+            tell(CallEnded(call, self.clock.now(), status, None if error is None else type(error).__name__))
+
+    def chain(self) -> Iterator[object]:
+        """Yields this transport and everything below it, outermost first, down to the wire."""
+        here: object | None = self
+        while here is not None:
+            yield here
+            here = getattr(here, "inner", None)
+
+    @property
+    def wire(self) -> object:
+        """The lowest transport of the chain, which talks to the network (or stands in for it)."""
+        *_, lowest = self.chain()
+        return lowest
+
+    async def __aenter__(self) -> Self:
+        """Enters the transports below, once for any number of clients that share this one."""
+        self._entered += 1
+        if self._entered == 1:
+            enter = getattr(self.inner, "__aenter__", None)
+            if enter is not None:
+                await enter()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        """Leaves the transports below when the last client that entered leaves."""
+        self._entered = max(0, self._entered - 1)
+        if self._entered:
+            return
+        try:
+            await self.let_go()
+        finally:
+            leave = getattr(self.inner, "__aexit__", None)
+            await (leave(exc_type, exc_value, traceback) if leave is not None else self.inner.aclose())
+
+    async def aclose(self) -> None:
+        """Gives up what this layer holds, then closes the transport below; a second time does no harm."""
+        try:
+            await self.let_go()
+        finally:
+            await self.inner.aclose()
+
+    async def let_go(self) -> None:
+        """Gives up what this layer itself holds; most layers hold nothing."""
+
+    def state(self) -> str:
+        """Says this layer's settings and state in a few words, for `repr`."""
+        return ""
+
+    def __repr__(self) -> str:
+        """Says the class and its state: `<ThrottleTransport 2 rules, 3 waiting>`."""
+        return f"<{type(self).__name__} {self.state()}".rstrip() + ">"
+
+    def handle_request(self, request: AnyRequest) -> NoReturn:
+        """Refuses a synchronous client."""
+        raise CompositionError(_NOT_SYNC.format(type(self).__name__))
+
+    def __enter__(self) -> NoReturn:
+        """Refuses a synchronous client."""
+        raise CompositionError(_NOT_SYNC.format(type(self).__name__))
+
+    def __exit__(self, *_: object) -> None:
+        """Exists only because a context manager needs it; `__enter__` never lets it come to this."""
+
+    def close(self) -> None:
+        """Lets a synchronous client that was refused be closed without a second error."""
+
+
+_NOT_SYNC = "{} is asynchronous: give it to an httpx.AsyncClient (or httpx2.AsyncClient), not to a synchronous Client"
+
+
+def refuse_unfit(inner: object) -> None:
+    """Raises when something cannot be the inner transport of a layer.
+
+    Raises:
+        CompositionError: saying what was given and what to give instead.
+    """
+    name = type(inner).__name__
+    if isinstance(inner, type):
+        raise CompositionError(f"the class {inner.__name__} was given as inner transport: give an instance of it")
+    if hasattr(inner, "handle_async_request"):
+        return
+    if hasattr(inner, "handle_request"):
+        raise CompositionError(f"{name} is a synchronous transport: wrap an asynchronous one, such as httpx.AsyncHTTPTransport()")
+    if hasattr(inner, "build_request"):
+        raise CompositionError(f"{name} is a client, not a transport: use attach(client, config) to put the stack in front of it")
+    raise CompositionError(f"{name} has no handle_async_request: wrap a transport, such as httpx.AsyncHTTPTransport()")

@@ -1,0 +1,146 @@
+"""Log events of the user's own making: a level, a message, and placeholders that are filled in when it happens."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import field_validator
+
+from .redaction import redact_url
+from .values import Value
+
+if TYPE_CHECKING:
+    from .call import Call
+
+__all__ = ["LOGGER_NAME", "PLACEHOLDERS", "LogEvent", "LogLevel", "fill", "is_logged", "log"]
+
+LOGGER_NAME: Final = "gracy_transport"
+"""The one logger of the library. It has no handler and no level of its own: those are the application's."""
+
+PLACEHOLDERS: Final = frozenset(
+    {
+        "URL",
+        "UURL",
+        "ENDPOINT",
+        "UENDPOINT",
+        "METHOD",
+        "STATUS",
+        "ELAPSED",
+        "REPLAY",
+        "IS_REPLAY",
+        "RETRY_DELAY",
+        "RETRY_CAUSE",
+        "CUR_ATTEMPT",
+        "MAX_ATTEMPT",
+        "THROTTLE_LIMIT",
+        "THROTTLE_TIME",
+        "THROTTLE_TIME_RANGE",
+        "CONCURRENT_REQUESTS",
+        "CONCURRENT_LIMIT",
+        "RETRY_AFTER",
+        "RETRY_AFTER_ACTUAL_WAIT",
+        "WAIT_TIME",
+        "RECORDED_COUNT",
+        "REPLAYED_COUNT",
+    }
+)
+"""Every name that may stand in braces in a message. Which of them have a value depends on the event."""
+
+_PLACEHOLDER: Final = re.compile(r"\{([A-Za-z_]+)\}")
+_logger = logging.getLogger(LOGGER_NAME)
+
+
+class LogLevel(IntEnum):
+    """The levels of the standard library, so that they can be named without importing `logging`."""
+
+    CRITICAL = logging.CRITICAL
+    ERROR = logging.ERROR
+    WARNING = logging.WARNING
+    INFO = logging.INFO
+    DEBUG = logging.DEBUG
+    NOTSET = logging.NOTSET
+
+
+class LogEvent(Value):
+    """How something is logged: the level, and the message if it is not to be the default one.
+
+    Args:
+        level: a `LogLevel`; INFO unless given, because asking for a log line means wanting to see it.
+        custom_message: text with placeholders such as `{URL}`, or a callable that makes it from the response
+            (`None` where the event has no response). Braces that are not placeholders stay as they are, and what is
+            filled in is never looked at again, so a URL with braces or percent signs cannot break a message.
+
+    Raises:
+        pydantic.ValidationError: for an unknown placeholder in a text, naming the nearest known one.
+    """
+
+    level: LogLevel = LogLevel.INFO
+    custom_message: str | Callable[..., str] | None = None
+
+    def __init__(
+        self, level: LogLevel | int = LogLevel.INFO, custom_message: str | Callable[..., str] | None = None
+    ) -> None:
+        super().__init__(level=level, custom_message=custom_message)
+
+    @field_validator("custom_message")
+    @classmethod
+    def _knows_its_placeholders(cls, message: str | Callable[..., str] | None) -> str | Callable[..., str] | None:
+        if isinstance(message, str):
+            for name in _PLACEHOLDER.findall(message):
+                if name not in PLACEHOLDERS:
+                    nearest = get_close_matches(name.upper(), PLACEHOLDERS, n=1, cutoff=0.5)
+                    hint = f"did you mean {{{nearest[0]}}}?" if nearest else f"known are {', '.join(sorted(PLACEHOLDERS))}"
+                    raise ValueError(f"there is no placeholder {{{name}}}; {hint}")
+        return message
+
+
+def fill(message: str, values: Mapping[str, object]) -> str:
+    """Returns the message with the placeholders that have a value replaced, in one pass."""
+    return _PLACEHOLDER.sub(lambda match: str(values.get(match[1], match[0])), message)
+
+
+def is_logged(event: LogEvent | None) -> bool:
+    """Tells whether logging that event would reach anybody."""
+    return event is not None and _logger.isEnabledFor(event.level)
+
+
+def log(event: LogEvent | None, default: str, call: Call, response: Any = None, **values: object) -> None:
+    """Logs an event of a call, if anybody listens; nothing is formatted otherwise.
+
+    `default` is the message when the user gave none; `values` are placeholders beyond those of the call itself.
+    A record carries all placeholders in its attribute `gracy`.
+    """
+    if event is None or not _logger.isEnabledFor(event.level):
+        return
+    filled = {**_of_call(call), **_of_response(response), **values}
+    message = event.custom_message
+    if message is not None and not isinstance(message, str):
+        message = message(response)
+    _logger.log(event.level, "%s", fill(default if message is None else message, filled), extra={"gracy": filled})
+
+
+def _of_call(call: Call) -> dict[str, object]:
+    template = call.template
+    return {
+        "METHOD": call.method,
+        "URL": redact_url(call.url),
+        "UURL": call.unformatted_url,
+        "ENDPOINT": call.url.path if template is None else fill_endpoint(template, call.args),
+        "UENDPOINT": call.url.path if template is None else template,
+        "REPLAY": "REPLAYED" if call.is_replayed else "",
+        "IS_REPLAY": "TRUE" if call.is_replayed else "FALSE",
+    }
+
+
+def _of_response(response: Any) -> dict[str, object]:
+    return {} if response is None else {"STATUS": response.status_code}
+
+
+def fill_endpoint(template: str, args: Mapping[str, str]) -> str:
+    """Returns a template with its arguments in place, as they were given (nothing is escaped: this is for people)."""
+    return _PLACEHOLDER.sub(lambda match: str(args.get(match[1], match[0])), template)

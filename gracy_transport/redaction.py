@@ -1,0 +1,135 @@
+"""What must not be shown: one list of secret names, applied wherever a URL or a header is printed or stored."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final, Protocol
+
+__all__ = [
+    "REDACTED",
+    "SECRET_HEADERS",
+    "is_secret_header",
+    "is_secret_name",
+    "redact_headers",
+    "redact_query",
+    "redact_url",
+]
+
+REDACTED: Final = "[redacted]"
+
+SECRET_HEADERS: Final = frozenset(
+    {
+        "authorization",
+        "proxy-authorization",
+        "cookie",
+        "set-cookie",
+        "x-api-key",
+        "api-key",
+        "apikey",
+        "x-auth-token",
+        "x-access-token",
+        "x-csrf-token",
+        "x-goog-api-key",
+        "x-amz-security-token",
+        "private-token",
+        "ocp-apim-subscription-key",
+    }
+)
+"""Header names (lower case) whose values are never shown."""
+
+# The signed-query keys of OpenTelemetry's semantic conventions (AWSAccessKeyId, Signature, sig, X-Goog-Signature)
+# and the names under which APIs take keys in the query.
+_SECRET_NAMES: Final = frozenset(
+    {
+        "accesskey",
+        "accesstoken",
+        "apikey",
+        "apitoken",
+        "appkey",
+        "auth",
+        "authkey",
+        "authtoken",
+        "authorization",
+        "awsaccesskeyid",
+        "bearer",
+        "clientsecret",
+        "code",
+        "credential",
+        "credentials",
+        "idtoken",
+        "jwt",
+        "key",
+        "passphrase",
+        "passwd",
+        "password",
+        "privatekey",
+        "pwd",
+        "refreshtoken",
+        "secret",
+        "secretkey",
+        "session",
+        "sessionid",
+        "sessiontoken",
+        "sig",
+        "signature",
+        "subscriptionkey",
+        "token",
+        "xamzcredential",
+        "xamzsecuritytoken",
+        "xamzsignature",
+        "xgoogcredential",
+        "xgoogsignature",
+    }
+)
+_NOT_A_LETTER: Final = re.compile(r"[^a-z0-9]")
+_SECRET_ENDINGS: Final = ("token", "secret", "password", "apikey", "signature")
+
+
+class _Url(Protocol):
+    @property
+    def scheme(self) -> str: ...
+    @property
+    def netloc(self) -> bytes: ...
+    @property
+    def raw_path(self) -> bytes: ...
+    @property
+    def fragment(self) -> str: ...
+    @property
+    def userinfo(self) -> bytes: ...
+
+
+def is_secret_name(name: str) -> bool:
+    """Tells whether a query parameter or a field of that name holds a secret (`api_key`, `access-token`, `sig` …)."""
+    plain = _NOT_A_LETTER.sub("", name.lower())
+    return plain in _SECRET_NAMES or plain.endswith(_SECRET_ENDINGS)
+
+
+def is_secret_header(name: str) -> bool:
+    """Tells whether the value of that header is a secret."""
+    lowered = name.lower()
+    return lowered in SECRET_HEADERS or lowered.endswith(("-token", "-secret", "-api-key", "-signature"))
+
+
+def redact_query(query: str) -> str:
+    """Returns a raw query with the values of secret parameters replaced; everything else stays as it was."""
+    parts = query.split("&")
+    for index, part in enumerate(parts):
+        name, equals, _value = part.partition("=")
+        if equals and is_secret_name(name):
+            parts[index] = f"{name}={REDACTED}"
+    return "&".join(parts)
+
+
+def redact_url(url: _Url) -> str:
+    """Returns a URL of either family as text, without its userinfo, its fragment and the secrets of its query."""
+    path, mark, query = url.raw_path.decode("ascii", "replace").partition("?")
+    userinfo = f"{REDACTED}@" if url.userinfo else ""
+    # `netloc` is host and port alone in both families: userinfo never is a part of it.
+    origin = f"{url.scheme}://{userinfo}{url.netloc.decode('ascii', 'replace')}" if url.scheme else ""
+    return f"{origin}{path}{mark}{redact_query(query)}" if mark else f"{origin}{path}"
+
+
+def redact_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Returns header pairs in their order, the values of secret ones replaced."""
+    return [(name, REDACTED if is_secret_header(name) else value) for name, value in headers]

@@ -1,0 +1,60 @@
+"""The server's own word on when to come back: `Retry-After` (RFC 9110, section 10.2.3) and its common dialects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+__all__ = ["parse_http_date", "retry_after"]
+
+_MILLISECONDS: Final = ("retry-after-ms", "x-amz-retry-after")
+_LONGEST: Final = 10.0**9
+
+
+def retry_after(headers: Mapping[str, str], wall: float) -> float | None:
+    """Returns the seconds a response asks to wait, or `None` when it says nothing that can be understood.
+
+    Milliseconds of `retry-after-ms` and `x-amz-retry-after` come first because they are more exact. A date is
+    compared with the response's own `Date` when it has one, which cancels the skew between the two clocks, else
+    with `wall` (seconds since 1970 UTC). The past and negative numbers count as 0; junk counts as nothing said.
+    """
+    for name in _MILLISECONDS:
+        milliseconds = _number(headers.get(name))
+        if milliseconds is not None:
+            return milliseconds / 1000
+    value = headers.get("retry-after")
+    if value is None:
+        return None
+    seconds = _number(value)
+    if seconds is not None:
+        return seconds
+    until = parse_http_date(value)
+    if until is None:
+        return None
+    now = parse_http_date(headers.get("date", ""))
+    return max(0.0, until - (wall if now is None else now))
+
+
+def parse_http_date(text: str) -> float | None:
+    """Returns an HTTP date of any of the three forms as seconds since 1970 UTC, or `None` for anything else.
+
+    A date without a zone (the asctime form) is in UTC, as RFC 9110 section 5.6.7 has it.
+    """
+    try:
+        moment = parsedate_to_datetime(text.strip())
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None
+
+
+def _number(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    # `float` reads "nan" and "inf" too, which no server may mean.
+    return min(max(0.0, value), _LONGEST) if value == value and abs(value) != float("inf") else None

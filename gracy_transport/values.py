@@ -1,0 +1,95 @@
+"""What every configuration value shares: frozen, comparable, printable, strict about unknown names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+__all__ = ["ABSENT", "Absent", "FrozenDict", "Value", "one_or_many"]
+
+Key = TypeVar("Key")
+Item = TypeVar("Item", covariant=True)
+
+
+class Absent(Enum):
+    """The type of `ABSENT`, the mark of a field that was not given and so inherits.
+
+    `None` is a value (it switches a concern off), so absence needs a mark of its own. An enum member
+    stays one object through pickle and copy, and type checkers can tell it from every other value.
+    """
+
+    ABSENT = "absent"
+
+    def __repr__(self) -> str:
+        """Reads as the name a user would write."""
+        return "ABSENT"
+
+    def __bool__(self) -> bool:
+        """An absent field counts as false, so `if config.retry:` asks what it seems to ask."""
+        return False
+
+
+ABSENT: Final = Absent.ABSENT
+
+
+class Value(BaseModel):
+    """The base of all configuration: a frozen pydantic model that forbids unknown fields.
+
+    Raises:
+        pydantic.ValidationError: at construction, naming the field, when a value is wrong.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    if TYPE_CHECKING:
+        # A subclass that writes its own constructor, for positional arguments, calls this one by field names.
+        def __init__(self, /, **data: Any) -> None: ...
+
+
+class FrozenDict(Mapping[Key, Item]):
+    """A mapping that cannot be changed, so that a frozen value can hold one and still be hashed."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Mapping[Key, Item]) -> None:
+        self._items = dict(items)
+
+    def __getitem__(self, key: Key) -> Item:
+        """Returns the item of a key."""
+        return self._items[key]
+
+    def __iter__(self) -> Iterator[Key]:
+        """Yields the keys in the order they were given."""
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        """Counts the items."""
+        return len(self._items)
+
+    def __hash__(self) -> int:
+        """Equal mappings have equal hashes, whatever the order of their keys."""
+        return hash(frozenset(self._items.items()))
+
+    def __repr__(self) -> str:
+        """Reads as the dictionary it was made from."""
+        return repr(self._items)
+
+
+def one_or_many(*, into: Callable[[Iterable[Any]], Any]) -> BeforeValidator:
+    """Returns a validator that lets a field take one value or any collection of values.
+
+    `into` (tuple or frozenset) is how the field stores them. A string, a mapping and a class count as one value.
+    """
+
+    def collect(value: object) -> object:
+        if value is None or isinstance(value, Absent):
+            return value
+        if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping | type | BaseModel):
+            return into(value)
+        return into((value,))
+
+    return BeforeValidator(collect)
+

@@ -1,0 +1,115 @@
+"""The checks of this project, each one `nox` session: `python -m nox -l` lists them."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import zipfile
+from pathlib import Path
+
+import nox
+from python_discovery import get_interpreter  # how nox itself looks for a Python
+
+nox.needs_version = ">=2026.10"  # older ones take a pyenv shim of an unselected version for a Python
+nox.options.sessions = ["lint", "types", "tests"]
+nox.options.default_venv_backend = "virtualenv"  # the same with and without uv, and it brings pip
+nox.options.reuse_venv = "yes"
+nox.options.download_python = "never"
+nox.options.error_on_missing_interpreters = False  # also on CI: a missing Python is skipped
+nox.options.error_on_external_run = True
+
+PROJECT = nox.project.load_toml()
+RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
+COVERAGE_FLOOR = 97  # percent of lines and branches
+
+
+def supported_pythons() -> list[str]:
+    """Returns the Pythons of the classifiers, oldest first."""
+    prefix = "Programming Language :: Python :: "
+    return [c.removeprefix(prefix) for c in PROJECT["project"]["classifiers"] if c.startswith(prefix)]
+
+
+def group(name: str) -> list[str]:
+    """Returns the requirements of one dependency group."""
+    return nox.project.dependency_groups(PROJECT, name)
+
+
+PRESENT = [python for python in supported_pythons() if get_interpreter(python)]
+# With none of the supported ones the running Python is better than no test at all.
+PYTHONS = supported_pythons() if PRESENT else [RUNNING]
+# Measuring is slow and the answer is nearly the same everywhere, so only the newest is measured.
+MEASURED = PRESENT[-1] if PRESENT else RUNNING
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Checks rules and format of all Python files with ruff."""
+    session.install(*group("lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", "--diff", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Checks the types of the package and its tests with mypy and pyright."""
+    session.install("-e", ".", *group("types"))
+    session.run("mypy")
+    session.run("pyright")
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Runs the tests; on the newest Python present it also holds the floor of coverage.
+
+    Arguments after `--` go to pytest, and then nothing is measured: part of the tests cannot reach the floor.
+    """
+    session.install("-e", ".", *group("tests"))
+    if session.posargs or session.python != MEASURED:
+        session.run("python", "-m", "pytest", *session.posargs)
+        return
+    session.install(*group("coverage"))
+    session.env["COVERAGE_FILE"] = str(Path(session.virtualenv.location, "coverage-data").resolve())
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest")
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report", f"--fail-under={COVERAGE_FLOOR}")
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Runs the demo; arguments after `--` go to it."""
+    session.install("-e", ".")
+    session.run("python", "-m", "gracy_transport", "demo", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Runs the benchmarks; arguments after `--` go to them."""
+    session.install("-e", ".[httpx2]")
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session(reuse_venv=False)
+def wheel(session: nox.Session) -> None:
+    """Builds the wheel and tries it in an empty environment, then runs the README's test against it."""
+    work = Path(session.create_tmp()).resolve()
+    shutil.rmtree(work)
+    work.mkdir()
+    session.run("pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(work), ".")
+    (built,) = work.glob("*.whl")
+    strangers = {name.split("/")[0] for name in zipfile.ZipFile(built).namelist()} - {
+        "gracy_transport",
+        f"{built.name.split('-')[0]}-{PROJECT['project']['version']}.dist-info",
+    }
+    if strangers:
+        session.error(f"The wheel holds more than the package: {sorted(strangers)}.")
+    session.install(str(built))
+    root = Path.cwd()
+    session.chdir(work)  # away from the work tree, so that only the wheel can be imported
+    session.run("python", "-c", "import gracy_transport; print(gracy_transport.__file__)")
+    if (root / "tests" / "test_readme.py").exists():
+        for name in ("pyproject.toml", "README.md"):
+            shutil.copy(root / name, work)
+        shutil.copytree(root / "tests", work / "tests")
+        session.install(*group("tests"))
+        session.run("python", "-m", "pytest", "tests/test_readme.py")

@@ -1,0 +1,16 @@
+"""Admission: the one mechanism behind rate limits and concurrency limits.
+
+`gates.py` is the arithmetic of one limit, `lanes.py` decides who goes next when requests need several, `desk.py` is
+where they wait, `transport.py` is the layer. A request takes all it needs at once, when it can have all of it, and
+holds nothing while it waits.
+"""
+
+from __future__ import annotations
+
+from .desk import Desk
+from .gates import Gate
+from .keyed import KeyedGates
+from .lanes import Admission, Gates
+from .transport import AdmissionTransport, Keeper
+
+__all__ = ["Admission", "AdmissionTransport", "Desk", "Gate", "Gates", "Keeper", "KeyedGates"]

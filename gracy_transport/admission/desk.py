@@ -1,0 +1,246 @@
+"""Where requests wait: the queue of `lanes.py` with a lock, wake-ups and one timer per event loop.
+
+Each loop has a *room*. One of its waiters leads: it holds the only timer, lets time pass until the next opening, and
+hands out what has become free, to the waiters of every loop. When it goes, the youngest takes over, because it will
+wait longest. There is no background task and no thread.
+
+The lock is held for a decision only, never over an await. A slot can be given back from a destructor, which may run in
+the middle of anything, even of a decision in the same thread: what comes back is therefore put on a deque first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Sequence
+from threading import Lock
+
+import anyio
+import anyio.lowlevel
+
+from ..clock import Clock
+from ..loops import Loop, current_loop
+from .gates import Gate
+from .lanes import Admission, Gates, Waiter
+
+__all__ = ["Desk", "DeskClosed"]
+
+
+class DeskClosed(Exception):
+    """The desk was closed while somebody waited; the layer above makes an error of the request's family of it."""
+
+
+class _Room:
+    """The waiters of one event loop."""
+
+    __slots__ = ("leader", "loop", "scope", "waiters", "wakes_at")
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        self.waiters: OrderedDict[_Guest, None] = OrderedDict()
+        self.leader: _Guest | None = None
+        self.scope: anyio.CancelScope | None = None
+        self.wakes_at = math.inf
+
+    def rouse(self, guest: _Guest) -> bool:
+        """Lets a waiter look around again; False when its loop has ended."""
+        return self.loop.call(guest.rouse)
+
+
+class _Guest(Waiter):
+    """A waiter with the means to wake it."""
+
+    __slots__ = ("event", "is_closed", "room")
+
+    def __init__(self, gates: Gates, room: _Room) -> None:
+        super().__init__(gates)
+        self.room = room
+        self.event = anyio.Event()
+        self.is_closed = False
+
+    def rouse(self) -> None:
+        if self.room.leader is self and self.room.scope is not None:
+            self.room.scope.cancel()
+        else:
+            self.event.set()
+
+
+class Desk:
+    """Admits requests through gates. One desk serves any number of layers, loops and threads.
+
+    Args:
+        clock: the time the gates live by.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self._admission = Admission()
+        self._lock = Lock()
+        self._rooms: dict[object, _Room] = {}
+        self._returned: deque[tuple[Gate, ...]] = deque()
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait now."""
+        return self._admission.waiting
+
+    def try_now(self, gates: Gates, counted: Gates = ()) -> bool:
+        """Takes and stamps a unit of each gate if that is possible without waiting.
+
+        `counted` are gates whose units are used as well, but never waited for.
+        """
+        with self._lock:
+            now = self.clock.now()
+            is_admitted = self._admission.try_now(gates, now)
+            if is_admitted and counted:
+                self._admission.count_in(counted, now)
+        if self._returned:
+            self._take_back()
+        return is_admitted
+
+    async def wait(self, gates: Gates, counted: Gates = (), *, guest: _Guest | None = None) -> None:
+        """Waits until all the gates let the request through, and stamps its units as it goes on.
+
+        Raises:
+            DeskClosed: when the desk was closed meanwhile.
+        """
+        guest = self.enter(gates) if guest is None else guest
+        try:
+            await self._until_granted(guest)
+        except BaseException:
+            self._leave(guest)
+            raise
+        with self._lock:
+            now = self.clock.now()
+            self._admission.stamp(gates, now)
+            self._admission.count_in(counted, now)
+        self._check_out(guest)
+
+    def enter(self, gates: Gates) -> _Guest:
+        """Joins the queue; `wait` has to follow, with the guest that is returned."""
+        room = self._room_here()
+        guest = _Guest(gates, room)
+        room.waiters[guest] = None
+        with self._lock:
+            granted = self._admission.enqueue(guest, self.clock.now())
+        self._wake(granted)
+        return guest
+
+    def estimate(self, gates: Gates) -> float:
+        """Returns the seconds a request that came now would wait, as far as rates and pauses can tell."""
+        with self._lock:
+            return self._admission.estimate(gates, self.clock.now())
+
+    def next_permit(self, gates: Iterable[Gate]) -> float:
+        """Returns the seconds until all of these gates can have room, as far as rates and pauses can tell."""
+        with self._lock:
+            now = self.clock.now()
+            return max((0.0 if gate.has_room(now) else (gate.opens_at(now) or now) - now for gate in gates), default=0.0)
+
+    def release(self, gates: Gates) -> None:
+        """Gives back one unit of each gate, from anywhere, and lets whoever waits for them go on."""
+        self._returned.append(gates)
+        self._take_back()
+
+    def pause(self, gates: Iterable[Gate], seconds: float) -> None:
+        """Lets nobody through these gates for that long; pauses do not add up, the longest holds."""
+        with self._lock:
+            now = self.clock.now()
+            for gate in gates:
+                self._admission.pause(gate, now + seconds, now)
+        self._reset_timers()
+
+    def close(self) -> None:
+        """Sends everybody away who waits: they raise `DeskClosed`. Who comes later is served again."""
+        for room in list(self._rooms.values()):
+            for guest in list(room.waiters):
+                if not guest.is_granted:
+                    guest.is_closed = True
+                    if not room.rouse(guest):
+                        self._leave(guest)
+
+    async def _until_granted(self, guest: _Guest) -> None:
+        room = guest.room
+        while not guest.is_granted:
+            if guest.is_closed:
+                raise DeskClosed
+            if room.leader is None or room.leader is guest:
+                room.leader = guest
+                await self._lead(room, guest)
+            else:
+                await guest.event.wait()
+                if not guest.is_granted:
+                    guest.event = anyio.Event()
+
+    async def _lead(self, room: _Room, guest: _Guest) -> None:
+        """Lets time pass until the next opening, and hands out what it opens; once, so that the caller looks around."""
+        with self._lock:
+            now = self.clock.now()
+            granted = self._admission.tick(now)
+            at = self._admission.next_opening()
+        self._wake(granted)
+        if guest.is_granted:
+            return
+        with anyio.CancelScope() as room.scope:
+            room.wakes_at = math.inf if at is None else at
+            try:
+                await self.clock.sleep(room.wakes_at - now)
+            finally:
+                room.scope, room.wakes_at = None, math.inf
+
+    def _leave(self, guest: _Guest) -> None:
+        """Takes a waiter out who gave up, before or after it was granted its units."""
+        with self._lock:
+            granted = self._admission.leave(guest, self.clock.now())
+        self._check_out(guest)
+        self._wake(granted)
+
+    def _check_out(self, guest: _Guest) -> None:
+        room = guest.room
+        room.waiters.pop(guest, None)
+        if not room.waiters:
+            self._rooms.pop(room.loop.native, None)
+        if room.leader is guest:
+            room.leader = next(reversed(room.waiters), None)
+            if room.leader is not None:
+                room.rouse(room.leader)
+        if self._returned:
+            self._take_back()
+
+    def _take_back(self) -> None:
+        """Works off what was given back. Whoever holds the lock does it for those who could not get it."""
+        while self._returned and self._lock.acquire(blocking=False):
+            try:
+                granted = self._admission.release(self._returned.popleft(), self.clock.now())
+            finally:
+                self._lock.release()
+            self._wake(granted)
+
+    def _wake(self, granted: Sequence[Waiter]) -> None:
+        """Wakes those who may go, and the leaders whose timer is now too late."""
+        for guest in granted:
+            assert isinstance(guest, _Guest)
+            if not guest.room.rouse(guest):
+                self._leave(guest)  # its loop has ended with it in the queue: the next one may have its units
+        self._reset_timers()
+
+    def _reset_timers(self) -> None:
+        if not self._rooms:
+            return
+        with self._lock:
+            at = self._admission.next_opening()
+        if self._returned:
+            self._take_back()
+        if at is None:
+            return
+        for room in list(self._rooms.values()):
+            leader = room.leader
+            if leader is not None and at < room.wakes_at:
+                room.rouse(leader)
+
+    def _room_here(self) -> _Room:
+        loop = current_loop()
+        room = self._rooms.get(loop.native)
+        if room is None:
+            room = self._rooms[loop.native] = _Room(loop)
+        return room

@@ -1,0 +1,107 @@
+"""A gate: N units, each of which comes back. Pure arithmetic: it is told the time and returns times, it never sleeps.
+
+Both limits of the stack are gates. A unit of a concurrency limit (a slot) comes back when it is released. A unit of a
+rate rule (a permit) comes back one period after its stamp, the instant at which the request really went on; that alone
+makes "never more than N in any window of that length" exact, in whatever order waiters resume.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .lanes import Lane
+
+__all__ = ["Gate"]
+
+
+class Gate:
+    """N units of one limit.
+
+    Args:
+        limit: how many units there are.
+        period: seconds after which a stamped unit comes back; `None` for slots, which come back when released.
+        subject: the rule or limit this gate stands for, for logs and events.
+
+    Attributes:
+        free: units that can be taken; below zero when calls with overrides were counted without waiting.
+        held: units taken and not yet back.
+        paused_until: the instant before which nothing passes, whatever is free (a server's hint).
+        waiting: lanes that wait at this gate. `queued`: requests that need this gate and wait, here or elsewhere.
+        parked: the lanes that wait here as a heap by ticket. `timer_at`: when the gate is to be looked at again.
+    """
+
+    __slots__ = (
+        "free",
+        "limit",
+        "parked",
+        "paused_until",
+        "period",
+        "queued",
+        "returns",
+        "subject",
+        "timer_at",
+        "waiting",
+    )
+
+    def __init__(self, limit: int, period: float | None = None, *, subject: object = None) -> None:
+        self.limit = limit
+        self.period = period
+        self.subject = subject
+        self.free = limit
+        self.returns: deque[float] = deque()
+        self.paused_until = float("-inf")
+        self.waiting = 0
+        self.queued = 0
+        self.parked: list[tuple[int, Lane]] = []
+        self.timer_at: float | None = None
+
+    @property
+    def held(self) -> int:
+        """Units taken and not yet back."""
+        return self.limit - self.free
+
+    def has_room(self, now: float, spared: int = 0) -> bool:
+        """Tells whether a unit can be taken now, when `spared` units are to be left for somebody else."""
+        returns = self.returns
+        while returns and returns[0] <= now:
+            returns.popleft()
+            self.free += 1
+        return self.free > spared and now >= self.paused_until
+
+    def take(self) -> None:
+        """Takes a unit; whether there is one has been asked before."""
+        self.free -= 1
+
+    def stamp(self, now: float) -> None:
+        """Notes that a taken unit is used from now on, so that a permit comes back one period later."""
+        if self.period is not None:
+            self.returns.append(now + self.period)
+
+    def give_back(self) -> None:
+        """Returns a slot, or a permit that was taken and never used."""
+        self.free += 1
+
+    def opens_at(self, now: float, spared: int = 0) -> float | None:
+        """Returns the earliest instant at which a unit can be taken, or `None` when only a release can tell."""
+        missing = 1 + spared - self.free
+        if missing <= 0:
+            return max(now, self.paused_until)
+        returned = self.return_of(missing, now)
+        return None if returned is None else max(returned, self.paused_until)
+
+    def return_of(self, count: int, now: float) -> float | None:
+        """Returns when the `count`-th unit from now comes back, counting those that will be taken in between.
+
+        `None` for slots. Units that are taken but not yet stamped come back one period from now at the earliest.
+        """
+        if self.period is None:
+            return None
+        rounds, place = divmod(count - 1, self.limit)
+        first = self.returns[place] if place < len(self.returns) else now + self.period
+        return first + rounds * self.period
+
+    def is_idle(self, now: float) -> bool:
+        """Tells whether a new gate of the same limit would behave the same, so that this one can be dropped."""
+        return self.has_room(now) and self.free == self.limit and self.queued == 0

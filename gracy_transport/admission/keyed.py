@@ -1,0 +1,55 @@
+"""Gates by key, made when first asked for and dropped when idle, so that any number of keys may come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Final
+
+from .gates import Gate
+
+__all__ = ["KeyedGates"]
+
+_FEWEST: Final = 64
+
+
+class KeyedGates:
+    """The gates of one limit that is split by a key: an origin, an endpoint, a tenant.
+
+    Each time their number has doubled, idle gates move to the old ones, and the old ones that were not asked for since
+    the last time are dropped. That costs a constant amount a key, keeps memory within a small multiple of what is in
+    use, and never drops a gate that somebody is just about to pass.
+    """
+
+    __slots__ = ("_gates", "_limit", "_old", "_period", "_subject", "_sweep_at")
+
+    def __init__(self, limit: int, period: float | None, subject: object) -> None:
+        self._limit = limit
+        self._period = period
+        self._subject = subject
+        self._gates: dict[Hashable, Gate] = {}
+        self._old: dict[Hashable, Gate] = {}
+        self._sweep_at = _FEWEST
+
+    def __len__(self) -> int:
+        """Counts the gates that are kept."""
+        return len(self._gates) + len(self._old)
+
+    def get(self, key: Hashable, now: float) -> Gate:
+        """Returns the gate of a key."""
+        gate = self._gates.get(key)
+        if gate is None:
+            if len(self._gates) >= self._sweep_at:
+                self._sweep(now)
+            gate = self._old.pop(key, None) or Gate(self._limit, self._period, subject=self._subject)
+            gate = self._gates.setdefault(key, gate)
+        return gate
+
+    def all(self) -> list[Gate]:
+        """Returns the gates that are kept."""
+        return [*self._gates.values(), *self._old.values()]
+
+    def _sweep(self, now: float) -> None:
+        gates = list(self._gates.items())
+        self._old = {key: gate for key, gate in gates if gate.is_idle(now)}
+        self._gates = {key: gate for key, gate in gates if key not in self._old}
+        self._sweep_at = max(_FEWEST, 2 * len(self._gates))

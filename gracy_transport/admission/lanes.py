@@ -1,0 +1,296 @@
+"""Who goes next: requests that need several gates at once take all their units together or none, and none starves.
+
+A *lane* is a first-in-first-out queue of the requests that need exactly the same gates. Only the heads of lanes
+compete, by the ticket they drew on arrival, so one slow limit never holds up requests that do not need it. A lane that
+waits is parked at *one* closed gate of its set. When that gate opens, the lane with the oldest head is tried first: if
+all its gates have room it takes a unit of each, else it moves to the next closed gate.
+
+Two gates that never open at the same moment could keep a lane moving for ever. After `BOUNCES` moves it is guarded: one
+unit at each of its gates is left for it, until it went. One lane at a time, since two could block each other.
+
+Everything here is pure: methods are told the time and return the waiters that may go. They must not be called from two
+threads at once; `Desk` sees to that.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import OrderedDict
+from collections.abc import Iterable
+from itertools import count
+from typing import Final, TypeAlias
+
+from .gates import Gate
+
+__all__ = ["BOUNCES", "SLICE", "Admission", "Gates", "Lane", "Waiter"]
+
+Gates: TypeAlias = tuple[Gate, ...]
+
+BOUNCES: Final = 8
+"""Moves after which a lane is guarded: few enough to be quick, many enough to be rare."""
+
+SLICE: Final = 100
+"""Grants handed out in one go: 100 keep an event loop busy for about 3 ms, 5,000 for 50 to 90."""
+
+
+class Waiter:
+    """A request that waits for all of its gates.
+
+    Attributes:
+        gates: what it needs. `blocked_by`: the gate its lane was parked at when it came.
+        is_granted: whether it holds its units.
+    """
+
+    __slots__ = ("blocked_by", "gates", "is_granted", "lane", "ticket")
+
+    def __init__(self, gates: Gates) -> None:
+        self.gates = gates
+        self.ticket = -1
+        self.lane: Lane | None = None
+        self.blocked_by: Gate | None = None
+        self.is_granted = False
+
+
+class Lane:
+    """The waiters for one set of gates, in the order they came."""
+
+    __slots__ = ("bounces", "gates", "listed_at", "parked_at", "queue")
+
+    def __init__(self, gates: Gates) -> None:
+        self.gates = gates
+        # An OrderedDict, because finding the head of a plain dict slows down as heads are removed.
+        self.queue: OrderedDict[int, Waiter] = OrderedDict()
+        self.parked_at: Gate | None = None
+        self.listed_at: set[Gate] = set()
+        self.bounces = 0
+
+    def __lt__(self, _other: object) -> bool:
+        """Lets equal tickets stand in a heap; they do not occur between different lanes with waiters."""
+        return False
+
+    @property
+    def ticket(self) -> int:
+        """The ticket of the head."""
+        return next(iter(self.queue))
+
+
+class Admission:
+    """The queue in front of any number of gates. See the module for how it decides."""
+
+    def __init__(self) -> None:
+        self._lanes: dict[Gates, Lane] = {}
+        self._tickets = count()
+        self._timers: list[tuple[float, int, Gate]] = []
+        self._timer_order = count()
+        self._guarded: Lane | None = None
+        self.waiting = 0
+
+    def try_now(self, gates: Gates, now: float) -> bool:
+        """Takes and stamps a unit of each gate if all have room and nobody who waits would be passed."""
+        for gate in gates:
+            if gate.waiting or not self._has_room(gate, now, None):
+                return False
+        for gate in gates:
+            gate.free -= 1
+            gate.stamp(now)
+        return True
+
+    def count_in(self, gates: Iterable[Gate], now: float) -> None:
+        """Uses a unit of each gate without asking whether there is one: later requests wait the longer for it."""
+        for gate in gates:
+            gate.take()
+            gate.stamp(now)
+
+    def enqueue(self, waiter: Waiter, now: float) -> list[Waiter]:
+        """Puts a waiter at the end of its lane; returns who may go now, which may include it."""
+        lane = self._lanes.get(waiter.gates)
+        if lane is None:
+            lane = self._lanes[waiter.gates] = Lane(waiter.gates)
+        waiter.ticket, waiter.lane = next(self._tickets), lane
+        lane.queue[waiter.ticket] = waiter
+        self.waiting += 1
+        for gate in waiter.gates:
+            gate.queued += 1
+        if lane.parked_at is None:
+            self._park(lane, self._closed_gate(lane, now) or _busiest(waiter.gates), now)
+        waiter.blocked_by = lane.parked_at
+        return self.tick(now)
+
+    def leave(self, waiter: Waiter, now: float) -> list[Waiter]:
+        """Takes a waiter out: removes it from its lane, or gives back what it was granted and did not use."""
+        if waiter.is_granted:
+            waiter.is_granted = False
+            return self.release(waiter.gates, now)
+        lane = waiter.lane
+        if lane is None or lane.queue.pop(waiter.ticket, None) is None:
+            return []
+        self._gone(waiter)
+        if lane.queue:
+            return []
+        parked_at, lane.parked_at = lane.parked_at, None
+        if parked_at is not None:
+            parked_at.waiting -= 1
+        del self._lanes[lane.gates]
+        return self._serve(self._lift_guard(lane), now)
+
+    def stamp(self, gates: Iterable[Gate], now: float) -> None:
+        """Notes that granted units are used from now on."""
+        for gate in gates:
+            gate.stamp(now)
+
+    def release(self, gates: Iterable[Gate], now: float) -> list[Waiter]:
+        """Gives back one unit of each gate (slots, or permits that were not used); returns who may go now."""
+        gates = list(gates)
+        for gate in gates:
+            gate.give_back()
+        return self._serve(gates, now)
+
+    def pause(self, gate: Gate, until: float, now: float) -> None:
+        """Lets nobody through a gate before that instant; an earlier pause is never shortened."""
+        gate.paused_until = max(gate.paused_until, until)
+        self._arm(gate, now)
+
+    def tick(self, now: float) -> list[Waiter]:
+        """Returns the waiters that may go because time has passed, at most `SLICE` at once."""
+        due: list[Gate] = []
+        while self._timers and self._timers[0][0] <= now:
+            at, _order, gate = heapq.heappop(self._timers)
+            if gate.timer_at == at:
+                gate.timer_at = None
+                due.append(gate)
+        return self._serve(due, now)
+
+    def next_opening(self) -> float | None:
+        """Returns when `tick` has to be called next, or `None` when only a release can change anything."""
+        while self._timers:
+            at, _order, gate = self._timers[0]
+            if gate.timer_at == at and gate.waiting:
+                return at
+            if gate.timer_at == at:
+                gate.timer_at = None
+            heapq.heappop(self._timers)
+        return None
+
+    def estimate(self, gates: Gates, now: float) -> float:
+        """Returns the seconds a newcomer would wait, as far as rates and pauses can tell (slots cannot)."""
+        wait = 0.0
+        for gate in gates:
+            gate.has_room(now)
+            missing = gate.queued + 1 - gate.free
+            at = gate.return_of(missing, now) if missing > 0 else None
+            wait = max(wait, 0.0 if at is None else at - now, gate.paused_until - now)
+        return wait
+
+    def _has_room(self, gate: Gate, now: float, lane: Lane | None) -> bool:
+        guarded = self._guarded
+        is_spared = guarded is not None and guarded is not lane and gate in guarded.gates
+        return gate.has_room(now, 1 if is_spared else 0)
+
+    def _closed_gate(self, lane: Lane, now: float) -> Gate | None:
+        for gate in lane.gates:
+            if not self._has_room(gate, now, lane):
+                return gate
+        return None
+
+    def _park(self, lane: Lane, gate: Gate, now: float) -> None:
+        lane.parked_at = gate
+        gate.waiting += 1
+        if gate not in lane.listed_at:
+            lane.listed_at.add(gate)
+            _tidy(gate)
+            heapq.heappush(gate.parked, (lane.ticket, lane))
+        self._arm(gate, now)
+
+    def _arm(self, gate: Gate, now: float) -> None:
+        """Sets the timer of a gate with waiters to when it can open; a timer that is too early is set again then."""
+        if not gate.waiting:
+            return
+        guarded = self._guarded
+        is_spared = guarded is not None and guarded.parked_at is not gate and gate in guarded.gates
+        at = gate.opens_at(now, 1 if is_spared else 0)
+        if at is not None and (gate.timer_at is None or at < gate.timer_at):
+            gate.timer_at = at
+            heapq.heappush(self._timers, (at, next(self._timer_order), gate))
+
+    def _serve(self, gates: Iterable[Gate], now: float) -> list[Waiter]:
+        """Lets waiters through these gates while there is room; arms the timers for the rest."""
+        granted: list[Waiter] = []
+        open_gates = list(gates)
+        while open_gates:
+            gate = open_gates.pop()
+            while gate.waiting and len(granted) < SLICE:
+                lane = self._first_at(gate)
+                if not self._has_room(gate, now, lane):
+                    break
+                gate.waiting -= 1
+                lane.parked_at = None
+                closed = self._closed_gate(lane, now)
+                if closed is not None:
+                    self._bounce(lane)
+                    self._park(lane, closed, now)
+                    continue
+                granted.append(self._grant(lane))
+                open_gates.extend(self._lift_guard(lane))
+                if lane.queue:
+                    self._park(lane, gate, now)
+                else:
+                    del self._lanes[lane.gates]
+            self._arm(gate, now)
+        return granted
+
+    def _grant(self, lane: Lane) -> Waiter:
+        _ticket, waiter = lane.queue.popitem(last=False)
+        self._gone(waiter)
+        waiter.is_granted = True
+        for gate in lane.gates:
+            gate.take()
+        lane.bounces = 0
+        return waiter
+
+    def _gone(self, waiter: Waiter) -> None:
+        self.waiting -= 1
+        for gate in waiter.gates:
+            gate.queued -= 1
+
+    def _bounce(self, lane: Lane) -> None:
+        lane.bounces += 1
+        if lane.bounces >= BOUNCES and self._guarded is None:
+            self._guarded = lane
+
+    def _lift_guard(self, lane: Lane) -> Gates:
+        """Ends the guard of a lane that went or emptied; returns the gates where others may find room now."""
+        if self._guarded is not lane:
+            return ()
+        self._guarded = None
+        return lane.gates
+
+    def _first_at(self, gate: Gate) -> Lane:
+        """Returns the lane to be tried next at a gate where at least one is parked."""
+        if self._guarded is not None and self._guarded.parked_at is gate:
+            return self._guarded
+        heap = gate.parked
+        while True:
+            ticket, lane = heap[0]
+            if lane.parked_at is not gate:
+                heapq.heappop(heap)
+                lane.listed_at.discard(gate)
+            elif lane.ticket != ticket:
+                # Tickets of a lane only grow, so a stale one is too early at worst: put it where it belongs.
+                heapq.heapreplace(heap, (lane.ticket, lane))
+            else:
+                return lane
+
+
+def _busiest(gates: Gates) -> Gate:
+    """Returns the gate with lanes waiting that keeps a newcomer back although there is room everywhere."""
+    return max(gates, key=lambda gate: gate.waiting)
+
+
+def _tidy(gate: Gate) -> None:
+    """Forgets lanes that are no longer parked here, once they are the greater part of the heap."""
+    if len(gate.parked) > 2 * gate.waiting + 32:
+        for _ticket, lane in gate.parked:
+            if lane.parked_at is not gate:
+                lane.listed_at.discard(gate)
+        gate.parked = [(ticket, lane) for ticket, lane in gate.parked if lane.parked_at is gate]
+        heapq.heapify(gate.parked)

@@ -1,0 +1,148 @@
+"""The layer in front of the wire that admits requests through gates, whatever the gates stand for.
+
+`ThrottleTransport` and `ConcurrencyLimitTransport` are this layer with one keeper of gates each; `GracyTransport` has
+one with both, so that permits and slots are taken jointly and nothing is held by a request that waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from ..bodies import on_end
+from ..call import Call, Observer, Wait
+from ..clock import SYSTEM_CLOCK, Clock
+from ..events import RequestDispatched, tell
+from ..exceptions import TransportClosed
+from ..family import AsyncTransport, error_for
+from ..layer import Layer
+from .desk import Desk, DeskClosed
+from .gates import Gate
+from .lanes import Gates
+
+if TYPE_CHECKING:
+    from ..family import Request, Response
+
+__all__ = ["AdmissionTransport", "Keeper"]
+
+
+class Keeper(Protocol):
+    """Knows the gates of one concern. It holds their state and outlives the layers that ask it."""
+
+    @property
+    def wait_kind(self) -> str:
+        """What a wait at these gates is called in the timeline of a call: "throttle" or "slot"."""
+        ...
+
+    @property
+    def has_slots(self) -> bool:
+        """Whether units have to be given back at the end of the body."""
+        ...
+
+    def gates_for(self, request: Request, call: Call) -> Gates:
+        """Returns the gates that a request has to pass."""
+        ...
+
+    def limit_reached(self, call: Call, gate: Gate, wait: float, at: float) -> None:
+        """Logs and tells that a request has to wait at a gate, by the estimate for `wait` seconds."""
+        ...
+
+    def wait_over(self, call: Call, gate: Gate, waited: float, at: float) -> None:
+        """Logs and tells that it waited there."""
+        ...
+
+    def describe(self, desk: Desk) -> str:
+        """Says the gates and their state in a few words."""
+        ...
+
+
+class AdmissionTransport(Layer):
+    """Hands a request to the transport below once all its gates let it through.
+
+    Args:
+        inner: the transport below.
+        keepers: who knows the gates to wait at.
+        counted: keepers whose gates are used without waiting: a call with limits of its own still counts in the
+            limits of everybody.
+        desk: where requests wait; shared by layers that share gates. Made here unless given.
+        clock, observers: as for every layer.
+    """
+
+    def __init__(
+        self,
+        inner: AsyncTransport,
+        keepers: Sequence[Keeper],
+        *,
+        counted: Sequence[Keeper] = (),
+        desk: Desk | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+        observers: Iterable[Observer] = (),
+    ) -> None:
+        super().__init__(inner, clock=clock, observers=observers)
+        self.keepers = tuple(keepers)
+        self.counted = tuple(counted)
+        self.desk = Desk(clock) if desk is None else desk
+        self._has_slots = any(keeper.has_slots for keeper in (*self.keepers, *self.counted))
+
+    async def handle(self, request: Request, call: Call) -> Response:
+        """Waits for permits and slots, delegates, and gives the slots back when the body is over."""
+        gates = self._gates(self.keepers, request, call)
+        counted = self._gates(self.counted, request, call) if self.counted else ()
+        if not gates and not counted:
+            return await self.inner.handle_async_request(request)  # type: ignore[no-any-return]
+        counted = tuple(gate for gate in counted if gate not in gates)
+        if not self.desk.try_now(gates, counted):
+            await self._wait(request, call, gates, counted)
+        call.attempt.dispatched = self.clock.now()
+        if call.observers:
+            tell(RequestDispatched(call, call.attempt.dispatched))
+        if not self._has_slots:
+            return await self.inner.handle_async_request(request)  # type: ignore[no-any-return]
+        slots = tuple(gate for gate in (*gates, *counted) if gate.period is None)
+        try:
+            response: Response = await self.inner.handle_async_request(request)
+        except BaseException:
+            self.desk.release(slots)
+            raise
+        on_end(request, response, partial(_release, self.desk, slots))
+        return response
+
+    async def _wait(self, request: Request, call: Call, gates: Gates, counted: Gates) -> None:
+        began = self.clock.now()
+        estimate = self.desk.estimate(gates)
+        guest = self.desk.enter(gates)
+        gate = guest.blocked_by
+        assert gate is not None
+        keeper = next(keeper for keeper in self.keepers if gate in keeper.gates_for(request, call))
+        keeper.limit_reached(call, gate, estimate, began)
+        try:
+            await self.desk.wait(gates, counted, guest=guest)
+        except DeskClosed:
+            message = f"{call.method} {call.url.path}: the transport was closed while the request waited for its turn"
+            raise error_for(request, TransportClosed, message, call=call) from None
+        finally:
+            waited = self.clock.now() - began
+            call.waits.append(Wait(keeper.wait_kind, waited, str(gate.subject)))
+        keeper.wait_over(call, gate, waited, began + waited)
+
+    @staticmethod
+    def _gates(keepers: tuple[Keeper, ...], request: Request, call: Call) -> Gates:
+        if len(keepers) == 1:
+            return keepers[0].gates_for(request, call)
+        gates: Gates = ()
+        for keeper in keepers:
+            gates += keeper.gates_for(request, call)
+        return gates
+
+    async def let_go(self) -> None:
+        """Sends everybody away who waits."""
+        self.desk.close()
+
+    def state(self) -> str:
+        """Says the gates, who waits, and when the next permit comes."""
+        return ", ".join(keeper.describe(self.desk) for keeper in self.keepers)
+
+
+def _release(desk: Desk, slots: Gates, _error: BaseException | None) -> None:
+    desk.release(slots)

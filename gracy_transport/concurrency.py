@@ -1,0 +1,170 @@
+"""Concurrency limits: never more than so many requests in flight, from dispatch to the end of the body."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Iterable
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from pydantic import BeforeValidator, Field
+
+from .admission import AdmissionTransport, Desk, Gate, Gates, KeyedGates
+from .call import Call, Observer
+from .clock import SYSTEM_CLOCK, Clock
+from .events import ConcurrencyLimitFreed, ConcurrencyLimitReached, tell
+from .family import AsyncTransport
+from .logevents import LogEvent, log
+from .matching import origin_of, target_of
+from .values import Value, one_or_many
+
+if TYPE_CHECKING:
+    from .family import Request
+
+__all__ = ["ConcurrencyKeeper", "ConcurrencyLimitTransport", "ConcurrentRequestLimit"]
+
+_ANY: Final = re.compile(".*")
+
+
+class ConcurrentRequestLimit(Value):
+    """At most so many requests in flight.
+
+    A request holds its slot from dispatch until its body is read, closed or broken, not just until its headers came:
+    a body that nobody reads keeps its connection and its slot.
+
+    Args:
+        limit: how many; at least 1.
+        uurl_pattern: a regular expression for the unformatted URLs (or the URLs, where there is no template) the
+            limit is for; all unless given. Of several limits the first that matches applies.
+        blocking_args: names of endpoint arguments: requests with other values for these are limited apart.
+        limit_per_uurl: each endpoint is limited apart (requests without a template: each origin). With `False` all
+            that the pattern matches share the limit.
+        log_limit_reached: logged once for each request that has to wait.
+        log_limit_freed: logged once for each request that has waited, as it goes on.
+
+    Raises:
+        pydantic.ValidationError: naming the field that is wrong.
+    """
+
+    limit: Annotated[int, Field(gt=0)]
+    uurl_pattern: re.Pattern[str] = _ANY
+    blocking_args: Annotated[tuple[str, ...] | None, one_or_many(into=tuple)] = None
+    limit_per_uurl: bool = True
+    log_limit_reached: LogEvent | None = None
+    log_limit_freed: LogEvent | None = None
+
+    def __init__(self, limit: int, uurl_pattern: str | re.Pattern[str] = _ANY, **fields: Any) -> None:
+        super().__init__(limit=limit, uurl_pattern=uurl_pattern, **fields)
+
+    def __str__(self) -> str:
+        """Reads as a sentence: `5 requests at once per endpoint`."""
+        noun = "request" if self.limit == 1 else "requests"
+        scope = " per endpoint" if self.limit_per_uurl else ""
+        where = "" if self.uurl_pattern.pattern == ".*" else f" for URLs matching {self.uurl_pattern}"
+        return f"{self.limit} {noun} at once{scope}{where}"
+
+
+def as_limits(value: object) -> object:
+    """Returns a plain number as a limit per endpoint, as `@graceful(concurrent_requests=5)` means it."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return (ConcurrentRequestLimit(value),)
+    return value
+
+
+Limits = Annotated[tuple[ConcurrentRequestLimit, ...], BeforeValidator(as_limits), one_or_many(into=tuple)]
+"""The type of a config field that takes a number, a `ConcurrentRequestLimit` or several."""
+
+
+class ConcurrencyKeeper:
+    """Knows the gates of some concurrency limits.
+
+    Args:
+        limits: the limits; the first that matches a request applies.
+        clock: tells idle gates from used ones.
+        book: the gates of limits that other keepers know already; equal limits share theirs.
+    """
+
+    wait_kind = "slot"
+    has_slots = True
+
+    def __init__(
+        self,
+        limits: tuple[ConcurrentRequestLimit, ...],
+        clock: Clock,
+        book: dict[ConcurrentRequestLimit, KeyedGates] | None = None,
+    ) -> None:
+        self.limits = limits
+        self._clock = clock
+        book = {} if book is None else book
+        self._gates = [(limit, book.setdefault(limit, KeyedGates(limit.limit, None, limit))) for limit in limits]
+
+    def gates_for(self, request: Request, call: Call) -> Gates:
+        """Returns the gate of the first limit that matches, or nothing."""
+        for limit, gates in self._gates:
+            if limit.uurl_pattern is _ANY or self._matches(limit, request, call):
+                return (gates.get(_group(limit, request, call), self._clock.now()),)
+        return ()
+
+    @staticmethod
+    def _matches(limit: ConcurrentRequestLimit, request: Request, call: Call) -> bool:
+        subject = target_of(request) if call.template is None else call.unformatted_url
+        return limit.uurl_pattern.match(subject) is not None
+
+    def limit_reached(self, call: Call, gate: Gate, wait: float, at: float) -> None:  # noqa: ARG002 - slots cannot tell
+        """Logs and tells that a request has to wait."""
+        limit = gate.subject
+        if isinstance(limit, ConcurrentRequestLimit):
+            self._log(limit.log_limit_reached, "{UURL} has to wait: {CONCURRENT_REQUESTS} requests are in flight", call, gate)
+        if call.observers:
+            tell(ConcurrencyLimitReached(call, at, limit))
+
+    def wait_over(self, call: Call, gate: Gate, waited: float, at: float) -> None:
+        """Logs and tells that it waited."""
+        limit = gate.subject
+        if isinstance(limit, ConcurrentRequestLimit):
+            self._log(limit.log_limit_freed, "{UURL} goes on: a slot of {CONCURRENT_LIMIT} is free", call, gate)
+        if call.observers:
+            tell(ConcurrencyLimitFreed(call, at, limit, waited))
+
+    @staticmethod
+    def _log(event: LogEvent | None, default: str, call: Call, gate: Gate) -> None:
+        if event is not None:
+            log(event, default, call, CONCURRENT_REQUESTS=gate.held, CONCURRENT_LIMIT=gate.limit)
+
+    def describe(self, desk: Desk) -> str:  # noqa: ARG002 - slots have no next opening
+        """Says `limit 5, 2 in flight, 0 waiting`."""
+        gates = [gate for _limit, keyed in self._gates for gate in keyed.all()]
+        held, waiting = sum(gate.held for gate in gates), sum(gate.queued for gate in gates)
+        return f"limit {', '.join(str(limit.limit) for limit in self.limits)}, {held} in flight, {waiting} waiting"
+
+
+def _group(limit: ConcurrentRequestLimit, request: Request, call: Call) -> Hashable:
+    if limit.limit_per_uurl:
+        scope = origin_of(request) if call.template is None else call.unformatted_url
+    else:
+        scope = ""
+    if limit.blocking_args is None:
+        return scope
+    return (scope, *(call.args.get(name, "") for name in limit.blocking_args))
+
+
+class ConcurrencyLimitTransport(AdmissionTransport):
+    """Keeps the number of requests in flight within its limits; the others wait, first come, first served.
+
+    Args:
+        inner: the transport below.
+        limits: a `ConcurrentRequestLimit` or several, or a number: one limit for everything that passes.
+        clock, observers: as for every layer.
+    """
+
+    def __init__(
+        self,
+        inner: AsyncTransport,
+        limits: ConcurrentRequestLimit | int | Iterable[ConcurrentRequestLimit],
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        observers: Iterable[Observer] = (),
+    ) -> None:
+        if isinstance(limits, int):
+            limits = ConcurrentRequestLimit(limits, limit_per_uurl=False)
+        given = (limits,) if isinstance(limits, ConcurrentRequestLimit) else tuple(limits)
+        super().__init__(inner, [ConcurrencyKeeper(given, clock)], clock=clock, observers=observers)

@@ -1,0 +1,232 @@
+"""Rate limits: never more than `max_requests` dispatched in any window of `per_time`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Hashable, Iterable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from pydantic import AliasChoices, BeforeValidator, Field
+
+from .admission import AdmissionTransport, Desk, Gate, Gates, KeyedGates
+from .call import Call, Observer
+from .clock import SYSTEM_CLOCK, Clock
+from .events import ThrottleLimitReached, ThrottleWaitOver, tell
+from .family import AnyRequest, AsyncTransport
+from .logevents import LogEvent, log
+from .matching import Memo
+from .values import Value, one_or_many
+
+if TYPE_CHECKING:
+    from .family import Request
+
+__all__ = ["GracefulThrottle", "ThrottleKeeper", "ThrottleRule", "ThrottleTransport"]
+
+ONE_SECOND: Final = timedelta(seconds=1)
+
+
+class ThrottleRule(Value):
+    """At most so many requests in any window of so much time, for the URLs that a pattern matches.
+
+    The promise is about dispatch, the instant a request is handed to the wire. What the server sees differs by the
+    jitter of the network; `margin` widens the window to absorb it.
+
+    Args:
+        url_pattern: a regular expression, matched from the start of the URL without userinfo, query and fragment.
+        max_requests: how many; at least 1.
+        per_time: the length of the window, a `timedelta` or seconds; one second unless given.
+            `per_time_range` is the same.
+        margin: seconds by which the window is widened; none unless given, since it costs throughput.
+        smooth: also space requests evenly, one in `per_time / max_requests`, for servers that punish bursts; off
+            unless given, since a burst that the limit allows is the fastest way to use it.
+        key: a callable that splits the rule: requests for which it returns equal values share one budget. It is
+            given the request (of the client's family).
+
+    Raises:
+        pydantic.ValidationError: naming the field that is wrong.
+    """
+
+    url_pattern: re.Pattern[str]
+    max_requests: Annotated[int, Field(gt=0)]
+    per_time: Annotated[timedelta, Field(gt=timedelta(0), validation_alias=AliasChoices("per_time", "per_time_range"))]
+    margin: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    smooth: bool = False
+    key: Callable[[AnyRequest], Hashable] | None = None
+
+    def __init__(
+        self,
+        url_pattern: str | re.Pattern[str],
+        max_requests: int,
+        per_time: timedelta | float = ONE_SECOND,
+        *,
+        margin: float = 0.0,
+        smooth: bool = False,
+        key: Callable[[AnyRequest], Hashable] | None = None,
+        **unknown: Any,
+    ) -> None:
+        unknown.setdefault("per_time", unknown.pop("per_time_range", per_time))
+        super().__init__(
+            url_pattern=url_pattern, max_requests=max_requests, margin=margin, smooth=smooth, key=key, **unknown
+        )
+
+    @property
+    def period(self) -> float:
+        """Seconds after which a permit comes back: the window and its margin."""
+        return self.per_time.total_seconds() + self.margin
+
+    @property
+    def readable_time_range(self) -> str:
+        """The window in words: `second`, `90 seconds`."""
+        seconds = self.per_time.total_seconds()
+        return "second" if seconds == 1 else f"{seconds:.10g} seconds"
+
+    def __str__(self) -> str:
+        """Reads as a sentence: `2 requests per second for URLs matching re.compile('.*')`."""
+        noun = "request" if self.max_requests == 1 else "requests"
+        return f"{self.max_requests} {noun} per {self.readable_time_range} for URLs matching {self.url_pattern}"
+
+
+class GracefulThrottle(Value):
+    """Rate rules, all of which hold at once, and what is logged when one of them makes a request wait.
+
+    Args:
+        rules: one rule or any collection of them.
+        log_limit_reached: logged once for each request that has to wait, as it starts to.
+        log_wait_over: logged once for each request that has waited, as it goes on.
+    """
+
+    rules: Annotated[tuple[ThrottleRule, ...], one_or_many(into=tuple)] = ()
+    log_limit_reached: LogEvent | None = None
+    log_wait_over: LogEvent | None = None
+
+    def __init__(
+        self,
+        rules: ThrottleRule | Iterable[ThrottleRule] = (),
+        log_limit_reached: LogEvent | None = None,
+        log_wait_over: LogEvent | None = None,
+        **unknown: Any,
+    ) -> None:
+        super().__init__(
+            rules=rules, log_limit_reached=log_limit_reached, log_wait_over=log_wait_over, **unknown
+        )
+
+
+def as_throttle(value: object) -> object:
+    """Returns rules given without their `GracefulThrottle` in one; anything else as it is."""
+    if isinstance(value, ThrottleRule | list | tuple | set | frozenset):
+        return GracefulThrottle(value)
+    return value
+
+
+Throttling = Annotated[GracefulThrottle, BeforeValidator(as_throttle)]
+"""The type of a config field that takes a `GracefulThrottle`, a rule or several."""
+
+
+class RuleGates:
+    """The gates of one rule: a window, and with `smooth` a gate of one for the spacing; one pair a key."""
+
+    def __init__(self, rule: ThrottleRule, clock: Clock) -> None:
+        self.rule = rule
+        self._clock = clock
+        self._windows = KeyedGates(rule.max_requests, rule.period, rule)
+        self._spaces = KeyedGates(1, rule.period / rule.max_requests, rule) if rule.smooth else None
+
+    def get(self, request: Request) -> Gates:
+        """Returns the gates that a request which the rule matches has to pass."""
+        key = None if self.rule.key is None else self.rule.key(request)
+        now = self._clock.now()
+        window = self._windows.get(key, now)
+        return (window,) if self._spaces is None else (window, self._spaces.get(key, now))
+
+    def all(self) -> list[Gate]:
+        """Returns every gate there is now."""
+        return self._windows.all() + ([] if self._spaces is None else self._spaces.all())
+
+
+class ThrottleKeeper:
+    """Knows the gates of a `GracefulThrottle`.
+
+    Args:
+        config: the rules.
+        clock: tells idle gates from used ones.
+        book: the gates of rules that other keepers know already; equal rules share theirs.
+    """
+
+    wait_kind = "throttle"
+    has_slots = False
+
+    def __init__(self, config: GracefulThrottle, clock: Clock, book: dict[ThrottleRule, RuleGates] | None = None) -> None:
+        self.config = config
+        book = {} if book is None else book
+        self._rules = tuple(book.setdefault(rule, RuleGates(rule, clock)) for rule in config.rules)
+        self._find: Memo[tuple[RuleGates, ...]] = Memo(self._matching)
+        self._is_for_all = all(rule.url_pattern.pattern == ".*" for rule in config.rules)
+        self._is_keyed = any(rule.key is not None for rule in config.rules)
+        self._fixed: dict[tuple[RuleGates, ...], Gates] = {}
+
+    def gates_for(self, request: Request, call: Call) -> Gates:  # noqa: ARG002 - a keeper may look at the call
+        """Returns the gates of all rules that match the URL of the request."""
+        found = self._rules if self._is_for_all else self._find(request)
+        if self._is_keyed:
+            return tuple(gate for rule in found for gate in rule.get(request))
+        gates = self._fixed.get(found)
+        if gates is None:
+            gates = self._fixed[found] = tuple(gate for rule in found for gate in rule.get(request))
+        return gates
+
+    def _matching(self, target: str) -> tuple[RuleGates, ...]:
+        return tuple(rule for rule in self._rules if rule.rule.url_pattern.match(target))
+
+    def limit_reached(self, call: Call, gate: Gate, wait: float, at: float) -> None:
+        """Logs and tells that a request has to wait."""
+        self._log(self.config.log_limit_reached, "{URL} has to wait {THROTTLE_TIME}s: the limit is ", call, gate, wait)
+        if call.observers:
+            tell(ThrottleLimitReached(call, at, gate.subject, wait))
+
+    def wait_over(self, call: Call, gate: Gate, waited: float, at: float) -> None:
+        """Logs and tells that it waited."""
+        self._log(self.config.log_wait_over, "{URL} waited {THROTTLE_TIME}s: the limit is ", call, gate, waited)
+        if call.observers:
+            tell(ThrottleWaitOver(call, at, gate.subject, waited))
+
+    def _log(self, event: LogEvent | None, default: str, call: Call, gate: Gate, seconds: float) -> None:
+        rule = gate.subject
+        if event is None or not isinstance(rule, ThrottleRule):
+            return
+        log(
+            event,
+            default + "{THROTTLE_LIMIT} requests per {THROTTLE_TIME_RANGE}",
+            call,
+            THROTTLE_LIMIT=rule.max_requests,
+            THROTTLE_TIME=round(seconds, 3),
+            THROTTLE_TIME_RANGE=rule.readable_time_range,
+        )
+
+    def describe(self, desk: Desk) -> str:
+        """Says `2 rules, 3 waiting, next permit in 0.40s`."""
+        gates = [gate for rule in self._rules for gate in rule.all()]
+        count = f"{len(self._rules)} rule{'' if len(self._rules) == 1 else 's'}"
+        waiting = sum(gate.queued for gate in gates)
+        return f"{count}, {waiting} waiting, next permit in {desk.next_permit(gates):.2f}s"
+
+
+class ThrottleTransport(AdmissionTransport):
+    """Lets requests through at the rate its rules allow; the others wait their turn, first come, first served.
+
+    Args:
+        inner: the transport below.
+        config: a `GracefulThrottle`, a `ThrottleRule` or several.
+        clock, observers: as for every layer.
+    """
+
+    def __init__(
+        self,
+        inner: AsyncTransport,
+        config: GracefulThrottle | ThrottleRule | Iterable[ThrottleRule],
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        observers: Iterable[Observer] = (),
+    ) -> None:
+        throttle = config if isinstance(config, GracefulThrottle) else GracefulThrottle(config)
+        super().__init__(inner, [ThrottleKeeper(throttle, clock)], clock=clock, observers=observers)

@@ -105,6 +105,7 @@ class Call:
         waits: all waits so far, in the order in which they ended.
         is_replayed: whether the newest answer came from a recording.
         rejected: an outcome whose response a validator turned down, for the layers above it.
+        stack: the `GracyTransport` that is at work on the call now, if there is one.
         gave_up: why no further attempt was made, in words, when retries ended without an accepted answer.
     """
 
@@ -120,6 +121,7 @@ class Call:
         "observers",
         "options",
         "rejected",
+        "stack",
         "started",
         "url",
         "waits",
@@ -136,6 +138,7 @@ class Call:
         self.is_replayed = False
         self.is_inside = True
         self.rejected: Outcome | None = None
+        self.stack: object | None = None
         self.gave_up: str | None = None
         self._last_status: int | None = None
         self._authorization: str | None = None

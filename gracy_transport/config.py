@@ -1,0 +1,133 @@
+"""The configuration of a whole stack, as one frozen value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Annotated, Any, Final, TypeAlias
+
+from pydantic import BeforeValidator
+
+from .call import EXTENSION, CallOptions
+from .concurrency import ConcurrentRequestLimit, Limits
+from .logevents import LogEvent, LogLevel
+from .retry import GracefulRetry
+from .throttle import GracefulThrottle, Throttling
+from .validation import StatusCodes, Validators
+from .values import ABSENT, Absent, FrozenDict, Value
+
+__all__ = ["DEFAULT_CONFIG", "ConcurrentRequestLimit", "GracefulThrottle", "GracyConfig", "call_options"]
+
+
+def _as_parsers(value: object) -> object:
+    """Returns the parsers by status code (an int) or "default", frozen."""
+    if not isinstance(value, Mapping):
+        if value is None or isinstance(value, Absent):
+            return value
+        raise ValueError(f'{value!r} is not a mapping: give parser={{"default": ..., HTTPStatus.NOT_FOUND: ...}}')
+    return FrozenDict({_as_parser_key(key): parser for key, parser in value.items()})
+
+
+def _as_parser_key(key: object) -> int | str:
+    if key == "default":
+        return "default"
+    try:
+        return int(HTTPStatus(key))  # type: ignore[call-overload]
+    except ValueError:
+        raise ValueError(f'{key!r} is neither "default" nor a status code') from None
+
+
+Parsers: TypeAlias = Annotated[FrozenDict[int | str, Any], BeforeValidator(_as_parsers)]
+
+
+class GracyConfig(Value):
+    """What a stack does with its requests. Every field may be given, left out, or given as `None`.
+
+    A field that is left out inherits (from the stack for a call's own config, from the API class for a namespace or a
+    decorated method) and, with nothing to inherit from, switches nothing on. `None` switches off what would be
+    inherited. Configs are frozen, comparable, hashable, and shared freely between clients, loops and threads.
+
+    Args:
+        log_request: logged before a request goes into the stack.
+        log_response: logged when a response came, also one that validation rejects.
+        log_errors: logged when a response was rejected or no response came.
+        retry: what is tried again, how often and how fast.
+        strict_status_code: the only status codes that are accepted; one or several.
+        allowed_status_code: status codes that are accepted besides 200-299; one or several.
+        validators: `GracefulValidator`s that look at accepted responses; one or several.
+        parser: what the facade makes of a response, by status code or "default". Transports pass it by.
+        throttling: rate rules: a `GracefulThrottle`, a `ThrottleRule` or several.
+        concurrent_requests: limits of requests in flight: a `ConcurrentRequestLimit` or several, or a number, which
+            means so many per endpoint.
+
+    Raises:
+        pydantic.ValidationError: naming the field that is wrong.
+    """
+
+    log_request: LogEvent | None | Absent = ABSENT
+    log_response: LogEvent | None | Absent = ABSENT
+    log_errors: LogEvent | None | Absent = ABSENT
+    retry: GracefulRetry | None | Absent = ABSENT
+    strict_status_code: StatusCodes | None | Absent = ABSENT
+    allowed_status_code: StatusCodes | None | Absent = ABSENT
+    validators: Validators | None | Absent = ABSENT
+    parser: Parsers | None | Absent = ABSENT
+    throttling: Throttling | None | Absent = ABSENT
+    concurrent_requests: Limits | None | Absent = ABSENT
+
+    def merged(self, over: GracyConfig | None) -> GracyConfig:
+        """Returns a config in which the fields that `over` was given replace the ones here."""
+        if over is None:
+            return self
+        return GracyConfig(**{**self.given(), **over.given()})
+
+    def given(self) -> dict[str, Any]:
+        """Returns the fields that were given, `None` included, by name."""
+        fields = ((name, getattr(self, name)) for name in type(self).model_fields)
+        return {name: value for name, value in fields if value is not ABSENT}
+
+    def value_of(self, name: str) -> Any:
+        """Returns the value of a field, `None` where it is absent."""
+        value = getattr(self, name)
+        return None if value is ABSENT else value
+
+    def __repr__(self) -> str:
+        """Shows only what was given."""
+        return f"GracyConfig({', '.join(f'{name}={value!r}' for name, value in self.given().items())})"
+
+
+DEFAULT_CONFIG: Final = GracyConfig(
+    log_request=None,
+    log_response=None,
+    log_errors=LogEvent(LogLevel.ERROR),
+    retry=None,
+    strict_status_code=None,
+    allowed_status_code=None,
+    validators=None,
+    parser=None,
+    throttling=None,
+    concurrent_requests=None,
+)
+"""What the facade starts from: errors are logged, nothing else is on."""
+
+
+def call_options(
+    *, template: str | None = None, args: Mapping[str, object] | None = None, **overrides: Any
+) -> dict[str, Any]:
+    """Returns the mapping that tells the stack about one call of a plain client, for `extensions=`.
+
+    ```python
+    await client.get(f"/pokemon/{name}", extensions=call_options(template="/pokemon/{NAME}", args={"NAME": name}, retry=None))
+    ```
+
+    Args:
+        template: the unformatted endpoint; limits, reports and metrics group by it.
+        args: the arguments of the template, by placeholder.
+        overrides: fields of `GracyConfig` that hold for this call alone.
+
+    Raises:
+        pydantic.ValidationError: naming the override that is wrong.
+    """
+    config = GracyConfig(**overrides) if overrides else None
+    texts = {name: str(value) for name, value in (args or {}).items()}
+    return {EXTENSION: CallOptions(template=template, args=FrozenDict(texts), config=config)}

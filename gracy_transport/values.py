@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
@@ -81,15 +81,19 @@ class FrozenDict(Mapping[Key, Item]):
 def one_or_many(*, into: Callable[[Iterable[Any]], Any]) -> BeforeValidator:
     """Returns a validator that lets a field take one value or any collection of values.
 
-    `into` (tuple or frozenset) is how the field stores them. A string, a mapping and a class count as one value.
+    `into` (tuple or frozenset) is how the field stores them. A string, a mapping and a class count as one
+    value.
     """
 
-    def collect(value: object) -> object:
+    def collect(value: Any) -> Any:
         if value is None or isinstance(value, Absent):
             return value
-        if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping | type | BaseModel):
-            return into(value)
-        return into((value,))
+        is_many = isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping | type | BaseModel)
+        items: Iterable[Any] = value if is_many else (value,)
+        try:
+            return into(items)
+        except TypeError as error:  # pydantic takes only a ValueError as "this value is wrong"
+            raise ValueError(f"{error} in {value!r}") from error
 
     return BeforeValidator(collect)
 

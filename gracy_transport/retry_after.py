@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -11,6 +12,7 @@ __all__ = ["parse_http_date", "retry_after"]
 
 _MILLISECONDS: Final = ("retry-after-ms", "x-amz-retry-after")
 _LONGEST: Final = 10.0**9
+_NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
 
 
 def retry_after(headers: Mapping[str, str], wall: float) -> float | None:
@@ -52,9 +54,7 @@ def parse_http_date(text: str) -> float | None:
 def _number(text: str | None) -> float | None:
     if text is None:
         return None
-    try:
-        value = float(text)
-    except ValueError:
+    # `float` alone would also take "nan", "inf" and "1_000", which no server may mean.
+    if not _NUMBER.fullmatch(text.strip()):
         return None
-    # `float` reads "nan" and "inf" too, which no server may mean.
-    return min(max(0.0, value), _LONGEST) if value == value and abs(value) != float("inf") else None
+    return min(max(0.0, float(text)), _LONGEST)

@@ -88,12 +88,14 @@ def one_or_many(*, into: Callable[[Iterable[Any]], Any]) -> BeforeValidator:
     def collect(value: Any) -> Any:
         if value is None or isinstance(value, Absent):
             return value
-        is_many = isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping | type | BaseModel)
-        items: Iterable[Any] = value if is_many else (value,)
         try:
-            return into(items)
+            return into(value if _is_many(value) else (value,))
         except TypeError as error:  # pydantic takes only a ValueError as "this value is wrong"
             raise ValueError(f"{error} in {value!r}") from error
 
     return BeforeValidator(collect)
 
+
+
+def _is_many(value: object) -> bool:
+    return isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping | type | BaseModel)

@@ -1,6 +1,7 @@
 """Event loops as the stack sees them: which one runs here, and how to reach it from another thread.
 
-The library is written against anyio. These two things anyio does not offer without blocking the calling thread.
+The library is written against anyio, which does not offer these two things without blocking the calling
+thread.
 """
 
 from __future__ import annotations
@@ -34,18 +35,29 @@ class Loop:
     def call(self, function: Callable[[], object]) -> bool:
         """Calls a function in the loop: at once from its own thread, else as soon as it comes to it.
 
-        Returns False when the loop has ended and nothing will be called.
+        Returns False when the loop has ended and nothing will be called. What the function raises, when it is
+        called at once, is raised here.
         """
+        if self._runs_here():
+            function()
+            return True
         try:
-            if self.thread == get_ident():
-                function()
-            elif self.is_trio:
+            if self.is_trio:
                 self.native.run_sync_soon(function)
             else:
                 self.native.call_soon_threadsafe(function)
         except RuntimeError:  # closed: trio's RunFinishedError is a RuntimeError too
             return False
         return True
+
+    def _runs_here(self) -> bool:
+        """Tells whether it is this loop that runs now in this thread, which may see one after another."""
+        if self.thread != get_ident():
+            return False
+        try:
+            return self.native is (_trio_token() if self.is_trio else asyncio.get_running_loop())
+        except RuntimeError:
+            return False
 
 
 def current_loop() -> Loop:
@@ -54,10 +66,14 @@ def current_loop() -> Loop:
     Raises:
         RuntimeError: when none does.
     """
-    trio: Any = sys.modules.get("trio")
-    if trio is not None:
+    if sys.modules.get("trio") is not None:
         try:
-            return Loop(trio.lowlevel.current_trio_token(), is_trio=True, thread=get_ident())
+            return Loop(_trio_token(), is_trio=True, thread=get_ident())
         except RuntimeError:
             pass  # not in trio: asyncio then
     return Loop(asyncio.get_running_loop(), is_trio=False, thread=get_ident())
+
+
+def _trio_token() -> Any:
+    trio: Any = sys.modules["trio"]
+    return trio.lowlevel.current_trio_token()

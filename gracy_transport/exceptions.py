@@ -82,13 +82,23 @@ class GracyException(Exception):
         self.method = request.method if request is not None else None
         self.url = redact_url(request.url) if request is not None else None
 
+    @property
+    def request(self) -> Any:
+        """The request concerned, or `None`. (The property of the same name in httpx raises instead.)"""
+        return self.__dict__.get("_request")
+
+    @request.setter
+    def request(self, request: Any) -> None:
+        self._request = request
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles by message and plain facts, so that no subclass's constructor can stand in the way."""
-        return (rebuild, (type(self), self.args, _plain_facts(self)))
+        return (rebuild, (type(self), self.args, plain_facts(self)))
 
 
-def _plain_facts(error: GracyException) -> dict[str, Any]:
-    dropped = {"request", "_request", "response", "call", "request_context"}
+def plain_facts(error: GracyException) -> dict[str, Any]:
+    """Returns the attributes of an error that a pickle keeps: not those which hold secrets."""
+    dropped = {"_request", "response", "call", "request_context"}
     return {name: value for name, value in error.__dict__.items() if name not in dropped}
 
 

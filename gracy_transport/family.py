@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import httpx
 
-from .exceptions import CompositionError, GracyException, GracyRequestFailed, rebuild
+from .exceptions import CompositionError, GracyException, GracyRequestFailed, plain_facts, rebuild
 
 if TYPE_CHECKING:
     import httpx2
@@ -100,8 +100,8 @@ class Family:
                 "httpx_base": None,
                 "mixed_from": (kind, self.name),
             }
-            made = type(kind.__name__, (kind, getattr(self.module, base)), body)
-            self._mixed[kind] = made
+            # Of two threads that come here together, both get the class of the first.
+            made = self._mixed.setdefault(kind, type(kind.__name__, (kind, getattr(self.module, base)), body))
         return made  # type: ignore[return-value]
 
     def __repr__(self) -> str:
@@ -111,8 +111,7 @@ class Family:
 
 def _reduce_mixed(self: GracyException) -> tuple[Any, ...]:
     kind, family = self.mixed_from  # type: ignore[attr-defined]
-    _rebuild, args, facts = GracyException.__reduce__(self)[0], self.args, GracyException.__reduce__(self)[2]
-    return (rebuild_mixed, (kind, family, args, facts))
+    return (rebuild_mixed, (kind, family, self.args, plain_facts(self)))
 
 
 def rebuild_mixed(kind: type[GracyException], family: str, args: tuple[Any, ...], facts: dict[str, Any]) -> Any:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import anyio
 import anyio.to_thread
@@ -48,7 +49,7 @@ def test_asyncio_is_found_when_trio_was_never_imported() -> None:
         "async def main(): return current_loop().is_trio\n"
         "assert asyncio.run(main()) is False and 'trio' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
 
 
 async def test_a_call_from_the_own_thread_happens_at_once() -> None:

@@ -130,11 +130,10 @@ class ConcurrencyKeeper:
         if event is not None:
             log(event, default, call, CONCURRENT_REQUESTS=gate.held, CONCURRENT_LIMIT=gate.limit)
 
-    def describe(self, desk: Desk) -> str:  # noqa: ARG002 - slots have no next opening
-        """Says `limit 5, 2 in flight, 0 waiting`."""
-        gates = [gate for _limit, keyed in self._gates for gate in keyed.all()]
-        held, waiting = sum(gate.held for gate in gates), sum(gate.queued for gate in gates)
-        return f"limit {', '.join(str(limit.limit) for limit in self.limits)}, {held} in flight, {waiting} waiting"
+    def describe(self, desk: Desk) -> tuple[str, str]:  # noqa: ARG002 - slots have no next opening
+        """Says `limit 5` and `2 in flight`."""
+        held = sum(gate.held for _limit, keyed in self._gates for gate in keyed.all())
+        return f"limit {', '.join(str(limit.limit) for limit in self.limits)}", f"{held} in flight"
 
 
 def _group(limit: ConcurrentRequestLimit, request: Request, call: Call) -> Hashable:

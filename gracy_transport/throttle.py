@@ -203,12 +203,11 @@ class ThrottleKeeper:
             THROTTLE_TIME_RANGE=rule.readable_time_range,
         )
 
-    def describe(self, desk: Desk) -> str:
-        """Says `2 rules, 3 waiting, next permit in 0.40s`."""
+    def describe(self, desk: Desk) -> tuple[str, str]:
+        """Says `2 rules` and `next permit in 0.40s`."""
         gates = [gate for rule in self._rules for gate in rule.all()]
         count = f"{len(self._rules)} rule{'' if len(self._rules) == 1 else 's'}"
-        waiting = sum(gate.queued for gate in gates)
-        return f"{count}, {waiting} waiting, next permit in {desk.next_permit(gates):.2f}s"
+        return count, f"next permit in {desk.next_permit(gates):.2f}s"
 
 
 class ThrottleTransport(AdmissionTransport):

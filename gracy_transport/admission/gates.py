@@ -98,7 +98,11 @@ class Gate:
         """
         if self.period is None:
             return None
-        rounds, place = divmod(count - 1, self.limit)
+        # A unit that is not out yet goes out with the one `limit` before it, and comes back one period after that.
+        rounds = max(0, -((self.held - count) // self.limit))
+        place = count - 1 - rounds * self.limit
+        if place < 0:  # a unit that is free: it goes out now
+            return now + rounds * self.period
         first = self.returns[place] if place < len(self.returns) else now + self.period
         return first + rounds * self.period
 

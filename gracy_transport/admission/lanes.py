@@ -112,7 +112,9 @@ class Admission:
         for gate in waiter.gates:
             gate.queued += 1
         if lane.parked_at is None:
-            self._park(lane, self._closed_gate(lane, now) or _busiest(waiter.gates), now)
+            gate = self._closed_gate(lane, now) or _busiest(waiter.gates)
+            self._park(lane, gate)
+            self._arm(gate, now)
         waiter.blocked_by = lane.parked_at
         return self.tick(now)
 
@@ -192,14 +194,13 @@ class Admission:
                 return gate
         return None
 
-    def _park(self, lane: Lane, gate: Gate, now: float) -> None:
+    def _park(self, lane: Lane, gate: Gate) -> None:
         lane.parked_at = gate
         gate.waiting += 1
         if gate not in lane.listed_at:
             lane.listed_at.add(gate)
             _tidy(gate)
             heapq.heappush(gate.parked, (lane.ticket, lane))
-        self._arm(gate, now)
 
     def _arm(self, gate: Gate, now: float) -> None:
         """Sets the timer of a gate with waiters to when it can open; a timer that is too early is set again then."""
@@ -213,30 +214,42 @@ class Admission:
             heapq.heappush(self._timers, (at, next(self._timer_order), gate))
 
     def _serve(self, gates: Iterable[Gate], now: float) -> list[Waiter]:
-        """Lets waiters through these gates while there is room; arms the timers for the rest."""
+        """Lets waiters through these gates while there is room, the oldest of all first; arms timers for the rest."""
         granted: list[Waiter] = []
-        open_gates = list(gates)
-        while open_gates:
-            gate = open_gates.pop()
-            while gate.waiting and len(granted) < SLICE:
-                lane = self._first_at(gate)
-                if not self._has_room(gate, now, lane):
-                    break
-                gate.waiting -= 1
-                lane.parked_at = None
-                closed = self._closed_gate(lane, now)
-                if closed is not None:
-                    self._bounce(lane)
-                    self._park(lane, closed, now)
-                    continue
-                granted.append(self._grant(lane))
-                open_gates.extend(self._lift_guard(lane))
-                if lane.queue:
-                    self._park(lane, gate, now)
-                else:
-                    del self._lanes[lane.gates]
+        touched = set(gates)
+        offers = [(self._first_at(gate).ticket, id(gate), gate) for gate in touched if gate.waiting]
+        heapq.heapify(offers)
+        while offers and len(granted) < SLICE:
+            gate = heapq.heappop(offers)[2]
+            lane = self._first_at(gate) if gate.waiting else None
+            if lane is None or not self._has_room(gate, now, lane):
+                continue
+            freed = self._try_lane(lane, gate, now, granted)
+            touched.update(freed)
+            for each in (gate, *freed):
+                if each.waiting:
+                    heapq.heappush(offers, (self._first_at(each).ticket, id(each), each))
+        for gate in touched:
             self._arm(gate, now)
         return granted
+
+    def _try_lane(self, lane: Lane, gate: Gate, now: float, granted: list[Waiter]) -> Gates:
+        """Lets the head of a lane go, or moves the lane to the next closed gate; returns gates that got room by that."""
+        gate.waiting -= 1
+        lane.parked_at = None
+        closed = self._closed_gate(lane, now)
+        if closed is not None:
+            self._bounce(lane)
+            self._park(lane, closed)
+            self._arm(closed, now)
+            return ()
+        granted.append(self._grant(lane))
+        freed = self._lift_guard(lane)
+        if lane.queue:
+            self._park(lane, gate)
+        else:
+            del self._lanes[lane.gates]
+        return freed
 
     def _grant(self, lane: Lane) -> Waiter:
         _ticket, waiter = lane.queue.popitem(last=False)

@@ -52,8 +52,8 @@ class Keeper(Protocol):
         """Logs and tells that it waited there."""
         ...
 
-    def describe(self, desk: Desk) -> str:
-        """Says the gates and their state in a few words."""
+    def describe(self, desk: Desk) -> tuple[str, str]:
+        """Says the limits and the state of their gates, in a few words each."""
         ...
 
 
@@ -141,7 +141,8 @@ class AdmissionTransport(Layer):
 
     def state(self) -> str:
         """Says the gates, who waits, and when the next permit comes."""
-        return ", ".join(keeper.describe(self.desk) for keeper in self.keepers)
+        words = [keeper.describe(self.desk) for keeper in self.keepers]
+        return ", ".join([limits for limits, _ in words] + [f"{self.desk.waiting} waiting"] + [now for _, now in words])
 
 
 def _release(desk: Desk, slots: Gates, _error: BaseException | None) -> None:

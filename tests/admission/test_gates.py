@@ -1,0 +1,135 @@
+"""The arithmetic of one limit: units that are taken, stamped and come back."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gracy_transport.admission import Gate, KeyedGates
+
+
+def test_a_permit_comes_back_one_period_after_its_stamp() -> None:
+    """A window of 10 s opens again 10 s after the stamp, and not an instant before."""
+    gate = Gate(1, 10.0)
+    gate.take()
+    gate.stamp(5.0)
+    assert not gate.has_room(14.999)
+    assert gate.opens_at(6.0) == 15.0
+    assert gate.has_room(15.0)
+
+
+def test_a_slot_comes_back_when_it_is_given_back() -> None:
+    """A slot gate has no period: only a release opens it."""
+    gate = Gate(1)
+    gate.take()
+    gate.stamp(0.0)
+    assert gate.opens_at(1e9) is None
+    gate.give_back()
+    assert gate.has_room(0.0)
+
+
+def test_units_that_are_not_stamped_yet_open_a_period_from_now_at_the_earliest() -> None:
+    """With all permits granted and none stamped there is still a next opening, so no timer waits for ever."""
+    gate = Gate(2, 1.0)
+    gate.take()
+    gate.take()
+    assert gate.opens_at(7.0) == 8.0
+
+
+def test_a_pause_holds_back_what_is_free() -> None:
+    """Until the pause is over nothing passes, and the gate opens exactly when it is."""
+    gate = Gate(3, 1.0)
+    gate.paused_until = 42.0
+    assert not gate.has_room(41.9)
+    assert gate.opens_at(0.0) == 42.0
+    assert gate.has_room(42.0)
+
+
+def test_a_spared_unit_is_not_room() -> None:
+    """A unit that is left for somebody else counts as taken for everybody but that one."""
+    gate = Gate(2, 1.0)
+    gate.take()
+    gate.stamp(0.0)
+    assert gate.has_room(0.5)
+    assert not gate.has_room(0.5, spared=1)
+    assert gate.opens_at(0.5, spared=1) == 1.0
+
+
+def test_calls_counted_without_waiting_make_later_ones_wait_longer() -> None:
+    """Forced units drive the free count below zero and are paid back before anybody passes."""
+    gate = Gate(1, 10.0)
+    for at in (0.0, 1.0, 2.0):
+        gate.take()
+        gate.stamp(at)
+    assert gate.held == 3
+    assert gate.opens_at(2.0) == 12.0
+    assert not gate.has_room(11.0)
+    assert gate.has_room(12.0)
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"), [(1, 10.0), (2, 11.0), (3, 20.0), (4, 21.0), (7, 40.0)], ids=lambda value: str(value)
+)
+def test_returns_are_foreseen_over_several_rounds(count: int, expected: float) -> None:
+    """The n-th unit from now comes back with the n-th of its round, one period later for each full round."""
+    gate = Gate(2, 10.0)
+    for at in (0.0, 1.0):
+        gate.take()
+        gate.stamp(at)
+    assert gate.return_of(count, 2.0) == expected
+
+
+def test_a_free_unit_goes_out_now_and_comes_back_a_period_later() -> None:
+    """Units that nobody holds are foreseen too, for a gate that is not what holds the queue up."""
+    gate = Gate(3, 10.0)
+    gate.take()
+    gate.stamp(0.0)
+    assert [gate.return_of(count, 5.0) for count in (1, 2, 3, 4)] == [10.0, 15.0, 15.0, 20.0]
+
+
+@given(
+    limit=st.integers(1, 5),
+    period=st.floats(0.001, 1000, allow_nan=False),
+    gaps=st.lists(st.floats(0, 500, allow_nan=False), min_size=1, max_size=60),
+)
+def test_no_window_ever_holds_more_than_the_limit(limit: int, period: float, gaps: list[float]) -> None:
+    """Whoever takes a unit as soon as there is room never sees more than N stamps in any window."""
+    gate = Gate(limit, period)
+    now = 0.0
+    stamps: list[float] = []
+    for gap in gaps:
+        now += gap
+        if not gate.has_room(now):
+            opens = gate.opens_at(now)
+            assert opens is not None and opens > now
+            now = opens
+            assert gate.has_room(now)
+        gate.take()
+        gate.stamp(now)
+        stamps.append(now)
+        assert len(gate.returns) <= limit
+    for earlier, later in zip(stamps, stamps[limit:], strict=False):
+        assert not later < earlier + period
+
+
+def test_idle_keys_are_dropped_and_used_ones_kept() -> None:
+    """A hundred thousand keys that come once leave a bounded number of gates; a used gate is never dropped."""
+    gates = KeyedGates(1, 10.0, "rule")
+    used = gates.get("used", 0.0)
+    used.take()
+    used.stamp(0.0)
+    for number in range(100_000):
+        gates.get(number, 1.0)
+    assert len(gates) < 1_000
+    assert gates.get("used", 2.0) is used
+
+
+def test_a_gate_that_was_just_asked_for_survives_the_sweep() -> None:
+    """The gate somebody is about to pass is still the gate of that key after others came in between."""
+    gates = KeyedGates(1, 10.0, "rule")
+    asked = gates.get("mine", 0.0)
+    for number in range(64):
+        gates.get(number, 0.0)
+    assert gates.get("mine", 0.0) is asked
+    assert asked in gates.all()

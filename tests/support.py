@@ -1,0 +1,46 @@
+"""Helpers that several test modules share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import anyio
+
+from gracy_transport.testing import ScriptedWire, Sent
+
+
+def worst_window(instants: Iterable[float], period: float) -> int:
+    """Returns the greatest number of instants in any half-open window of that many seconds."""
+    ordered = sorted(instants)
+    worst = oldest = 0
+    for newest, instant in enumerate(ordered):
+        while not instant < ordered[oldest] + period:
+            oldest += 1
+        worst = max(worst, newest - oldest + 1)
+    return worst
+
+
+def sent_at(wire: ScriptedWire, part: str = "") -> list[float]:
+    """Returns when the requests whose URL holds `part` reached the wire."""
+    return [each.at for each in wire.sent if part in each.url]
+
+
+async def gather(client: Any, urls: Iterable[str], *, in_turn: bool = True) -> list[Any]:
+    """Gets all URLs at once and returns the responses in the order of the URLs; `in_turn` starts them in it too."""
+    answers: dict[int, Any] = {}
+
+    async def get(place: int, url: str) -> None:
+        answers[place] = await client.get(url)
+
+    async with anyio.create_task_group() as group:
+        for place, url in enumerate(urls):
+            group.start_soon(get, place, url)
+            if in_turn:
+                await anyio.lowlevel.checkpoint()
+    return [answers[place] for place in sorted(answers)]
+
+
+def sent_paths(sent: Iterable[Sent]) -> list[str]:
+    """Returns the last segment of each URL that reached the wire, in order."""
+    return [each.url.rpartition("/")[2] for each in sent]

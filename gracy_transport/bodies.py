@@ -13,7 +13,18 @@ from .family import Family, error_for, family_of
 if TYPE_CHECKING:
     from .family import AsyncByteStream, Request, Response
 
-__all__ = ["BODY_CAP", "buffer", "can_resend", "discard", "on_end", "readable", "variant"]
+__all__ = [
+    "BODY_CAP",
+    "buffer",
+    "can_resend",
+    "content_of",
+    "discard",
+    "on_end",
+    "readable",
+    "tee_request",
+    "tee_response",
+    "variant",
+]
 
 BODY_CAP: Final = 10 * 1024 * 1024
 """Bytes of a body that may be held in memory: enough for any JSON an API sends, too little to hurt a process."""
@@ -27,10 +38,10 @@ _logger = logging.getLogger("gracy_transport")
 class _WatchedStream:
     """A response body that says when it is over: at its end, when it breaks, is closed, or is dropped unread."""
 
-    def __init__(self, source: AsyncByteStream, at_end: AtEnd, name: str) -> None:
+    def __init__(self, source: AsyncByteStream, at_end: AtEnd, request: Request) -> None:
         self._source = source
         self._chunks: AsyncIterator[bytes] | None = None
-        self._name = name
+        self._method, self._url = request.method, request.url
         self.at_end = [at_end]
 
     def __aiter__(self) -> AsyncIterator[bytes]:
@@ -69,21 +80,22 @@ class _WatchedStream:
         if self.at_end:
             self._over(None)
             warnings.warn(
-                f"the body of {self._name} was dropped unread: read it, or close the response, "
-                "or its connection stays open",
+                f"the body of {self._method} {self._url.path} was dropped unread: read it, or close the "
+                "response, or its connection stays open",
                 ResourceWarning,
                 stacklevel=2,
                 source=self,
             )
 
 
-_watched: dict[str, Any] = {}
+_streams: dict[tuple[type, str], Any] = {}
 
 
-def _watched_stream_of(family: Family) -> Any:
-    made = _watched.get(family.name)
+def _stream_of(family: Family, kind: type) -> Any:
+    """Returns the class of `kind` that is also a stream of this family, made on first use."""
+    made = _streams.get((kind, family.name))
     if made is None:
-        made = _watched[family.name] = type("WatchedStream", (_WatchedStream, family.AsyncByteStream), {})
+        made = _streams[kind, family.name] = type(kind.__name__.strip("_"), (kind, family.AsyncByteStream), {})
     return made
 
 
@@ -100,8 +112,8 @@ def on_end(request: Request, response: Response, at_end: AtEnd) -> None:
     if isinstance(stream, _WatchedStream) and stream.at_end:
         stream.at_end.append(at_end)
         return
-    kind = _watched_stream_of(family_of(request))
-    response.stream = kind(stream, at_end, f"{request.method} {request.url.path}")
+    kind = _stream_of(family_of(request), _WatchedStream)
+    response.stream = kind(stream, at_end, request)
 
 
 async def buffer(request: Request, response: Response, cap: int = BODY_CAP) -> bytes:
@@ -198,3 +210,21 @@ def _can_rewind(file: Any) -> bool:
         return True
     seekable = getattr(file, "seekable", None)
     return hasattr(file, "seek") and (seekable is None or bool(seekable()))
+
+
+def content_of(request: Request) -> bytes | None:
+    """Returns the body of a request that is held in memory anyway, or `None` for one that is a stream."""
+    content: bytes | None = getattr(request, "_content", None)
+    return content
+
+
+def tee_request(request: Request, kind: type, *args: Any) -> tuple[Request, Any]:
+    """Returns a request to send in place of the caller's, and its body: the caller's, wrapped in `kind(body, *args)`."""
+    stream = _stream_of(family_of(request), kind)(request.stream, *args)
+    return variant(request, stream=stream), stream
+
+
+def tee_response(request: Request, response: Response, kind: type, *args: Any) -> Any:
+    """Wraps the body of the response in `kind(body, *args)` and returns the wrapper."""
+    stream = response.stream = _stream_of(family_of(request), kind)(response.stream, *args)
+    return stream

@@ -7,6 +7,7 @@
     ├── BadResponse                 the response was judged and rejected
     │   ├── UnexpectedResponse      ... because `strict_status_code` names other codes
     │   └── NonOkResponse           ... because it is not a success nor an allowed code
+    ├── UnreadableRecording         a recording, or the file that keeps them, is not ours or of a newer version
     ├── GracyUserDefinedException   the base of exceptions that a `parser` raises for a status
     └── GracyRefusal                we refused, the server did nothing wrong: never retried
         ├── TransportClosed         the transport was closed while the request waited
@@ -42,6 +43,7 @@ __all__ = [
     "NonOkResponse",
     "TransportClosed",
     "UnexpectedResponse",
+    "UnreadableRecording",
 ]
 
 
@@ -157,3 +159,9 @@ class BodyTooLarge(GracyRefusal):
 
 class GracyReplayRequestNotFound(GracyRefusal):
     """Nothing was recorded for this request."""
+
+
+class UnreadableRecording(GracyException):
+    """A recording, or the file that keeps them, cannot be read: the message says why and what to do."""
+
+    httpx_base = None

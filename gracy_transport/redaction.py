@@ -82,6 +82,26 @@ _SECRET_NAMES: Final = frozenset(
         "xgoogsignature",
     }
 )
+_PLACES: Final = frozenset(
+    {
+        "continuationtoken",
+        "cursortoken",
+        "newstartpagetoken",
+        "nextcontinuationtoken",
+        "nextpagetoken",
+        "nextsynctoken",
+        "nexttoken",
+        "pagetoken",
+        "pagingtoken",
+        "previouspagetoken",
+        "prevpagetoken",
+        "resumetoken",
+        "startpagetoken",
+        "synctoken",
+    }
+)
+"""Names that end like a secret and say where a list goes on: redacted, all pages would look like the same request."""
+
 _NOT_A_LETTER: Final = re.compile(r"[^a-z0-9]")
 _SECRET_ENDINGS: Final = ("token", "secret", "password", "apikey", "signature")
 
@@ -102,7 +122,7 @@ class _Url(Protocol):
 def is_secret_name(name: str) -> bool:
     """Tells whether a query parameter or a field of that name holds a secret (`api_key`, `access-token`, `sig` …)."""
     plain = _NOT_A_LETTER.sub("", name.lower())
-    return plain in _SECRET_NAMES or plain.endswith(_SECRET_ENDINGS)
+    return plain in _SECRET_NAMES or (plain.endswith(_SECRET_ENDINGS) and plain not in _PLACES)
 
 
 def is_secret_header(name: str) -> bool:

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from .call import extensions_of
 from .exceptions import BodyTooLarge
 from .family import Family, error_for, family_of
 
@@ -160,7 +161,7 @@ async def readable(request: Request, response: Response, cap: int = BODY_CAP) ->
         headers=response.headers,
         stream=family.ByteStream(raw),
         request=request,
-        extensions=response.extensions,
+        extensions=extensions_of(response),
     )
     await view.aread()
     return view

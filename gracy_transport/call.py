@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from .values import ABSENT, Absent
+from .values import ABSENT
 
 if TYPE_CHECKING:
     from .events import Event
@@ -273,6 +273,7 @@ def extensions_with(request: Request, **changed: object) -> dict[str, Any]:
     return {**request.extensions, **changed}
 
 
-def is_absent(value: object) -> bool:
-    """Tells whether a field was not given, as opposed to given as `None`."""
-    return isinstance(value, Absent)
+def extensions_of(response: Response) -> dict[str, Any]:
+    """Returns a response's extensions, to be shared with a copy of it."""
+    return response.extensions
+

@@ -1,0 +1,175 @@
+"""The plan of the house, held by reading its source: which room may know which, and what happens in one place only."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "gracy_transport"
+
+FLOORS = {
+    "cellar": (
+        "values",
+        "clock",
+        "loops",
+        "exceptions",
+        "events",
+        "call",
+        "matching",
+        "retry_after",
+        "redaction",
+        "logevents",
+    ),
+    "ground": ("family", "bodies", "layer", "admission"),
+    "concerns": ("throttle", "concurrency", "retry", "validation", "replay", "logs", "metrics"),
+    "assembly": ("config", "stack"),
+    "roof": ("facade", "reports", "replays", "testing", "demo", "__main__", "__init__"),
+}
+ORDER = list(FLOORS)
+FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
+
+PURE = (
+    "admission/gates.py",
+    "admission/lanes.py",
+    "admission/keyed.py",
+    "retry/backoff.py",
+    "retry/verdict.py",
+    "retry_after.py",
+    "matching.py",
+    "redaction.py",
+    "replay/key.py",
+    "metrics/sketch.py",
+)
+"""Files of decisions: they neither wait, nor read a clock, nor touch the network."""
+
+
+def sources() -> Iterator[tuple[str, ast.Module]]:
+    """Yields each source file of the package by its path, parsed."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        yield path.relative_to(PACKAGE).as_posix(), ast.parse(path.read_text("utf-8"))
+
+
+def room_of(path: str) -> str:
+    """Returns the room a file belongs to: its folder below the package, or its own name."""
+    return path.partition("/")[0].removesuffix(".py")
+
+
+def run_time_imports(tree: ast.AST, *, inside_functions: bool) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Yields the imports that are carried out: those for type checkers only are left out."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            for other in node.orelse:
+                yield from run_time_imports(ast.Module([other], []), inside_functions=inside_functions)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+        elif inside_functions or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from run_time_imports(node, inside_functions=inside_functions)
+
+
+def rooms_imported(path: str, tree: ast.Module, *, inside_functions: bool = False) -> set[str]:
+    """Returns the rooms of ours that a file imports."""
+    package = ["gracy_transport", *path.split("/")[:-1]]
+    rooms: set[str] = set()
+    for node in run_time_imports(tree, inside_functions=inside_functions):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = package[: len(package) - node.level + 1]
+            names = [node.module] if node.module else [alias.name for alias in node.names]
+            dotted = [".".join([*base, name]) for name in names]
+        elif isinstance(node, ast.ImportFrom):
+            dotted = [node.module or ""]
+        else:
+            dotted = [alias.name for alias in node.names]
+        rooms |= {name.split(".")[1] for name in dotted if name.startswith("gracy_transport.")}
+    return rooms - {room_of(path)}
+
+
+FILES = dict(sources())
+
+
+def test_every_room_has_a_floor() -> None:
+    """Whoever adds a room says where it belongs."""
+    assert {room_of(path) for path in FILES} <= set(FLOOR_OF)
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_imports_go_downwards(path: str) -> None:
+    """A room knows the floors below; concerns never know each other."""
+    mine = ORDER.index(FLOOR_OF[room_of(path)])
+    for room in rooms_imported(path, FILES[path]):
+        theirs = ORDER.index(FLOOR_OF[room])
+        assert theirs <= mine, f"{path} imports {room}, which is on a floor above"
+        assert theirs < mine or FLOOR_OF[room] != "concerns", f"{path} imports the concern {room}"
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_only_rendering_is_loaded_late_from_above(path: str) -> None:
+    """An import inside a function may reach up to the reports (and rich) alone, when something is to be shown."""
+    mine = ORDER.index(FLOOR_OF[room_of(path)])
+    late = rooms_imported(path, FILES[path], inside_functions=True) - rooms_imported(path, FILES[path])
+    assert all(ORDER.index(FLOOR_OF[room]) <= mine or room == "reports" for room in late)
+
+
+@pytest.mark.parametrize("path", PURE)
+def test_pure_files_decide_and_do_nothing_else(path: str) -> None:
+    """No await, no clock, no network, no log: what a decision needs to know it is told."""
+    tree = FILES[path]
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef | ast.Await)]
+    modules = {
+        alias.name.partition(".")[0]
+        for node in run_time_imports(tree, inside_functions=True)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
+    assert not modules & {"anyio", "asyncio", "httpx", "httpx2", "logging", "sqlite3", "threading", "time", "trio"}
+
+
+def attributes(tree: ast.AST, name: str) -> list[int]:
+    """Returns the lines on which an attribute of that name is read or set."""
+    return [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr == name]
+
+
+@pytest.mark.parametrize(("attribute", "home"), [("stream", "bodies.py"), ("extensions", "call.py")])
+def test_bodies_and_extensions_are_touched_in_one_place(attribute: str, home: str) -> None:
+    """`.stream` belongs to bodies.py and `.extensions` to call.py; the testing kit stands outside the stack."""
+    found = {
+        f"{path}:{line}"
+        for path, tree in FILES.items()
+        if path != home and room_of(path) not in {"testing", "demo"}
+        for line in attributes(tree, attribute)
+    }
+    assert not found
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_concerns_do_not_know_the_family_of_their_requests(path: str) -> None:
+    """Only family.py, the facade's default client and the testing kit import an HTTP package."""
+    if room_of(path) in {"family", "facade", "testing", "demo"}:
+        return
+    for node in ast.walk(FILES[path]):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+        assert not {name.partition(".")[0] for name in names} & {"httpx", "httpx2"}, f"{path}:{node.lineno}"
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_no_recording_or_config_is_ever_unpickled(path: str) -> None:
+    """Nothing in the package loads a pickle."""
+    names = {alias.name for node in ast.walk(FILES[path]) if isinstance(node, ast.Import) for alias in node.names}
+    assert not names & {"pickle", "marshal", "shelve", "dill"}
+
+
+def test_importing_the_package_loads_nothing_of_weight() -> None:
+    """httpx, anyio and pydantic are enough: no rich, no other family, no other backend, no database."""
+    code = "import gracy_transport, sys; print(*sorted(set(sys.modules) & set(sys.argv[1:])))"
+    heavy = ["rich", "httpx2", "trio", "sqlite3", "h11._connection", "plotly", "hypothesis", "pytest"]
+    bare = "import httpx, anyio, pydantic, sys; print(*sorted(set(sys.modules) & set(sys.argv[1:])))"
+    ours, theirs = (
+        set(subprocess.run([sys.executable, "-c", text, *heavy], capture_output=True, text=True, check=True).stdout.split())
+        for text in (code, bare)
+    )
+    assert ours <= theirs

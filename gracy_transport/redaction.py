@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from typing import Final, Protocol
+from urllib.parse import unquote_plus
 
 __all__ = [
     "REDACTED",
@@ -136,7 +137,7 @@ def redact_query(query: str) -> str:
     parts = query.split("&")
     for index, part in enumerate(parts):
         name, equals, _value = part.partition("=")
-        if equals and is_secret_name(name):
+        if equals and is_secret_name(unquote_plus(name)):
             parts[index] = f"{name}={REDACTED}"
     return "&".join(parts)
 

@@ -31,6 +31,7 @@ PLACEHOLDERS: Final = frozenset(
         "METHOD",
         "STATUS",
         "ELAPSED",
+        "ERROR",
         "REPLAY",
         "IS_REPLAY",
         "RETRY_DELAY",
@@ -51,7 +52,7 @@ PLACEHOLDERS: Final = frozenset(
 )
 """Every name that may stand in braces in a message. Which of them have a value depends on the event."""
 
-_PLACEHOLDER: Final = re.compile(r"\{([A-Za-z_]+)\}")
+_PLACEHOLDER: Final = re.compile(r"\{([A-Za-z_][A-Za-z_0-9]*)\}")
 _logger = logging.getLogger(LOGGER_NAME)
 
 
@@ -118,10 +119,20 @@ def log(event: LogEvent | None, default: str, call: Call, response: Any = None, 
     if event is None or not _logger.isEnabledFor(event.level):
         return
     filled = {**_of_call(call), **_of_response(response), **values}
+    message = _message_of(event, default, response)
+    _logger.log(event.level, "%s", fill(message, filled), extra={"gracy": filled})
+
+
+def _message_of(event: LogEvent, default: str, response: Any) -> str:
+    """Returns the text of an event; a callable that fails is no reason to lose the call."""
     message = event.custom_message
-    if message is not None and not isinstance(message, str):
-        message = message(response)
-    _logger.log(event.level, "%s", fill(default if message is None else message, filled), extra={"gracy": filled})
+    if message is None or isinstance(message, str):
+        return default if message is None else message
+    try:
+        return str(message(response))
+    except Exception:
+        _logger.exception("the custom_message of a log event failed; its default message follows")
+        return default
 
 
 def _of_call(call: Call) -> dict[str, object]:

@@ -236,8 +236,11 @@ def test_nothing_of_an_error_shows_a_secret(family: ModuleType) -> None:
 def test_which_errors_are_errors_of_httpx() -> None:
     """A stack put together wrongly is a bug; the facade's wrappers are the facade's own."""
     outside = {kind.__name__ for kind in ALL if kind.httpx_base is None}
-    assert outside == {"CompositionError", "GracyParseFailed", "GracyRequestFailed", "UnreadableRecording"} | (
-        {"GracyUserDefinedException"} & {kind.__name__ for kind in ALL}
-    )
+    assert outside == {
+        "CompositionError",
+        "GracyParseFailed",
+        "GracyRequestFailed",
+        "UnreadableRecording",
+    } | ({"GracyUserDefinedException"} & {kind.__name__ for kind in ALL})
     assert issubclass(CompositionError, TypeError)
     assert GracyRequestFailed.httpx_base is None

@@ -1,0 +1,133 @@
+"""Tests of what must not be shown."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from urllib.parse import quote
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gracy_transport.redaction import (
+    REDACTED,
+    SECRET_HEADERS,
+    is_secret_header,
+    is_secret_name,
+    redact_headers,
+    redact_query,
+    redact_url,
+)
+
+SECRET_NAMES = [
+    "api_key",
+    "apikey",
+    "API-KEY",
+    "access_token",
+    "access[token]",
+    "token",
+    "sig",
+    "Signature",
+    "X-Amz-Signature",
+    "X-Goog-Credential",
+    "AWSAccessKeyId",
+    "client_secret",
+    "password",
+    "user.password",
+    "code",
+    "session_id",
+    "csrf-token",
+]
+PLAIN_NAMES = ["page", "q", "keyboard", "monkey", "tokens_per_page", "country_code_of", "", "signatures"]
+
+
+@pytest.mark.parametrize("name", SECRET_NAMES)
+def test_names_of_secrets_are_known_in_any_spelling(name: str) -> None:
+    """Case, hyphens, underscores and brackets make no difference."""
+    assert is_secret_name(name)
+
+
+@pytest.mark.parametrize("name", PLAIN_NAMES)
+def test_other_names_are_not_secrets(name: str) -> None:
+    """A log without its ordinary parameters would be of no use."""
+    assert not is_secret_name(name)
+
+
+def test_urls_of_both_families_are_shown_without_secrets(family: ModuleType) -> None:
+    """Userinfo, secret parameters and the fragment go; everything else stays as it was."""
+    url = family.URL("https://user:hunter2@api.test:8443/a%20b?page=2&api_key=hunter2&x=%2F#hunter2")
+    assert redact_url(url) == f"https://{REDACTED}@api.test:8443/a%20b?page=2&api_key={REDACTED}&x=%2F"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://api.test", "https://api.test/"),
+        ("https://api.test/?", "https://api.test/?"),
+        ("https://user@api.test/", f"https://{REDACTED}@api.test/"),
+        ("/relative?token=hunter2", f"/relative?token={REDACTED}"),
+        ("https://[::1]:80/x", "https://[::1]:80/x"),
+        ("https://bücher.test/x", "https://xn--bcher-kva.test/x"),
+        ("https://api.test/a?b?token=hunter2", f"https://api.test/a?b?token={REDACTED}"),
+        ("https://api.test/a?token=hunter2?b", f"https://api.test/a?token={REDACTED}"),
+    ],
+)
+def test_odd_urls_are_shown_as_far_as_they_go(url: str, shown: str, family: ModuleType) -> None:
+    """Nothing is added, nothing is encoded again."""
+    assert redact_url(family.URL(url)) == shown
+
+
+def test_a_query_keeps_what_is_no_secret() -> None:
+    """Order, duplicates and odd bits are left alone."""
+    assert (
+        redact_query("a=1&&flag&a=2&token=x&token=y=z") == f"a=1&&flag&a=2&token={REDACTED}&token={REDACTED}"
+    )
+    assert redact_query("") == ""
+    assert redact_query("token") == "token"
+
+
+@pytest.mark.parametrize("name", SECRET_NAMES)
+def test_an_encoded_name_hides_nothing(name: str) -> None:
+    """`api%5Fkey` is `api_key` to the server, so it is to us."""
+    encoded = "".join(f"%{byte:02X}" for byte in name.encode())
+    assert redact_query(f"{encoded}=hunter2") == f"{encoded}={REDACTED}"
+    assert redact_query(f"{quote(name)}=hunter2") == f"{quote(name)}={REDACTED}"
+
+
+@given(
+    name=st.sampled_from(SECRET_NAMES),
+    secret=st.text("abc123!?=/ ü", min_size=1),
+    others=st.dictionaries(
+        st.sampled_from([name for name in PLAIN_NAMES if name]), st.text("xyz &=?", max_size=5)
+    ),
+)
+def test_a_secret_parameter_is_never_shown(name: str, secret: str, others: dict[str, str]) -> None:
+    """Whatever stands around it, its value is gone and the others are not."""
+    marked = f"hunter2{secret}"
+    params = {**others, name: marked}
+    shown = redact_url(httpx.URL("https://api.test/path", params=params))
+    assert "hunter2" not in shown
+    for other, value in others.items():
+        assert str(httpx.QueryParams({other: value})) in shown
+
+
+@pytest.mark.parametrize(
+    "name", [*sorted(SECRET_HEADERS), "X-My-Token", "X-My-Secret", "X-My-API-Key", "X-My-Signature"]
+)
+def test_secret_headers_are_known_in_any_case(name: str) -> None:
+    """The list, and the endings under which APIs invent their own."""
+    assert is_secret_header(name)
+    assert is_secret_header(name.upper())
+
+
+@pytest.mark.parametrize("name", ["accept", "user-agent", "x-request-id", "content-type", "x-tokens-left"])
+def test_other_headers_are_not_secrets(name: str) -> None:
+    """They are what one looks for in a log."""
+    assert not is_secret_header(name)
+
+
+def test_headers_keep_their_order_and_duplicates() -> None:
+    """Only the values of secrets are replaced."""
+    headers = [("Set-Cookie", "a=1"), ("Accept", "*/*"), ("Set-Cookie", "b=2")]
+    assert redact_headers(headers) == [("Set-Cookie", REDACTED), ("Accept", "*/*"), ("Set-Cookie", REDACTED)]

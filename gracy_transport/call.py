@@ -162,7 +162,9 @@ class Call:
             template, base, url = self.options.template, self.options.base, self.url
             if not base and (template is None or template.startswith("/")):
                 base = f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}"
-            known = self._unformatted_url = base + (url.path if template is None else template)
+            # The path as it was sent: decoded, it could bring line breaks and escape codes into logs and reports.
+            path = url.raw_path.partition(b"?")[0].decode("ascii", "replace") if template is None else template
+            known = self._unformatted_url = base + path
         return known
 
     @property

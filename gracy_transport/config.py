@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from http import HTTPStatus
-from typing import Annotated, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, TypedDict, Unpack, cast
 
 from pydantic import BeforeValidator
 
@@ -12,11 +12,18 @@ from .call import EXTENSION, CallOptions
 from .concurrency import ConcurrentRequestLimit, Limits
 from .logevents import LogEvent, LogLevel
 from .retry import GracefulRetry
-from .throttle import GracefulThrottle, Throttling
-from .validation import StatusCodes, Validators
+from .throttle import GracefulThrottle, ThrottleRule, Throttling
+from .validation import GracefulValidator, StatusCodes, Validators
 from .values import ABSENT, Absent, FrozenDict, Value
 
-__all__ = ["DEFAULT_CONFIG", "ConcurrentRequestLimit", "GracefulThrottle", "GracyConfig", "call_options"]
+__all__ = [
+    "DEFAULT_CONFIG",
+    "ConcurrentRequestLimit",
+    "ConfigFields",
+    "GracefulThrottle",
+    "GracyConfig",
+    "call_options",
+]
 
 
 def _as_parsers(value: object) -> object:
@@ -32,12 +39,27 @@ def _as_parser_key(key: object) -> int | str:
     if key == "default":
         return "default"
     try:
-        return int(HTTPStatus(key))  # type: ignore[call-overload]
+        return int(HTTPStatus(cast("int", key)))
     except ValueError:
         raise ValueError(f'{key!r} is neither "default" nor a status code') from None
 
 
 Parsers: TypeAlias = Annotated[FrozenDict[int | str, Any], BeforeValidator(_as_parsers)]
+
+
+class ConfigFields(TypedDict, total=False):
+    """What may be given for the fields of a `GracyConfig`, which is wider than what it stores."""
+
+    log_request: LogEvent | Absent | None
+    log_response: LogEvent | Absent | None
+    log_errors: LogEvent | Absent | None
+    retry: GracefulRetry | Absent | None
+    strict_status_code: int | Collection[int] | Absent | None
+    allowed_status_code: int | Collection[int] | Absent | None
+    validators: GracefulValidator | Iterable[GracefulValidator] | Absent | None
+    parser: Mapping[Any, Any] | Absent | None
+    throttling: GracefulThrottle | ThrottleRule | Iterable[ThrottleRule] | Absent | None
+    concurrent_requests: int | ConcurrentRequestLimit | Iterable[ConcurrentRequestLimit] | Absent | None
 
 
 class GracyConfig(Value):
@@ -74,6 +96,10 @@ class GracyConfig(Value):
     parser: Parsers | None | Absent = ABSENT
     throttling: Throttling | None | Absent = ABSENT
     concurrent_requests: Limits | None | Absent = ABSENT
+
+    if TYPE_CHECKING:
+
+        def __init__(self, /, **fields: Unpack[ConfigFields]) -> None: ...
 
     def merged(self, over: GracyConfig | None) -> GracyConfig:
         """Returns a config in which the fields that `over` was given replace the ones here."""

@@ -262,6 +262,7 @@ def attach(
     replay: GracyReplay | None = None,
     clock: Clock = SYSTEM_CLOCK,
     observers: Iterable[Observer] = (),
+    shared: Shared | None = None,
 ) -> GracyTransport:
     """Puts a stack in front of a client that exists, and returns it.
 
@@ -272,12 +273,13 @@ def attach(
     Args:
         client: an `httpx.AsyncClient` or an `httpx2.AsyncClient` that is not closed.
         config, replay, clock, observers: as for `GracyTransport`.
+        shared: gates, metrics and config of a stack that stands in front of another client, to be used here too.
 
     Raises:
         CompositionError: when it is no such client, is closed, or has a stack already.
     """
     refuse_unfit_client(client)
-    shared = Shared(GracyConfig() if config is None else config, replay, clock)
+    shared = Shared(GracyConfig() if config is None else config, replay, clock) if shared is None else shared
     wrapped: dict[int, GracyTransport] = {}
 
     def wrap(transport: AsyncTransport) -> GracyTransport:

@@ -162,8 +162,10 @@ class Call:
             template, base, url = self.options.template, self.options.base, self.url
             if not base and (template is None or template.startswith("/")):
                 base = f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}"
-            # The path as it was sent: decoded, it could bring line breaks and escape codes into logs and reports.
-            path = url.raw_path.partition(b"?")[0].decode("ascii", "replace") if template is None else template
+            # The path as it was sent: decoded, it could bring line breaks and escape codes into logs.
+            path = (
+                url.raw_path.partition(b"?")[0].decode("ascii", "replace") if template is None else template
+            )
             known = self._unformatted_url = base + path
         return known
 
@@ -223,7 +225,11 @@ class Call:
         last = self.attempt
         what = last.status if last.status is not None else last.error or "under way"
         until = last.ended if last.ended is not None else last.started
-        spent = [f"{kind} {self._total(kind):.1f}" for kind in ("throttle", "slot", "back-off") if self._total(kind)]
+        spent = [
+            f"{kind} {self._total(kind):.1f}"
+            for kind in ("throttle", "slot", "back-off")
+            if self._total(kind)
+        ]
         spent.append(f"{len(self.attempts)} attempt{'s' if len(self.attempts) > 1 else ''}")
         where = self.template or self.url.path
         return f"{self.method} {where} {what} in {until - self.started:.1f} s: {', '.join(spent)}"
@@ -278,4 +284,3 @@ def extensions_with(request: Request, **changed: object) -> dict[str, Any]:
 def extensions_of(response: Response) -> dict[str, Any]:
     """Returns a response's extensions, to be shared with a copy of it."""
     return response.extensions
-

@@ -1,0 +1,214 @@
+"""What a report is: plain values, counted up to one instant, that add up over stacks and processes.
+
+A row counts attempts, because that is what a server saw. Every attempt is in exactly one of the status
+classes or an abort, and either a success or a failure. Kept apart is what says nothing about the server:
+requests that the stack itself refused, and those whose caller gave up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
+from html import escape
+from typing import Any, Final
+
+from .columns import COLUMNS
+from .sketch import Latencies
+
+__all__ = ["OTHER", "TOTAL", "GracyReport", "ReportRow"]
+
+TOTAL: Final = "TOTAL"
+"""What stands in the place of the URL in the row that sums up a report."""
+
+OTHER: Final = "(other)"
+"""The row of all URLs that came when there were too many to have a row each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportRow:
+    """What happened at one endpoint.
+
+    Attributes:
+        url: the unformatted URL, such as `https://pokeapi.co/api/v2/pokemon/{NAME}`; without a template,
+            origin and path.
+        calls: requests as the user asked for them, each counted once, however many attempts and hops it took.
+        attempts: requests that were answered, or that failed to be.
+        successes: attempts whose response was accepted.
+        failures: all other attempts.
+        responses_2xx, responses_3xx, responses_4xx, responses_5xx: attempts by the class of their status.
+        aborts: attempts that ended without a complete response.
+        retries: attempts that were followed by another.
+        replays: attempts that were answered from a recording.
+        throttles, throttle_seconds: waits for a permit, and how long they were together.
+        slot_waits, slot_seconds: waits for a slot, and how long they were together.
+        refused: requests that the stack itself turned down; no failure of the server's, and no attempt.
+        cancelled: requests whose caller gave up before they ended; no attempt either.
+        first_at, last_at: when the first and the last attempt began, in seconds since 1970 UTC, or `None`.
+        latencies: seconds from dispatch to the end of the body, of all attempts, aborts and replays included.
+    """
+
+    url: str
+    calls: int = 0
+    attempts: int = 0
+    successes: int = 0
+    failures: int = 0
+    responses_2xx: int = 0
+    responses_3xx: int = 0
+    responses_4xx: int = 0
+    responses_5xx: int = 0
+    aborts: int = 0
+    retries: int = 0
+    replays: int = 0
+    throttles: int = 0
+    throttle_seconds: float = 0.0
+    slot_waits: int = 0
+    slot_seconds: float = 0.0
+    refused: int = 0
+    cancelled: int = 0
+    first_at: float | None = None
+    last_at: float | None = None
+    latencies: Latencies = field(default=Latencies(), repr=False)
+
+    @property
+    def success_rate(self) -> float:
+        """Successes in percent of the attempts; 0 when there are none."""
+        return 100 * self.successes / self.attempts if self.attempts else 0.0
+
+    @property
+    def fail_rate(self) -> float:
+        """Failures in percent of the attempts; 0 when there are none."""
+        return 100 * self.failures / self.attempts if self.attempts else 0.0
+
+    @property
+    def avg_latency(self) -> float:
+        """The average latency in seconds."""
+        return self.latencies.mean
+
+    @property
+    def max_latency(self) -> float:
+        """The longest latency in seconds."""
+        return self.latencies.longest
+
+    @property
+    def p50(self) -> float:
+        """The latency in seconds that half of the attempts stayed at or below, within 2 %."""
+        return self.latencies.quantile(0.50)
+
+    @property
+    def p95(self) -> float:
+        """The latency in seconds that 95 % of the attempts stayed at or below, within 2 %."""
+        return self.latencies.quantile(0.95)
+
+    @property
+    def p99(self) -> float:
+        """The latency in seconds that 99 % of the attempts stayed at or below, within 2 %."""
+        return self.latencies.quantile(0.99)
+
+    @property
+    def requests_per_second(self) -> float:
+        """Attempts over the time from the first to one second after the last.
+
+        With that second a single request makes 1.0, and a limit per second that held never reads as broken.
+        """
+        if self.first_at is None or self.last_at is None:
+            return 0.0
+        return self.attempts / (self.last_at - self.first_at + 1)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns all figures, counted and derived, ready for JSON."""
+        counted = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "latencies"}
+        return {**counted, **{name: getattr(self, name) for name in _DERIVED}}
+
+    @classmethod
+    def merged(cls, url: str, rows: Iterable[ReportRow]) -> ReportRow:
+        """Returns the row that one report would have had for everything these rows counted."""
+        parts = tuple(rows)
+        sums = {name: sum(getattr(part, name) for part in parts) for name in _SUMMED}
+        return cls(
+            url=url,
+            first_at=min((part.first_at for part in parts if part.first_at is not None), default=None),
+            last_at=max((part.last_at for part in parts if part.last_at is not None), default=None),
+            latencies=Latencies.merged(part.latencies for part in parts),
+            **sums,
+        )
+
+
+_SUMMED: Final = tuple(
+    each.name for each in fields(ReportRow) if each.name not in {"url", "first_at", "last_at", "latencies"}
+)
+_DERIVED: Final = (
+    "success_rate",
+    "fail_rate",
+    "avg_latency",
+    "max_latency",
+    "p50",
+    "p95",
+    "p99",
+    "requests_per_second",
+)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class GracyReport:
+    """What happened so far, by endpoint. A value: it does not change, and it holds numbers only.
+
+    `print(report)` lists every figure; a notebook shows a table.
+
+    Attributes:
+        rows: one for each endpoint, the busiest first; `(other)` last, when there were too many.
+    """
+
+    rows: tuple[ReportRow, ...] = ()
+
+    @property
+    def total(self) -> ReportRow:
+        """The sum of all rows. Rates and latencies are those of all attempts, not averages of averages."""
+        return ReportRow.merged(TOTAL, self.rows)
+
+    @classmethod
+    def of(cls, rows: Iterable[ReportRow]) -> GracyReport:
+        """Returns a report of these rows, in the order in which they are best read."""
+        return cls(tuple(sorted(rows, key=lambda row: (row.url == OTHER, -row.attempts))))
+
+    @classmethod
+    def merge(cls, reports: Iterable[GracyReport]) -> GracyReport:
+        """Returns the report that one stack would have given for everything these had counted.
+
+        Reports pickle, so those of other processes merge as well.
+        """
+        parts: dict[str, list[ReportRow]] = {}
+        for report in reports:
+            for row in report.rows:
+                parts.setdefault(row.url, []).append(row)
+        return cls.of(ReportRow.merged(url, rows) for url, rows in parts.items())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns all figures, ready for JSON: `rows`, a list, and `total`."""
+        return {"rows": [row.as_dict() for row in self.rows], "total": self.total.as_dict()}
+
+    def __repr__(self) -> str:
+        total = sum(row.attempts for row in self.rows)
+        return f"<GracyReport {len(self.rows)} rows, {total:,} attempts>"
+
+    def __str__(self) -> str:
+        entries = [f"{number}. {row.url}\n{_listed(row)}" for number, row in enumerate(self.rows, 1)]
+        return "\n\n\n".join([*entries, f"{TOTAL}\n{_listed(self.total)}"])
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{escape(name)}</th>" for name in ("URL", *(column.title for column in COLUMNS)))
+        body = "".join(_html_row(row, "td") for row in self.rows)
+        foot = _html_row(self.total, "th")
+        return (
+            f"<table><caption>Gracy requests summary report</caption><thead><tr>{head}</tr></thead>"
+            f"<tbody>{body}</tbody><tfoot>{foot}</tfoot></table>"
+        )
+
+
+def _listed(row: ReportRow) -> str:
+    return "\n".join(f"{column.title:>18}: {column.text(row)}{column.unit}" for column in COLUMNS)
+
+
+def _html_row(row: ReportRow, cell: str) -> str:
+    figures = (column.text(row) for column in COLUMNS)
+    cells = "".join(f'<{cell} style="text-align: right">{escape(figure)}</{cell}>' for figure in figures)
+    return f'<tr><{cell} style="text-align: left">{escape(row.url)}</{cell}>{cells}</tr>'

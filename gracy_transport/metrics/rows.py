@@ -1,0 +1,184 @@
+"""The counters behind a report: a row for each unformatted URL, bounded in number and memory."""
+
+from __future__ import annotations
+
+from threading import RLock
+from typing import Final
+
+from ..clock import SYSTEM_CLOCK, Clock
+from ..exceptions import GracyRefusal
+from .report import OTHER, GracyReport, ReportRow
+from .sketch import LatencySketch
+
+__all__ = ["MOST_ROWS", "MetricsRegistry", "Row"]
+
+MOST_ROWS: Final = 1000
+"""Rows of URLs without a template, and again as many of URLs with one: more endpoints than anybody reads
+about, and few enough to fit into some megabytes."""
+
+
+class Row:
+    """Counts what happens at one endpoint. Hold the registry's lock while you change it."""
+
+    __slots__ = (
+        "aborts",
+        "calls",
+        "cancelled",
+        "failures",
+        "first_at",
+        "last_at",
+        "latencies",
+        "refused",
+        "replays",
+        "responses",
+        "retries",
+        "slot_seconds",
+        "slot_waits",
+        "successes",
+        "throttle_seconds",
+        "throttles",
+    )
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.successes = 0
+        self.failures = 0
+        self.responses = [0, 0, 0, 0, 0, 0]
+        self.aborts = 0
+        self.retries = 0
+        self.replays = 0
+        self.throttles = 0
+        self.throttle_seconds = 0.0
+        self.slot_waits = 0
+        self.slot_seconds = 0.0
+        self.refused = 0
+        self.cancelled = 0
+        self.first_at: float | None = None
+        self.last_at = 0.0
+        self.latencies = LatencySketch()
+
+    def count_attempt(
+        self, status: int | None, began: float, ended: float, *, is_success: bool, is_replayed: bool
+    ) -> None:
+        """Counts an attempt that has ended.
+
+        Args:
+            status: the status code of its response; `None` when it was aborted.
+            began: when it was dispatched, in monotonic seconds.
+            ended: when its body was over.
+            is_success: whether its response was accepted.
+            is_replayed: whether that came from a recording.
+        """
+        self.replays += is_replayed
+        if status is None:
+            self.aborts += 1
+        else:
+            # 1xx, and codes that do not exist, have no column: they only count in the attempts.
+            self.responses[status // 100 if 200 <= status < 600 else 0] += 1
+        if is_success:
+            self.successes += 1
+        else:
+            self.failures += 1
+        if self.first_at is None:
+            self.first_at = self.last_at = began
+        elif began > self.last_at:
+            self.last_at = began
+        elif began < self.first_at:
+            self.first_at = began
+        self.latencies.record(ended - began)
+
+    def count_error(
+        self, error: BaseException, status: int | None, began: float, ended: float, *, is_replayed: bool
+    ) -> None:
+        """Counts what ended with an error; `status` is that of a response which was judged and rejected."""
+        if isinstance(error, GracyRefusal):
+            self.refused += 1
+        elif isinstance(error, Exception):
+            self.count_attempt(status, began, ended, is_success=False, is_replayed=is_replayed)
+        else:
+            self.cancelled += 1
+
+    def snapshot(self, url: str, since_1970: float) -> ReportRow:
+        """Returns what is counted now, as a value; `since_1970` is added to monotonic instants."""
+        _, ok, redirect, client, server = self.responses[1:]
+        return ReportRow(
+            url=url,
+            calls=self.calls,
+            attempts=self.successes + self.failures,
+            successes=self.successes,
+            failures=self.failures,
+            responses_2xx=ok,
+            responses_3xx=redirect,
+            responses_4xx=client,
+            responses_5xx=server,
+            aborts=self.aborts,
+            retries=self.retries,
+            replays=self.replays,
+            throttles=self.throttles,
+            throttle_seconds=self.throttle_seconds,
+            slot_waits=self.slot_waits,
+            slot_seconds=self.slot_seconds,
+            refused=self.refused,
+            cancelled=self.cancelled,
+            first_at=None if self.first_at is None else self.first_at + since_1970,
+            last_at=None if self.first_at is None else self.last_at + since_1970,
+            latencies=self.latencies.snapshot(),
+        )
+
+
+class MetricsRegistry:
+    """The rows of one stack or API object. Any number of layers, loops and threads may share one.
+
+    Args:
+        clock: what turns monotonic instants into dates; the one of the layers that record.
+
+    Attributes:
+        lock: hold it, shortly, while you change a row. A body that is dropped unread is counted by its
+            destructor, which may run in the middle of anything, even in the thread that holds the lock: so a
+            thread can take it twice.
+    """
+
+    def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
+        self.clock = clock
+        self.lock = RLock()
+        self._rows: dict[str, Row] = {}
+        self._free = {True: MOST_ROWS, False: MOST_ROWS}
+
+    def row(self, url: str, *, has_template: bool) -> Row:
+        """Returns the row of an unformatted URL, made on first use; `(other)` when there are too many.
+
+        URLs without a template cannot use up the rows of those that have one.
+        """
+        row = self._rows.get(url)
+        if row is not None:
+            return row
+        if self._free[has_template] <= 0:
+            return self._rows.setdefault(OTHER, Row())
+        self._free[has_template] -= 1
+        row = self._rows[url] = Row()
+        return row
+
+    def report(self) -> GracyReport:
+        """Returns what has been counted so far, as a value. Reading it changes nothing."""
+        since_1970 = self.clock.wall() - self.clock.now()
+        with self.lock:
+            rows = [row.snapshot(url, since_1970) for url, row in self._rows.copy().items()]
+        return GracyReport.of(rows)
+
+    def reset(self) -> None:
+        """Forgets everything. Attempts that are under way count when they end, in the new report."""
+        with self.lock:
+            self._rows = {}
+            self._free = {True: MOST_ROWS, False: MOST_ROWS}
+
+    def __repr__(self) -> str:
+        """Says how much has been counted: `<MetricsRegistry 3 rows, 120 attempts>`."""
+        return f"<MetricsRegistry {self.state()}>"
+
+    def state(self) -> str:
+        """Says how much has been counted, in a few words."""
+        with self.lock:
+            rows = self._rows.copy().values()
+            attempts = sum(row.successes + row.failures for row in rows)
+        plural = "" if len(rows) == 1 else "s"
+        return f"{len(rows)} row{plural}, {attempts:,} attempt{'' if attempts == 1 else 's'}"

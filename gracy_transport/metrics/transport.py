@@ -1,0 +1,184 @@
+"""The layer that counts: every attempt, what it gave, how long it took, and what it waited for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from ..bodies import on_end
+from ..call import Attempt, Call, Observer
+from ..clock import SYSTEM_CLOCK, Clock
+from ..events import ConcurrencyLimitFreed, Event, RetryScheduled, ThrottleWaitOver
+from ..exceptions import GracyException
+from ..family import AsyncTransport
+from ..layer import Layer
+from .report import GracyReport
+from .rows import MetricsRegistry, Row
+
+if TYPE_CHECKING:
+    from ..family import Request, Response
+    from ..reports import ReportKind
+
+__all__ = ["MetricsTransport", "is_below_400"]
+
+
+def is_below_400(status: int) -> bool:
+    """Tells whether a status code is neither an error of the client's nor one of the server's."""
+    return status < 400
+
+
+class MetricsTransport(Layer):
+    """Counts what happens to the requests that pass, for `get_report()`.
+
+    It is the outermost layer of a stack. An attempt that is retried is counted as the retry layer below tells
+    of it; the last one is counted when its body is over. A report holds numbers only, never a request or a
+    response.
+
+    ```python
+    transport = MetricsTransport(httpx.AsyncHTTPTransport())
+    client = httpx.AsyncClient(transport=transport)
+    await client.get("https://pokeapi.co/api/v2/pokemon/pikachu")
+    transport.report_status("rich")
+    ```
+
+    Args:
+        inner: the transport below.
+        registry: where to count; layers that share one share a report. Made here unless given.
+        is_success: tells whether a returned response with that status code was accepted; those below 400 are,
+            unless given. Where retries gave up, the attempt failed whatever this says. It must not raise.
+        clock, observers: as for every layer.
+    """
+
+    def __init__(
+        self,
+        inner: AsyncTransport,
+        *,
+        registry: MetricsRegistry | None = None,
+        is_success: Callable[[int], bool] = is_below_400,
+        clock: Clock = SYSTEM_CLOCK,
+        observers: Iterable[Observer] = (),
+    ) -> None:
+        super().__init__(inner, clock=clock, observers=observers)
+        self.registry = MetricsRegistry(clock) if registry is None else registry
+        self.is_success = is_success
+        # A bound method is a new object each time it is asked for: kept, so that it can be found by identity.
+        self._ear: Observer = self._hear
+        self._only_ear = (self._ear,)
+
+    async def handle(self, request: Request, call: Call) -> Response:
+        """Delegates, listening to what happens below, and counts the attempt that the answer came from."""
+        arrived = call.attempt
+        others = call.observers
+        call.observers = listening = (*others, self._ear) if others else self._only_ear
+        try:
+            response: Response = await self.inner.handle_async_request(request)
+        except BaseException as error:
+            self._failed(call, error, calls=int(arrived.number == 1))
+            raise
+        finally:
+            # Gone before the call leaves the stack: its end need not be told when nobody else listens.
+            call.observers = others if call.observers is listening else self._without_ear(call.observers)
+        attempt = call.attempt
+        attempt.status = response.status_code
+        url, calls = call.unformatted_url, int(arrived.number == 1)
+        if response.is_closed:
+            self._answered(call, attempt, url, calls, None)
+            # A client times a body as it reads it. This one was read before, and would have no `elapsed`.
+            response.elapsed = timedelta(seconds=self.clock.now() - arrived.started)
+        else:
+            on_end(request, response, partial(self._answered, call, attempt, url, calls))
+        return response
+
+    def get_report(self) -> GracyReport:
+        """Returns what happened so far, by endpoint; reading it changes nothing."""
+        return self.registry.report()
+
+    def report_status(self, kind: ReportKind = "rich") -> None:
+        """Prints the report: "rich" a table, "list" every figure, "logger" a summary to the log.
+
+        Raises:
+            ValueError: for another kind, naming these.
+        """
+        from ..reports import report_status
+
+        report_status(self.get_report(), kind)
+
+    def state(self) -> str:
+        """Says how much has been counted."""
+        return self.registry.state()
+
+    def _without_ear(self, observers: tuple[Observer, ...]) -> tuple[Observer, ...]:
+        return tuple(observer for observer in observers if observer is not self._ear)
+
+    def _answered(
+        self, call: Call, attempt: Attempt, url: str, calls: int, error: BaseException | None
+    ) -> None:
+        """Counts an attempt when its body is over; a body that broke makes it an abort."""
+        ended = attempt.ended = self.clock.now()
+        began = attempt.started if attempt.dispatched is None else attempt.dispatched
+        with self.registry.lock:
+            row = self.registry.row(url, has_template=call.template is not None)
+            row.calls += calls
+            if error is None:
+                status = attempt.status
+                is_success = status is not None and call.gave_up is None and self.is_success(status)
+                row.count_attempt(status, began, ended, is_success=is_success, is_replayed=call.is_replayed)
+            else:
+                attempt.error = type(error).__name__
+                row.count_error(error, None, began, ended, is_replayed=call.is_replayed)
+
+    def _failed(self, call: Call, error: BaseException, *, calls: int) -> None:
+        """Counts what ended with an error instead of a response."""
+        attempt = call.attempt
+        if attempt.ended is None:  # else the retry layer knows when, and how
+            attempt.ended = self.clock.now()
+            attempt.error = type(error).__name__
+            attempt.status = _status_of(call, error)
+        began = attempt.started if attempt.dispatched is None else attempt.dispatched
+        with self.registry.lock:
+            row = self._row(call)
+            row.calls += calls
+            row.count_error(error, attempt.status, began, attempt.ended, is_replayed=call.is_replayed)
+
+    def _row(self, call: Call) -> Row:
+        return self.registry.row(call.unformatted_url, has_template=call.template is not None)
+
+    def _hear(self, event: Event) -> None:
+        count = _COUNTED.get(type(event))
+        if count is not None:
+            with self.registry.lock:
+                count(self._row(event.call), event)
+
+
+def _status_of(call: Call, error: BaseException) -> int | None:
+    """Returns the status code of a response that was judged and rejected, or `None` when none came."""
+    rejected = call.rejected
+    if rejected is not None and rejected.response is not None:
+        return rejected.response.status_code
+    return error.status if isinstance(error, GracyException) else None
+
+
+def _retry_scheduled(row: Row, event: RetryScheduled) -> None:
+    began, is_replayed = event.at - event.latency, event.call.is_replayed
+    row.count_attempt(event.status, began, event.at, is_success=False, is_replayed=is_replayed)
+    row.retries += 1
+
+
+def _throttle_wait_over(row: Row, event: ThrottleWaitOver) -> None:
+    row.throttles += 1
+    row.throttle_seconds += event.waited
+
+
+def _slot_wait_over(row: Row, event: ConcurrencyLimitFreed) -> None:
+    row.slot_waits += 1
+    row.slot_seconds += event.waited
+
+
+_COUNTED: Final[dict[type[Event], Callable[[Row, Any], None]]] = {
+    RetryScheduled: _retry_scheduled,
+    ThrottleWaitOver: _throttle_wait_over,
+    ConcurrencyLimitFreed: _slot_wait_over,
+}
+"""What each event counts as; the others count as nothing."""

@@ -39,6 +39,12 @@ def request_of(family: ModuleType = httpx, url: str = URL, **fields: Any) -> Any
     return family.Request("GET", url, **fields)
 
 
+def rejected_call() -> Call:
+    call = Call(request_of(), CallOptions(), 1.0)
+    call.is_replayed, call.rejected = True, Outcome(error=ValueError())
+    return call
+
+
 def to(place: str, status: int = 302) -> ScriptedResponse:
     return ScriptedResponse(status=status, headers={"location": place})
 
@@ -92,8 +98,7 @@ def test_an_override_is_the_field_of_the_calls_own_config() -> None:
 
 def test_a_new_attempt_starts_clean() -> None:
     """It is numbered on, and what is known of the last answer is forgotten."""
-    call = Call(request_of(), CallOptions(), 1.0)
-    call.is_replayed, call.rejected = True, Outcome(error=ValueError())
+    call = rejected_call()
     attempt = call.begin_attempt(2.0)
     assert call.attempt is attempt
     assert [each.number for each in call.attempts] == [1, 2]

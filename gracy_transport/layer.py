@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
+from .bodies import discard
 from .call import Call, Observer, call_inside, open_call
 from .clock import SYSTEM_CLOCK, Clock
 from .events import CallEnded, CallStarted, tell
@@ -73,6 +74,8 @@ class Layer(TransportBase):
             answer = response = await self.handle(request, call)
         except BaseException as error:
             self._left(call, None, error)
+            if call.rejected is not None and call.rejected.response is not None:
+                await discard(call.rejected.response)  # nobody will ever see it
             raise
         finally:
             call.leave(request, response)
@@ -102,8 +105,12 @@ class Layer(TransportBase):
         self._entered += 1
         if self._entered == 1:
             enter = getattr(self.inner, "__aenter__", None)
-            if enter is not None:
-                await enter()
+            try:
+                if enter is not None:
+                    await enter()
+            except BaseException:
+                self._entered -= 1
+                raise
         return self
 
     async def __aexit__(

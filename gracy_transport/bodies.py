@@ -62,10 +62,7 @@ class _WatchedStream:
 
     async def aclose(self) -> None:
         try:
-            # A generator that is left half-way holds its frame, and the source with it, until it is closed.
-            close = getattr(self._chunks, "aclose", None)
-            if close is not None:
-                await close()
+            await _leave(self._chunks)
         finally:
             try:
                 await self._source.aclose()
@@ -126,8 +123,9 @@ async def buffer(request: Request, response: Response, cap: int = BODY_CAP) -> b
     """
     chunks: list[bytes] = []
     size = 0
+    source: AsyncIterator[bytes] = aiter(response.stream)  # type: ignore[arg-type]
     try:
-        async for chunk in response.stream:  # type: ignore[union-attr]
+        async for chunk in source:
             size += len(chunk)
             if size > cap:
                 raise error_for(
@@ -138,12 +136,22 @@ async def buffer(request: Request, response: Response, cap: int = BODY_CAP) -> b
                 )
             chunks.append(chunk)
     except BaseException:
-        await discard(response)
+        try:
+            await _leave(source)
+        finally:
+            await discard(response)
         raise
     await response.stream.aclose()  # type: ignore[union-attr]
     raw = b"".join(chunks)
     response.stream = family_of(request).ByteStream(raw)
     return raw
+
+
+async def _leave(chunks: AsyncIterator[bytes] | None) -> None:
+    """Closes an iteration: a generator that is left half-way holds its frame, and its source, until then."""
+    close = getattr(chunks, "aclose", None)
+    if close is not None:
+        await close()
 
 
 async def readable(request: Request, response: Response, cap: int = BODY_CAP) -> Response:

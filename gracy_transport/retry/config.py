@@ -1,0 +1,173 @@
+"""What users say about retries."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Protocol, Self, TypeAlias, cast
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, model_validator
+
+from ..logevents import LogEvent
+from ..values import FrozenDict, Value, one_or_many
+
+__all__ = ["IDEMPOTENT", "GracefulRetry", "OverrideRetryOn"]
+
+IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "QUERY"})
+"""Methods that may be sent twice with the effect of once (RFC 9110, section 9.2.2, and the QUERY draft)."""
+
+_LONGEST_DELAY: Final = 60.0
+_POLICIES: Final = ("idempotent", "any")
+
+
+def _failure(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 599:
+        return int(value)
+    if isinstance(value, type) and issubclass(value, Exception):
+        return value
+    if isinstance(value, type) and issubclass(value, BaseException):
+        reason = "is not an Exception: interruption and cancellation are never retried"
+        raise ValueError(f"{value.__name__} {reason}")  # noqa: TRY004 - pydantic wants a ValueError
+    raise ValueError(f"{value!r} is neither a status code (100-599) nor an exception class")
+
+
+def _methods(value: object) -> object:
+    if isinstance(value, str):
+        if value not in _POLICIES:
+            raise ValueError(f"{value!r} is neither 'idempotent' nor 'any': to name it, give {{{value!r}}}")
+        return value
+    try:
+        return frozenset(map(_method, cast("Iterable[object]", value)))
+    except TypeError:
+        raise ValueError(f"{value!r} is neither 'idempotent', 'any' nor a collection of methods") from None
+
+
+def _method(name: object) -> str:
+    if not isinstance(name, str) or not name or name.lower() in _POLICIES:
+        raise ValueError(f"{name!r} in the collection is not the name of a method, such as 'POST'")
+    return name.upper()
+
+
+def _mapping(value: object) -> object:
+    return {} if value is None else value
+
+
+Failure: TypeAlias = Annotated[int | type[Exception], PlainValidator(_failure)]
+Methods: TypeAlias = Literal["idempotent", "any"] | frozenset[str]
+Seconds: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class OverrideRetryOn(Value):
+    """Another delay for one status or one class of errors.
+
+    Args:
+        delay: seconds before the first retry, in place of that of the `GracefulRetry`.
+
+    Raises:
+        pydantic.ValidationError: when it is negative or not finite.
+    """
+
+    delay: Seconds
+
+    def __init__(self, delay: float) -> None:
+        super().__init__(delay=delay)
+
+
+if TYPE_CHECKING:
+
+    class _Overrides(Protocol):
+        """Any mapping to overrides, whatever its kind of keys: a `Mapping` would want exactly one kind."""
+
+        def items(self) -> Iterable[tuple[int | type[Exception], OverrideRetryOn]]: ...
+
+
+class GracefulRetry(Value):
+    """When an attempt is repeated, how often, and after how long.
+
+    Args:
+        delay: seconds before the first retry; 1 unless given, which most rate limits forgive.
+        max_attempts: how many retries may follow the first attempt; 3 unless given, since an API that failed
+            four times in a row is down rather than flaky. 0 means none.
+        delay_modifier: what the delay is multiplied by after each retry; 1 unless given, for equal delays.
+        retry_on: a status, an exception class, or a collection of them: these are retried and nothing else. A
+            status also stands for a validator's error about a response of that status. `None` means every
+            status outside 200-299 and every exception. As the client may be about to follow a redirect or to
+            answer a challenge, 1xx, 3xx, 401 and 407 are retried only when they are named.
+        log_before: logged before the wait for each retry; `None` logs nothing.
+        log_after: logged after each retry, with its response.
+        log_exhausted: logged when no further attempt is made though the last one failed.
+        behavior: what the caller gets then. "break": what the last attempt gave, its response or its error.
+            "pass": its response even if a validator turned it down; only where there is none, its error.
+        overrides: other delays for statuses and exception classes, each with an `OverrideRetryOn`. A status
+            goes before a class, and among classes the first that fits counts.
+        jitter: wait for a random part of the delay, evenly between nothing and all of it, so that many
+            clients do not come back at once. Off unless given, since it makes the waits unpredictable.
+        max_delay: seconds beyond which the delay does not grow; 60 unless given, or the longest delay given
+            where that is longer.
+        methods: what may be sent twice: "idempotent" methods (unless given, since a POST that timed out may
+            have been carried out), "any", or a collection of names. A request that cannot have reached the
+            server, or that has an Idempotency-Key header, is retried whatever its method.
+        respect_retry_after: wait for as long as the response asks (its Retry-After header) in place of the
+            delay. On unless given, since who comes back sooner is sent away again.
+        max_retry_after: seconds; a response that asks for more is not retried at all. 60 unless given.
+        buffer_body: read the body of a response as part of the attempt, so that one that breaks off is
+            retried. Off unless given: it takes memory, and a body that is streamed comes only when it is
+            complete. Event streams, and bodies announced as longer than 10 MiB, are left alone; one that
+            turns out to be longer raises `BodyTooLarge`.
+
+    Raises:
+        pydantic.ValidationError: naming the field that is wrong.
+    """
+
+    delay: Seconds = 1.0
+    max_attempts: Annotated[int, Field(ge=0)] = 3
+    delay_modifier: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    retry_on: Annotated[frozenset[Failure] | None, one_or_many(into=tuple)] = None
+    log_before: LogEvent | None = None
+    log_after: LogEvent | None = None
+    log_exhausted: LogEvent | None = None
+    behavior: Literal["break", "pass"] = "break"
+    overrides: Annotated[
+        Mapping[Failure, OverrideRetryOn], BeforeValidator(_mapping), AfterValidator(FrozenDict)
+    ] = FrozenDict[Any, OverrideRetryOn]({})
+    jitter: bool = False
+    max_delay: Seconds = _LONGEST_DELAY
+    methods: Annotated[Methods, PlainValidator(_methods)] = "idempotent"
+    respect_retry_after: bool = True
+    max_retry_after: Seconds = 60.0
+    buffer_body: bool = False
+
+    if TYPE_CHECKING:
+        # What may be given, which is wider than what is stored.
+        def __init__(
+            self,
+            *,
+            delay: float = 1.0,
+            max_attempts: int = 3,
+            delay_modifier: float = 1.0,
+            retry_on: int | type[Exception] | Collection[int | type[Exception]] | None = None,
+            log_before: LogEvent | None = None,
+            log_after: LogEvent | None = None,
+            log_exhausted: LogEvent | None = None,
+            behavior: Literal["break", "pass"] = "break",
+            overrides: _Overrides | None = None,
+            jitter: bool = False,
+            max_delay: float = 60.0,
+            methods: Literal["idempotent", "any"] | Collection[str] = "idempotent",
+            respect_retry_after: bool = True,
+            max_retry_after: float = 60.0,
+            buffer_body: bool = False,
+        ) -> None: ...
+
+    @property
+    def named_methods(self) -> str:
+        """The methods in words: `idempotent`, `any`, or their names."""
+        return self.methods if isinstance(self.methods, str) else "/".join(sorted(self.methods))
+
+    @model_validator(mode="after")
+    def _leave_given_delays_whole(self) -> Self:
+        if "max_delay" not in self.model_fields_set:
+            longest = max(
+                [_LONGEST_DELAY, self.delay, *(override.delay for override in self.overrides.values())]
+            )
+            object.__setattr__(self, "max_delay", longest)  # past the freeze, which begins after construction
+        return self

@@ -1,0 +1,166 @@
+"""The decision about an outcome: accept it, retry after a delay, or give up. Pure: nothing waits or sends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from ..exceptions import BadResponse, CompositionError, GracyRefusal
+from ..family import is_error_like, is_never_sent
+from ..retry_after import retry_after
+from .backoff import back_off, hinted, jittered
+from .config import IDEMPOTENT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..call import Outcome
+    from .config import GracefulRetry
+
+__all__ = ["ACCEPT", "Accept", "Facts", "GiveUp", "Retry", "Verdict", "cause_of", "is_failure", "judge"]
+
+_KEYS: Final = ("idempotency-key", "x-idempotency-key", "paypal-request-id")
+_NEVER: Final = (GracyRefusal, CompositionError)
+_CHALLENGES: Final = frozenset({401, 407})
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the decision needs to know of a request.
+
+    Attributes:
+        method: its HTTP method.
+        headers: its headers; one of them may be a key by which the server recognises a repetition.
+        can_resend: whether its body can be sent again.
+        is_followed: whether a redirect or a challenge may be answered by another request of the same call.
+    """
+
+    method: str
+    headers: Mapping[str, str]
+    can_resend: bool
+    is_followed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """The outcome is the caller's: a response that is fine, or an error that is none of our business."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """The next attempt starts in `delay` seconds, because of `reason`."""
+
+    delay: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """No further attempt is made, because of `reason`; `hint` is the wait the server asked for, if any."""
+
+    reason: str
+    hint: float | None = None
+
+
+Verdict: TypeAlias = Accept | Retry | GiveUp
+ACCEPT: Final = Accept()
+
+
+def judge(
+    config: GracefulRetry, outcome: Outcome, retry: int, facts: Facts, *, wall: float, chance: float | None
+) -> Verdict:
+    """Returns what to do with an outcome.
+
+    `retry` is the number of the retry that may follow, from 1; `wall` is seconds since 1970 UTC, for a
+    Retry-After date; `chance` (0 to 1) is the random part of the delay, `None` without jitter.
+    """
+    if not is_failure(config, outcome, is_followed=facts.is_followed):
+        return ACCEPT
+    cause = cause_of(outcome)
+    if retry > config.max_attempts:
+        return GiveUp(f"max_attempts={config.max_attempts} is used up: {cause}")
+    refused = _refused(config, outcome, facts)
+    if refused is not None:
+        return GiveUp(refused)
+    delay = back_off(_base(config, outcome), config.delay_modifier, retry, config.max_delay)
+    hint = _hint(config, outcome, wall)
+    if not hint:
+        return Retry(jittered(delay, chance), cause)
+    if hint > config.max_retry_after:
+        return GiveUp(
+            f"{cause}: the server asks to wait {hint:.10g} s, which is more than "
+            f"max_retry_after={config.max_retry_after:.10g}; try again later, or raise max_retry_after",
+            hint,
+        )
+    return Retry(
+        hinted(hint, delay, chance, config.max_retry_after), f"{cause}, the server asks to wait {hint:.10g} s"
+    )
+
+
+def is_failure(config: GracefulRetry, outcome: Outcome, *, is_followed: bool) -> bool:
+    """Tells whether an outcome is one that the configuration wants retried."""
+    response, error, named = outcome.response, outcome.error, config.retry_on
+    status = None if response is None else response.status_code
+    if isinstance(error, _NEVER):
+        return False
+    if named is not None:
+        return status in named or (
+            error is not None and any(is_error_like(error, kind) for kind in named if isinstance(kind, type))
+        )
+    if error is not None or status is None:
+        return True
+    if status < 300:  # 101, the only 1xx that gets here, is a success of its kind
+        return False
+    return not (is_followed and (status < 400 or status in _CHALLENGES))
+
+
+def cause_of(outcome: Outcome) -> str:
+    """Returns in brackets what failed: `[Bad Status Code: 404]`, `[Request Error: ReadTimeout]`."""
+    response, error = outcome.response, outcome.error
+    if response is not None and (error is None or isinstance(error, BadResponse)):
+        return f"[Bad Status Code: {response.status_code}]"
+    kind = "Request" if response is None else "Validation"
+    return f"[{kind} Error: {type(error).__name__}]"
+
+
+def _refused(config: GracefulRetry, outcome: Outcome, facts: Facts) -> str | None:
+    """Returns why this request must not be sent again, or `None` when it may."""
+    if not _may_repeat(config, outcome, facts):
+        return (
+            f"{facts.method} not retried: not idempotent (methods={config.named_methods}); give the request "
+            'an Idempotency-Key header if the server knows it, or set methods="any" if twice does no harm'
+        )
+    if not facts.can_resend:
+        return (
+            f"{facts.method} not retried: its body can be read only once; give bytes, or an object whose "
+            "__aiter__ starts anew each time"
+        )
+    return None
+
+
+def _may_repeat(config: GracefulRetry, outcome: Outcome, facts: Facts) -> bool:
+    methods = config.methods
+    if methods == "any" or facts.method in (IDEMPOTENT if isinstance(methods, str) else methods):
+        return True
+    if any(key in facts.headers for key in _KEYS):
+        return True
+    # An error beside a response is a validator's, whose own requests may fail to connect: ours was sent.
+    return outcome.response is None and outcome.error is not None and is_never_sent(outcome.error)
+
+
+def _base(config: GracefulRetry, outcome: Outcome) -> float:
+    """Returns the delay that holds for this outcome before it grows."""
+    overrides, response, error = config.overrides, outcome.response, outcome.error
+    if response is not None and response.status_code in overrides:
+        return overrides[response.status_code].delay
+    if error is not None:
+        for kind, override in overrides.items():
+            if isinstance(kind, type) and is_error_like(error, kind):
+                return override.delay
+    return config.delay
+
+
+def _hint(config: GracefulRetry, outcome: Outcome, wall: float) -> float | None:
+    if not config.respect_retry_after or outcome.response is None:
+        return None
+    return retry_after(outcome.response.headers, wall)

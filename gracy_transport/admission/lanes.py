@@ -87,11 +87,12 @@ class Admission:
 
     def try_now(self, gates: Gates, now: float) -> bool:
         """Takes and stamps a unit of each gate if all have room and nobody who waits would be passed."""
+        is_guarded = self._guarded is not None
         for gate in gates:
-            if gate.waiting or not self._has_room(gate, now, None):
+            if gate.waiting or not (self._has_room(gate, now, None) if is_guarded else gate.has_room(now)):
                 return False
         for gate in gates:
-            gate.free -= 1
+            gate.take()
             gate.stamp(now)
         return True
 
@@ -140,12 +141,13 @@ class Admission:
         for gate in gates:
             gate.stamp(now)
 
-    def release(self, gates: Iterable[Gate], now: float) -> list[Waiter]:
+    def release(self, gates: Gates, now: float) -> list[Waiter]:
         """Gives back one unit of each gate (slots, or permits that were not used); returns who may go now."""
-        gates = list(gates)
+        is_wanted = False
         for gate in gates:
             gate.give_back()
-        return self._serve(gates, now)
+            is_wanted = is_wanted or gate.waiting > 0
+        return self._serve(gates, now) if is_wanted else []
 
     def pause(self, gate: Gate, until: float, now: float) -> None:
         """Lets nobody through a gate before that instant; an earlier pause is never shortened."""

@@ -49,7 +49,7 @@ class Shared:
     def __init__(self, config: GracyConfig, replay: GracyReplay | None, clock: Clock) -> None:
         self.clock = clock
         self.desk = Desk(clock)
-        self.metrics = MetricsRegistry()
+        self.metrics = MetricsRegistry(clock)
         self.replay = None if replay is None else ReplayState(replay)
         self.rules: dict[ThrottleRule, RuleGates] = {}
         self.limits: dict[ConcurrentRequestLimit, KeyedGates] = {}
@@ -83,7 +83,7 @@ def _metrics(inner: AsyncTransport, plan: Plan) -> AsyncTransport:
     strict, allowed = plan.get("strict_status_code"), plan.get("allowed_status_code")
 
     def is_success(status: int) -> bool:
-        return judge(status, strict, allowed) is None
+        return status < 400 or judge(status, strict, allowed) is None
 
     return MetricsTransport(inner, registry=plan.shared.metrics, is_success=is_success, clock=plan.shared.clock)
 

@@ -1,0 +1,42 @@
+"""Every Python block of the README runs as it stands, against an API that is played by a function."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+
+README = Path(__file__).parent.parent / "README.md"
+BLOCKS = re.findall(r"^```python\n(.*?)^```", README.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
+async def pokeapi(_transport: object, request: httpx.Request) -> httpx.Response:
+    """Answers as the PokeAPI would, for the pokemon the README asks for."""
+    name = request.url.path.rpartition("/")[2]
+    if name not in {"ditto", "pikachu"}:
+        return httpx.Response(404, text="Not Found")
+    return httpx.Response(200, json={"name": name, "order": 214})
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: f"block-{BLOCKS.index(block) + 1}")
+def test_a_block_runs(block: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Copied, pasted, run: no edit needed."""
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", pokeapi)
+    exec(compile(block, str(README), "exec"), {"__name__": "__main__"})  # noqa: S102 - the README is ours
+    printed = capsys.readouterr().out
+    assert "print(" not in block or printed
+
+
+def test_the_readme_shows_every_way_in() -> None:
+    """Three ways, and how to test one's own code."""
+    assert len(BLOCKS) == 4
+    assert len(README.read_text("utf-8").splitlines()) <= 200
+
+
+def test_the_two_lines_are_there() -> None:
+    """What a newcomer types first."""
+    text = README.read_text("utf-8")
+    assert "python -m pip install nox && python -m nox -s demo\n" in text
+    assert "python -m pip install nox && python -m nox -s tests\n" in text

@@ -171,7 +171,7 @@ async def readable(request: Request, response: Response, cap: int = BODY_CAP) ->
         request=request,
         extensions=extensions_of(response),
     )
-    await view.aread()
+    view.read()  # all bytes are here: a decoding error must not leave asynchronous generators behind
     return view
 
 
@@ -211,6 +211,8 @@ def can_resend(request: Request) -> bool:
     source = getattr(stream, "_stream", None) if is_made_by_client else None
     if source is None or hasattr(source, "read") or hasattr(source, "aread"):
         return False
+    if isinstance(source, family_of(request).AsyncByteStream):
+        return False  # most are good for one time: the body of another response, say
     return hasattr(source, "__aiter__") and not hasattr(source, "__anext__")
 
 

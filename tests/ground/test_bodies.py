@@ -1,0 +1,596 @@
+"""Tests of bodies: their end, holding them in memory, sending them again, letting them go."""
+
+from __future__ import annotations
+
+import gc
+import gzip
+import io
+import logging
+import weakref
+from collections.abc import AsyncIterator
+from types import ModuleType
+from typing import Any
+
+import anyio
+import pytest
+
+from gracy_transport.bodies import (
+    BODY_CAP,
+    buffer,
+    can_resend,
+    content_of,
+    discard,
+    on_end,
+    readable,
+    tee_request,
+    tee_response,
+    variant,
+)
+from gracy_transport.call import Call
+from gracy_transport.exceptions import BodyTooLarge
+from gracy_transport.layer import Layer
+from gracy_transport.testing import FakeClock, ScriptedResponse, ScriptedWire
+
+pytestmark = pytest.mark.anyio
+
+URL = "https://api.test/upload"
+CHUNKS = ScriptedResponse(chunks=[b"one", b"two", b"three"])
+
+
+class Watching(Layer):
+    """A layer that notes how each body ended, and how often."""
+
+    def __init__(self, inner: Any) -> None:
+        super().__init__(inner)
+        self.ends: list[str | None] = []
+
+    async def handle(self, request: Any, call: Call) -> Any:
+        response = await self.inner.handle_async_request(request)
+        on_end(request, response, self.note)
+        return response
+
+    def note(self, error: BaseException | None) -> None:
+        self.ends.append(None if error is None else type(error).__name__)
+
+
+def watched_client(family: ModuleType, *steps: Any, clock: Any = None) -> tuple[Any, Watching, ScriptedWire]:
+    wire = ScriptedWire(*steps, clock=clock) if clock else ScriptedWire(*steps)
+    layer = Watching(wire)
+    return family.AsyncClient(transport=layer), layer, wire
+
+
+def request_of(family: ModuleType, method: str = "POST", **fields: Any) -> Any:
+    return family.Request(method, URL, **fields)
+
+
+async def response_of(
+    family: ModuleType, step: ScriptedResponse | int = CHUNKS
+) -> tuple[Any, Any, ScriptedWire]:
+    """Gives a request, its response as a transport sees it, and the wire that it came from."""
+    wire, request = ScriptedWire(step), request_of(family)
+    return request, await wire.handle_async_request(request), wire
+
+
+# ---------------------------------------------------------------- the end of a body
+
+
+async def test_a_body_ends_at_its_end(family: ModuleType) -> None:
+    """Once, and closing it afterwards does not end it again."""
+    client, layer, wire = watched_client(family, CHUNKS)
+    response = await client.get(URL)
+    assert response.content == b"onetwothree"
+    await response.aclose()
+    assert layer.ends == [None]
+    assert wire.open_bodies == 0
+
+
+async def test_the_end_of_a_stream_comes_with_its_last_chunk(family: ModuleType) -> None:
+    """Not before, and not only when the response is closed."""
+    client, layer, _ = watched_client(family, CHUNKS)
+    async with client.stream("GET", URL) as response:
+        chunks = response.aiter_raw()
+        assert await anext(chunks) == b"one"
+        assert layer.ends == []
+        assert [chunk async for chunk in chunks] == [b"two", b"three"]
+        assert layer.ends == [None]
+
+
+async def test_a_body_that_breaks_ends_with_the_error(family: ModuleType) -> None:
+    """The error reaches the reader as it is."""
+    client, layer, wire = watched_client(family, ScriptedResponse(chunks=[b"one", family.ReadError("reset")]))
+    with pytest.raises(family.ReadError, match="reset"):
+        await client.get(URL)
+    assert layer.ends == ["ReadError"]
+    assert wire.open_bodies == 0
+
+
+async def test_a_body_ends_when_it_is_closed_unread(family: ModuleType) -> None:
+    """Its source is closed with it."""
+    client, layer, wire = watched_client(family, CHUNKS)
+    async with client.stream("GET", URL):
+        assert layer.ends == []
+    assert layer.ends == [None]
+    assert wire.open_bodies == 0
+
+
+async def test_a_body_that_is_left_early_ends_with_closing(family: ModuleType) -> None:
+    """`break` alone is not the end; closing is, and it closes the half-read generator below too."""
+    wire = ScriptedWire(CHUNKS)
+    layer = Watching(wire)
+    response = await layer.handle_async_request(request_of(family))
+    async for chunk in response.stream:
+        assert chunk == b"one"
+        break
+    assert layer.ends == []
+    await response.aclose()
+    assert layer.ends == [None]
+    assert wire.open_bodies == 0
+
+
+async def test_a_body_ends_when_its_reader_is_cancelled(family: ModuleType, clock: FakeClock) -> None:
+    """At that moment, and once."""
+    hangs = ScriptedResponse(chunks=[b"one"], chunk_delay=10.0)
+    client, layer, wire = watched_client(family, hangs, clock=clock)
+    with clock.timeout(1.0) as scope:
+        await client.get(URL)
+    assert scope.cancelled_caught
+    assert len(layer.ends) == 1
+    assert "Cancelled" in str(layer.ends[0])
+    assert wire.open_bodies == 0
+
+
+async def test_a_body_that_is_dropped_unread_ends_with_a_warning(family: ModuleType) -> None:
+    """The warning names the request without its query, and says what to do."""
+    layer = Watching(ScriptedWire(CHUNKS))
+    response = await layer.handle_async_request(family.Request("GET", f"{URL}?token=hunter2"))
+    with pytest.warns(ResourceWarning, match=r"GET /upload was dropped unread: read it, or close") as warned:
+        del response
+    assert layer.ends == [None]
+    assert "hunter2" not in str(warned[0].message)
+
+
+async def test_a_body_that_is_over_is_dropped_silently(family: ModuleType) -> None:
+    """Warnings are errors here: there is none."""
+    client, layer, _ = watched_client(family, CHUNKS)
+    response = await client.get(URL)
+    del response
+    gc.collect()
+    assert layer.ends == [None]
+
+
+@pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 204), ("GET", 304)])
+async def test_where_no_body_comes_the_end_is_at_once(family: ModuleType, method: str, status: int) -> None:
+    """A slot need not wait for the reader of nothing."""
+    layer = Watching(ScriptedWire(status))
+    response = await layer.handle_async_request(family.Request(method, URL))
+    assert layer.ends == [None]
+    await response.aclose()
+    assert layer.ends == [None]
+
+
+async def test_a_response_that_was_read_already_has_ended(family: ModuleType) -> None:
+    """As those of a mock transport are."""
+    client, layer, _ = watched_client(family, lambda request: family.Response(200, json={"a": 1}))
+    assert (await client.get(URL)).json() == {"a": 1}
+    assert layer.ends == [None]
+
+
+async def test_two_watchers_share_one_wrapper(family: ModuleType) -> None:
+    """Both hear of the end, and the second adds nothing to the stream."""
+    request, response, _ = await response_of(family)
+    ends: list[str] = []
+    on_end(request, response, lambda _: ends.append("first"))
+    stream = response.stream
+    on_end(request, response, lambda _: ends.append("second"))
+    assert response.stream is stream
+    await response.aclose()
+    assert ends == ["first", "second"]
+
+
+async def test_a_watcher_that_comes_after_the_end_watches_the_closing(family: ModuleType) -> None:
+    """Read to its end, the body of an open response is over when that is closed."""
+    request, response, _ = await response_of(family)
+    ends: list[str] = []
+    on_end(request, response, lambda _: ends.append("first"))
+    assert [chunk async for chunk in response.stream] == [b"one", b"two", b"three"]
+    on_end(request, response, lambda _: ends.append("second"))
+    assert ends == ["first"]
+    await response.aclose()
+    assert ends == ["first", "second"]
+
+
+async def test_the_source_is_closed_even_when_an_iteration_fails_to(family: ModuleType) -> None:
+    """The end comes all the same."""
+    closed: list[str] = []
+
+    class Stubborn:
+        def __aiter__(self) -> Stubborn:
+            return self
+
+        async def __anext__(self) -> bytes:
+            return b"x"
+
+        async def aclose(self) -> None:
+            closed.append("closed")
+            raise OSError("stubborn")
+
+    kind = type("Stream", (Stubborn, family.AsyncByteStream), {})
+    response = family.Response(200, stream=kind())
+    on_end(request_of(family), response, lambda error: closed.append("over"))
+    await anext(aiter(response.stream))
+    with pytest.raises(OSError, match="stubborn"):
+        await response.aclose()
+    assert closed == ["closed", "closed", "over"]
+
+
+async def test_a_watched_stream_is_one_of_the_clients_family(family: ModuleType) -> None:
+    """Any other ends in a bare AssertionError in the client."""
+    request, response, _ = await response_of(family)
+    on_end(request, response, lambda _: None)
+    assert isinstance(response.stream, family.AsyncByteStream)
+    await response.aclose()
+
+
+# ---------------------------------------------------------------- in memory
+
+
+async def test_a_buffered_body_is_given_out_again(family: ModuleType) -> None:
+    """The source is closed, the response is as open and unread as before."""
+    request, response, wire = await response_of(family)
+    assert await buffer(request, response) == b"onetwothree"
+    assert wire.open_bodies == 0
+    assert not response.is_closed
+    assert await response.aread() == b"onetwothree"
+
+
+async def test_a_client_treats_a_buffered_response_as_any_other(family: ModuleType) -> None:
+    """Elapsed, raw bytes and decoding included."""
+
+    class Buffering(Layer):
+        async def handle(self, request: Any, call: Call) -> Any:
+            response = await self.inner.handle_async_request(request)
+            await buffer(request, response)
+            return response
+
+    packed = gzip.compress(b"hello")
+    step = ScriptedResponse(headers={"content-encoding": "gzip"}, content=packed)
+    client = family.AsyncClient(transport=Buffering(ScriptedWire(step)))
+    response = await client.get(URL)
+    assert response.text == "hello"
+    assert response.elapsed.total_seconds() >= 0
+    async with client.stream("GET", URL) as response:
+        assert b"".join([chunk async for chunk in response.aiter_raw()]) == packed
+
+
+@pytest.mark.parametrize("cap", [10, 5, 0])
+async def test_a_body_over_the_cap_is_refused_and_closed(family: ModuleType, cap: int) -> None:
+    """The error is one of the client's family and says what to do."""
+    request, response, wire = await response_of(family)
+    with pytest.raises(
+        BodyTooLarge, match=rf"POST /upload: the body is larger than {cap} bytes.*stream it"
+    ) as caught:
+        await buffer(request, response, cap)
+    assert isinstance(caught.value, family.TransportError)
+    assert response.is_closed
+    assert wire.open_bodies == 0
+
+
+async def test_a_body_of_just_the_cap_is_held(family: ModuleType) -> None:
+    """The cap is the most that fits."""
+    request, response, _ = await response_of(family)
+    assert len(await buffer(request, response, 11)) == 11
+    assert BODY_CAP == 10 * 1024 * 1024
+
+
+async def test_a_body_that_breaks_while_it_is_buffered_is_closed(family: ModuleType) -> None:
+    """Its error is raised as it is."""
+    step = ScriptedResponse(chunks=[b"one", family.ReadError("reset")])
+    request, response, wire = await response_of(family, step)
+    with pytest.raises(family.ReadError, match="reset"):
+        await buffer(request, response)
+    assert response.is_closed
+    assert wire.open_bodies == 0
+
+
+async def test_a_cancelled_buffering_leaves_nothing_open(family: ModuleType, clock: FakeClock) -> None:
+    """The connection is free for others."""
+    wire = ScriptedWire(ScriptedResponse(chunks=[b"one"], chunk_delay=10.0), clock=clock)
+    request = request_of(family)
+    response = await wire.handle_async_request(request)
+    with clock.timeout(1.0) as scope:
+        await buffer(request, response)
+    assert scope.cancelled_caught
+    assert wire.open_bodies == 0
+
+
+async def test_a_readable_copy_is_read_and_has_its_request(family: ModuleType) -> None:
+    """The response itself stays as it was, for the client."""
+    step = ScriptedResponse(status=404, json={"a": 1}, headers={"x-id": "7"})
+    request, response, _ = await response_of(family, step)
+    response.extensions["http_version"] = b"HTTP/2"
+    view = await readable(request, response)
+    assert view is not response
+    assert type(view) is family.Response
+    assert (view.status_code, view.json(), view.headers["x-id"]) == (404, {"a": 1}, "7")
+    assert view.request is request
+    assert view.http_version == "HTTP/2"
+    assert not response.is_closed
+    assert await response.aread() == view.content
+
+
+async def test_a_response_that_was_read_already_is_its_own_view(family: ModuleType) -> None:
+    """There is nothing to copy."""
+    request, response = request_of(family), family.Response(200, json={"a": 1})
+    assert await readable(request, response) is response
+    assert response.request is request
+
+
+async def test_a_body_that_cannot_be_decoded_is_not_left_half_read(family: ModuleType) -> None:
+    """The source is closed, and the client gets the same bytes to fail on."""
+    step = ScriptedResponse(headers={"content-encoding": "gzip"}, content=b"not gzip")
+    request, response, wire = await response_of(family, step)
+    with pytest.raises(family.DecodingError):
+        await readable(request, response)
+    assert wire.open_bodies == 0
+    assert [chunk async for chunk in response.aiter_raw()] == [b"not gzip"]
+
+
+async def test_discarding_closes(family: ModuleType) -> None:
+    """Unread, and twice without harm."""
+    _, response, wire = await response_of(family)
+    await discard(response)
+    await discard(response)
+    assert wire.open_bodies == 0
+
+
+async def test_an_error_in_discarding_is_only_logged(
+    family: ModuleType, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A retry must not fail because the answer it throws away does."""
+
+    class Broken(family.AsyncByteStream):  # type: ignore[name-defined,misc]
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield b""
+
+        async def aclose(self) -> None:
+            raise OSError("broken")
+
+    caplog.set_level(logging.DEBUG, "gracy_transport")
+    await discard(family.Response(200, stream=Broken()))
+    assert "closing a discarded response failed" in caplog.text
+
+
+# ---------------------------------------------------------------- sending again
+
+
+class Again:
+    """An iterable that starts anew each time."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield b"one"
+        yield b"two"
+
+
+class Once:
+    """An iterator, which is over when it is over."""
+
+    def __init__(self) -> None:
+        self.left = [b"one", b"two"]
+
+    def __aiter__(self) -> Once:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self.left:
+            raise StopAsyncIteration
+        return self.left.pop(0)
+
+
+class AsyncFile(Again):
+    """An open file of an asynchronous library: it stays where it was read to."""
+
+    def __init__(self) -> None:
+        self._file = io.BytesIO(b"onetwo")
+
+    async def read(self, size: int = -1) -> bytes:
+        return self._file.read(size)
+
+
+class AsyncFileOfHttpx(AsyncFile):
+    """As httpx reads them."""
+
+    async def aread(self, size: int = -1) -> bytes:
+        return self._file.read(size)
+
+
+class Pipe(io.RawIOBase):
+    """A file that cannot be rewound."""
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return False
+
+    def read(self, size: int = -1) -> bytes:
+        return b""
+
+
+class Unseekable:
+    """The least that counts as a file."""
+
+    def read(self, size: int = -1) -> bytes:
+        return b""
+
+
+class SeekableDuck(io.BytesIO):
+    """A file that can be rewound and does not say so."""
+
+    seekable = None  # type: ignore[assignment]
+
+
+async def _generator() -> AsyncIterator[bytes]:
+    yield b"one"
+
+
+def stream_of(family: ModuleType) -> Any:
+    """Gives a stream of a user's own, which may be good for one time only."""
+    return type("Mine", (Again, family.AsyncByteStream), {})()
+
+
+BODIES: list[tuple[str, Any, bool]] = [
+    ("nothing", lambda _: {}, True),
+    ("empty bytes", lambda _: {"content": b""}, True),
+    ("bytes", lambda _: {"content": b"x"}, True),
+    ("text", lambda _: {"content": "x"}, True),
+    ("json", lambda _: {"json": {"a": 1}}, True),
+    ("form", lambda _: {"data": {"a": "1"}}, True),
+    ("multipart of bytes", lambda _: {"files": {"f": b"x"}}, True),
+    ("multipart of text and form", lambda _: {"files": {"f": ("n", "x")}, "data": {"a": "1"}}, True),
+    ("multipart of a buffer", lambda _: {"files": {"f": io.BytesIO(b"x")}}, True),
+    ("multipart of a seekable duck", lambda _: {"files": {"f": SeekableDuck(b"x")}}, True),
+    ("multipart of a pipe", lambda _: {"files": {"f": Pipe()}}, False),
+    ("multipart of an unseekable file", lambda _: {"files": {"f": Unseekable()}}, False),
+    ("multipart of both", lambda _: {"files": {"f": b"x", "g": Pipe()}}, False),
+    ("generator", lambda _: {"content": _generator()}, False),
+    ("iterator", lambda _: {"content": Once()}, False),
+    ("iterable", lambda _: {"content": Again()}, True),
+    ("asynchronous file", lambda _: {"content": AsyncFile()}, False),
+    ("asynchronous file with aread", lambda _: {"content": AsyncFileOfHttpx()}, False),
+    ("stream of one's own", lambda family: {"stream": stream_of(family)}, False),
+    ("stream of one's own as content", lambda family: {"content": stream_of(family)}, False),
+    ("byte stream", lambda family: {"stream": family.ByteStream(b"x")}, True),
+]
+
+
+@pytest.mark.parametrize(
+    ("fields", "answer"), [body[1:] for body in BODIES], ids=[body[0] for body in BODIES]
+)
+async def test_what_can_be_sent_again_is_known_before(family: ModuleType, fields: Any, answer: bool) -> None:
+    """Never a truncated body: what is not certain to start anew is not sent a second time."""
+    request = request_of(family, **fields(family))
+    assert can_resend(request) is answer
+    if answer:
+        assert [chunk async for chunk in request.stream] == [chunk async for chunk in request.stream]
+
+
+async def test_asking_does_not_touch_the_body(family: ModuleType) -> None:
+    """The generator still gives all it has."""
+    request = request_of(family, content=_generator())
+    assert not can_resend(request)
+    assert [chunk async for chunk in request.stream] == [b"one"]
+
+
+async def test_a_body_that_was_read_into_memory_can_be_sent_again(family: ModuleType) -> None:
+    """As a hook or a signing auth flow may have done."""
+    request = request_of(family, content=_generator())
+    assert content_of(request) is None
+    await request.aread()
+    assert can_resend(request)
+    assert content_of(request) == b"one"
+
+
+async def test_a_variant_leaves_the_callers_request_untouched(family: ModuleType) -> None:
+    """It shares the body and nothing that was replaced."""
+    request = request_of(family, content=b"x", headers={"a": "1"}, extensions={"timeout": {"read": 5}})
+    before = (
+        request.url,
+        list(request.headers.raw),
+        dict(request.extensions),
+        request.stream,
+        request.content,
+    )
+    twin = variant(
+        request, headers=family.Headers({"b": "2"}), extensions={}, url=family.URL("https://b.test")
+    )
+    assert type(twin) is family.Request
+    assert (twin.headers["b"], twin.extensions, twin.url.host) == ("2", {}, "b.test")
+    assert (twin.method, twin.content) == ("POST", b"x")
+    assert twin.stream is request.stream
+    assert before == (
+        request.url,
+        list(request.headers.raw),
+        dict(request.extensions),
+        request.stream,
+        request.content,
+    )
+
+
+async def test_a_variant_is_sent_like_any_request(family: ModuleType) -> None:
+    """The wire sees its headers and the caller's body."""
+    wire = ScriptedWire()
+    twin = variant(request_of(family, content=b"x"), headers=family.Headers({"b": "2"}))
+    await (await wire.handle_async_request(twin)).aread()
+    assert (wire.sent[0].headers["b"], wire.sent[0].content) == ("2", b"x")
+
+
+# ---------------------------------------------------------------- wrapping
+
+
+class Counting:
+    """Counts the bytes of a body that passes."""
+
+    def __init__(self, source: Any, counts: list[int]) -> None:
+        self.source, self.counts = source, counts
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self.source:
+            self.counts.append(len(chunk))
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self.source.aclose()
+
+
+async def test_bodies_can_be_wrapped_on_their_way(family: ModuleType) -> None:
+    """Each wrapper is a stream of the client's family; the caller's request is not changed."""
+    out, back, wire = list[int](), list[int](), ScriptedWire(CHUNKS)
+
+    class Wrapping(Layer):
+        async def handle(self, request: Any, call: Call) -> Any:
+            sent, stream = tee_request(request, Counting, out)
+            assert isinstance(stream, family.AsyncByteStream)
+            assert sent.stream is stream
+            response = await self.inner.handle_async_request(sent)
+            assert isinstance(tee_response(request, response, Counting, back), family.AsyncByteStream)
+            return response
+
+    client = family.AsyncClient(transport=Wrapping(wire))
+    request = client.build_request("POST", URL, content=b"hello")
+    stream = request.stream
+    response = await client.send(request)
+    assert request.stream is stream
+    assert (out, back) == ([5], [3, 3, 5])
+    assert (wire.sent[0].content, response.content) == (b"hello", b"onetwothree")
+    assert wire.open_bodies == 0
+
+
+async def test_a_watched_response_is_freed_by_its_last_reference(family: ModuleType) -> None:
+    """The wrapper knows the request's name and not the request."""
+    gc.collect()
+    gc.disable()
+    try:
+        layer = Watching(ScriptedWire(CHUNKS))
+        response = await layer.handle_async_request(request_of(family))
+        await response.aread()
+        watched = weakref.ref(response)
+        del response
+        assert watched() is None
+    finally:
+        gc.enable()
+
+
+async def test_many_readers_at_once_each_end_once(family: ModuleType, clock: FakeClock) -> None:
+    """Whoever reads, closes or is cancelled: as many ends as bodies."""
+    slow = ScriptedResponse(chunks=[b"x"] * 5, chunk_delay=1.0)
+    client, layer, wire = watched_client(family, slow, clock=clock)
+
+    async def read(number: int) -> None:
+        with clock.timeout(0.5 + number % 7):
+            await client.get(URL)
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(70):
+            tasks.start_soon(read, number)
+    assert len(layer.ends) == 70
+    assert wire.in_flight == 0

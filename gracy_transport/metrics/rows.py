@@ -139,7 +139,8 @@ class MetricsRegistry:
     """
 
     def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
-        self.clock = clock
+        # Taken once: the two clocks drift apart, and a report that is read twice should be the same.
+        self._since_1970 = clock.wall() - clock.now()
         self.lock = RLock()
         self._rows: dict[str, Row] = {}
         self._free = {True: MOST_ROWS, False: MOST_ROWS}
@@ -160,9 +161,8 @@ class MetricsRegistry:
 
     def report(self) -> GracyReport:
         """Returns what has been counted so far, as a value. Reading it changes nothing."""
-        since_1970 = self.clock.wall() - self.clock.now()
         with self.lock:
-            rows = [row.snapshot(url, since_1970) for url, row in self._rows.copy().items()]
+            rows = [row.snapshot(url, self._since_1970) for url, row in self._rows.copy().items()]
         return GracyReport.of(rows)
 
     def reset(self) -> None:

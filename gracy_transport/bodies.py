@@ -230,7 +230,7 @@ def content_of(request: Request) -> bytes | None:
 
 
 def tee_request(request: Request, kind: type, *args: Any) -> tuple[Request, Any]:
-    """Returns a request to send in place of the caller's, and its body: the caller's, wrapped in `kind(body, *args)`."""
+    """Returns a request to send in place of the caller's, and its body: the caller's in `kind(body, *args)`."""
     stream = _stream_of(family_of(request), kind)(request.stream, *args)
     return variant(request, stream=stream), stream
 

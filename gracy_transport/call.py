@@ -163,9 +163,7 @@ class Call:
             if not base and (template is None or template.startswith("/")):
                 base = f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}"
             # The path as it was sent: decoded, it could bring line breaks and escape codes into logs.
-            path = (
-                url.raw_path.partition(b"?")[0].decode("ascii", "replace") if template is None else template
-            )
+            path = url.raw_path.partition(b"?")[0].decode("ascii", "replace") if template is None else template
             known = self._unformatted_url = base + path
         return known
 
@@ -196,6 +194,12 @@ class Call:
         """Lets more observers hear what happens to this call from now on."""
         self.observers += tuple(new for new in observers if new not in self.observers)
 
+    def come_back(self, request: Request, now: float) -> None:
+        """Notes that the call entered the stack again, with the request of its next hop."""
+        self.is_inside = True
+        self.url, self.method, self._unformatted_url = request.url, request.method, None
+        self.begin_attempt(now)
+
     def leave(self, request: Request, response: Response | None) -> None:
         """Notes that the call left the stack with this response, or with an error when there is none."""
         self.is_inside = False
@@ -225,11 +229,7 @@ class Call:
         last = self.attempt
         what = last.status if last.status is not None else last.error or "under way"
         until = last.ended if last.ended is not None else last.started
-        spent = [
-            f"{kind} {self._total(kind):.1f}"
-            for kind in ("throttle", "slot", "back-off")
-            if self._total(kind)
-        ]
+        spent = [f"{kind} {self._total(kind):.1f}" for kind in ("throttle", "slot", "back-off") if self._total(kind)]
         spent.append(f"{len(self.attempts)} attempt{'s' if len(self.attempts) > 1 else ''}")
         where = self.template or self.url.path
         return f"{self.method} {where} {what} in {until - self.started:.1f} s: {', '.join(spent)}"
@@ -259,9 +259,7 @@ def open_call(request: Request, now: float) -> Call:
     """
     found = request.extensions.get(EXTENSION)
     if type(found) is Call and found.goes_on_with(request):
-        found.is_inside = True
-        found.url, found.method, found._unformatted_url = request.url, request.method, None
-        found.begin_attempt(now)
+        found.come_back(request, now)
         return found
     call = Call(request, options_of(request), now)
     request.extensions[EXTENSION] = call

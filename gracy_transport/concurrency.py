@@ -109,11 +109,13 @@ class ConcurrencyKeeper:
         subject = target_of(request) if call.template is None else call.unformatted_url
         return limit.uurl_pattern.match(subject) is not None
 
-    def limit_reached(self, call: Call, gate: Gate, wait: float, at: float) -> None:  # noqa: ARG002 - slots cannot tell
+    def limit_reached(self, call: Call, gate: Gate, wait: float, at: float) -> None:
         """Logs and tells that a request has to wait."""
         limit = gate.subject
         if isinstance(limit, ConcurrentRequestLimit):
-            self._log(limit.log_limit_reached, "{UURL} has to wait: {CONCURRENT_REQUESTS} requests are in flight", call, gate)
+            self._log(
+                limit.log_limit_reached, "{UURL} has to wait: {CONCURRENT_REQUESTS} requests are in flight", call, gate
+            )
         if call.observers:
             tell(ConcurrencyLimitReached(call, at, limit))
 
@@ -130,17 +132,16 @@ class ConcurrencyKeeper:
         if event is not None:
             log(event, default, call, CONCURRENT_REQUESTS=gate.held, CONCURRENT_LIMIT=gate.limit)
 
-    def describe(self, desk: Desk) -> tuple[str, str]:  # noqa: ARG002 - slots have no next opening
+    def describe(self, desk: Desk) -> tuple[str, str]:
         """Says `limit 5` and `2 in flight`."""
         held = sum(gate.held for _limit, keyed in self._gates for gate in keyed.all())
         return f"limit {', '.join(str(limit.limit) for limit in self.limits)}", f"{held} in flight"
 
 
 def _group(limit: ConcurrentRequestLimit, request: Request, call: Call) -> Hashable:
+    scope = ""
     if limit.limit_per_uurl:
         scope = origin_of(request) if call.template is None else call.unformatted_url
-    else:
-        scope = ""
     if limit.blocking_args is None:
         return scope
     return (scope, *(call.args.get(name, "") for name in limit.blocking_args))

@@ -86,16 +86,16 @@ class GracyConfig(Value):
         pydantic.ValidationError: naming the field that is wrong.
     """
 
-    log_request: LogEvent | None | Absent = ABSENT
-    log_response: LogEvent | None | Absent = ABSENT
-    log_errors: LogEvent | None | Absent = ABSENT
-    retry: GracefulRetry | None | Absent = ABSENT
-    strict_status_code: StatusCodes | None | Absent = ABSENT
-    allowed_status_code: StatusCodes | None | Absent = ABSENT
-    validators: Validators | None | Absent = ABSENT
-    parser: Parsers | None | Absent = ABSENT
-    throttling: Throttling | None | Absent = ABSENT
-    concurrent_requests: Limits | None | Absent = ABSENT
+    log_request: LogEvent | Absent | None = ABSENT
+    log_response: LogEvent | Absent | None = ABSENT
+    log_errors: LogEvent | Absent | None = ABSENT
+    retry: GracefulRetry | Absent | None = ABSENT
+    strict_status_code: StatusCodes | Absent | None = ABSENT
+    allowed_status_code: StatusCodes | Absent | None = ABSENT
+    validators: Validators | Absent | None = ABSENT
+    parser: Parsers | Absent | None = ABSENT
+    throttling: Throttling | Absent | None = ABSENT
+    concurrent_requests: Limits | Absent | None = ABSENT
 
     if TYPE_CHECKING:
 
@@ -143,7 +143,9 @@ def call_options(
     """Returns the mapping that tells the stack about one call of a plain client, for `extensions=`.
 
     ```python
-    await client.get(f"/pokemon/{name}", extensions=call_options(template="/pokemon/{NAME}", args={"NAME": name}, retry=None))
+    await client.get(
+        f"/pokemon/{name}", extensions=call_options(template="/pokemon/{NAME}", args={"NAME": name}, retry=None)
+    )
     ```
 
     Args:

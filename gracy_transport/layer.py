@@ -177,7 +177,11 @@ def refuse_unfit(inner: object) -> None:
     if hasattr(inner, "handle_async_request"):
         return
     if hasattr(inner, "handle_request"):
-        raise CompositionError(f"{name} is a synchronous transport: wrap an asynchronous one, such as httpx.AsyncHTTPTransport()")
+        raise CompositionError(
+            f"{name} is a synchronous transport: wrap an asynchronous one, such as httpx.AsyncHTTPTransport()"
+        )
     if hasattr(inner, "build_request"):
-        raise CompositionError(f"{name} is a client, not a transport: use attach(client, config) to put the stack in front of it")
+        raise CompositionError(
+            f"{name} is a client, not a transport: use attach(client, config) to put the stack in front of it"
+        )
     raise CompositionError(f"{name} has no handle_async_request: wrap a transport, such as httpx.AsyncHTTPTransport()")

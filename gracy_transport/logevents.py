@@ -95,7 +95,9 @@ class LogEvent(Value):
             for name in _PLACEHOLDER.findall(message):
                 if name not in PLACEHOLDERS:
                     nearest = get_close_matches(name.upper(), PLACEHOLDERS, n=1, cutoff=0.5)
-                    hint = f"did you mean {{{nearest[0]}}}?" if nearest else f"known are {', '.join(sorted(PLACEHOLDERS))}"
+                    hint = (
+                        f"did you mean {{{nearest[0]}}}?" if nearest else f"known are {', '.join(sorted(PLACEHOLDERS))}"
+                    )
                     raise ValueError(f"there is no placeholder {{{name}}}; {hint}")
         return message
 

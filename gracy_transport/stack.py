@@ -156,7 +156,8 @@ class GracyTransport(Layer):
 
     ```python
     transport = GracyTransport(httpx.AsyncHTTPTransport(), GracyConfig(retry=GracefulRetry(max_attempts=3)))
-    async with httpx.AsyncClient(transport=transport) as client: ...
+    async with httpx.AsyncClient(transport=transport) as client:
+        ...
     ```
 
     Only the layers the config asks for are there. A call may bring a config of its own (`call_options`): it runs
@@ -195,7 +196,9 @@ class GracyTransport(Layer):
         call = call_inside(request)
         if call is not None and call.stack is self:
             # The same request is being sent twice at once: the second gets a call of its own.
-            return self._enter(variant(request, extensions=extensions_with(request, **{EXTENSION: options_of(request)})))
+            return self._enter(
+                variant(request, extensions=extensions_with(request, **{EXTENSION: options_of(request)}))
+            )
         return super().handle_async_request(request)
 
     async def handle(self, request: Request, call: Call) -> Response:

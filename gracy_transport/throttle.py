@@ -107,9 +107,7 @@ class GracefulThrottle(Value):
         log_wait_over: LogEvent | None = None,
         **unknown: Any,
     ) -> None:
-        super().__init__(
-            rules=rules, log_limit_reached=log_limit_reached, log_wait_over=log_wait_over, **unknown
-        )
+        super().__init__(rules=rules, log_limit_reached=log_limit_reached, log_wait_over=log_wait_over, **unknown)
 
 
 def as_throttle(value: object) -> object:
@@ -156,7 +154,9 @@ class ThrottleKeeper:
     wait_kind = "throttle"
     has_slots = False
 
-    def __init__(self, config: GracefulThrottle, clock: Clock, book: dict[ThrottleRule, RuleGates] | None = None) -> None:
+    def __init__(
+        self, config: GracefulThrottle, clock: Clock, book: dict[ThrottleRule, RuleGates] | None = None
+    ) -> None:
         self.config = config
         book = {} if book is None else book
         self._rules = tuple(book.setdefault(rule, RuleGates(rule, clock)) for rule in config.rules)
@@ -165,7 +165,7 @@ class ThrottleKeeper:
         self._is_keyed = any(rule.key is not None for rule in config.rules)
         self._fixed: dict[tuple[RuleGates, ...], Gates] = {}
 
-    def gates_for(self, request: Request, call: Call) -> Gates:  # noqa: ARG002 - a keeper may look at the call
+    def gates_for(self, request: Request, call: Call) -> Gates:
         """Returns the gates of all rules that match the URL of the request."""
         found = self._rules if self._is_for_all else self._find(request)
         if self._is_keyed:

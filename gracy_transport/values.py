@@ -96,6 +96,5 @@ def one_or_many(*, into: Callable[[Iterable[Any]], Any]) -> BeforeValidator:
     return BeforeValidator(collect)
 
 
-
 def _is_many(value: object) -> bool:
     return isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping | type | BaseModel)

@@ -130,9 +130,7 @@ async def test_a_response_dropped_unread_gives_its_slot_back(clock: FakeClock) -
     assert held(transport) == 0
 
 
-@pytest.mark.parametrize(
-    ("method", "status"), [("GET", 204), ("GET", 304), ("HEAD", 200)], ids=["204", "304", "HEAD"]
-)
+@pytest.mark.parametrize(("method", "status"), [("GET", 204), ("GET", 304), ("HEAD", 200)], ids=["204", "304", "HEAD"])
 async def test_without_a_body_the_slot_is_free_at_once(clock: FakeClock, method: str, status: int) -> None:
     """There is nothing to wait for when no body can come."""
     transport, _wire = limited(clock, 1, status)

@@ -169,7 +169,11 @@ def test_importing_the_package_loads_nothing_of_weight() -> None:
     heavy = ["rich", "httpx2", "trio", "sqlite3", "h11._connection", "plotly", "hypothesis", "pytest"]
     bare = "import httpx, anyio, pydantic, sys; print(*sorted(set(sys.modules) & set(sys.argv[1:])))"
     ours, theirs = (
-        set(subprocess.run([sys.executable, "-c", text, *heavy], capture_output=True, text=True, check=True).stdout.split())
+        set(
+            subprocess.run(
+                [sys.executable, "-c", text, *heavy], capture_output=True, text=True, check=True
+            ).stdout.split()
+        )
         for text in (code, bare)
     )
     assert ours <= theirs

@@ -24,7 +24,7 @@ async def pokeapi(_transport: object, request: httpx.Request) -> httpx.Response:
 def test_a_block_runs(block: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Copied, pasted, run: no edit needed."""
     monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", pokeapi)
-    exec(compile(block, str(README), "exec"), {"__name__": "__main__"})  # noqa: S102 - the README is ours
+    exec(compile(block, str(README), "exec"), {"__name__": "__main__"})
     printed = capsys.readouterr().out
     assert "print(" not in block or printed
 

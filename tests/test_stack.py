@@ -26,7 +26,6 @@ from gracy_transport import (
     LoggingTransport,
     LogLevel,
     MetricsTransport,
-    ReplayTransport,
     RetryTransport,
     ThrottleRule,
     ThrottleTransport,
@@ -494,7 +493,13 @@ class TestAttach:
             (client, f"this {name}.AsyncClient has a stack already: attach once, with one config for everything"),
             (closed, f"this {name}.AsyncClient is closed: make a new one and attach the stack before using it"),
             (family.Client(), f"{name}.Client is synchronous: the stack works in front of an AsyncClient"),
-            (ScriptedWire(), "gracy_transport.ScriptedWire is no client: give an httpx.AsyncClient or an httpx2.AsyncClient to attach"),
+            (
+                ScriptedWire(),
+                (
+                    "gracy_transport.ScriptedWire is no client: "
+                    "give an httpx.AsyncClient or an httpx2.AsyncClient to attach"
+                ),
+            ),
         ):
             with pytest.raises(CompositionError) as caught:
                 attach(unfit, GracyConfig())
@@ -523,7 +528,9 @@ class TestConfig:
 
     def test_everything_is_frozen_hashable_and_printable(self) -> None:
         """Collections are stored as tuples, frozensets and frozen mappings; repr shows what was given."""
-        config = GracyConfig(parser={"default": str, 404: None}, throttling=[ThrottleRule(".*", 1)], concurrent_requests=5)
+        config = GracyConfig(
+            parser={"default": str, 404: None}, throttling=[ThrottleRule(".*", 1)], concurrent_requests=5
+        )
         assert hash(config) == hash(config.merged(None))
         assert config.concurrent_requests == (ConcurrentRequestLimit(5),)
         assert repr(GracyConfig(retry=None)) == "GracyConfig(retry=None)"

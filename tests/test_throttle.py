@@ -225,7 +225,9 @@ async def test_waits_are_told_logged_and_noted_on_the_call(clock: FakeClock, cap
     """Once as a request starts to wait, once as it goes on; the call knows how long it was."""
     config = GracefulThrottle(
         rules=ThrottleRule(".*", 2, timedelta(seconds=90)),
-        log_limit_reached=LogEvent(LogLevel.ERROR, "{METHOD} {URL}: {THROTTLE_LIMIT} per {THROTTLE_TIME_RANGE}, {THROTTLE_TIME}s"),
+        log_limit_reached=LogEvent(
+            LogLevel.ERROR, "{METHOD} {URL}: {THROTTLE_LIMIT} per {THROTTLE_TIME_RANGE}, {THROTTLE_TIME}s"
+        ),
         log_wait_over=LogEvent(LogLevel.WARNING),
     )
     transport, _wire = throttled(clock, config)
@@ -302,9 +304,7 @@ async def test_without_rules_everything_passes(clock: FakeClock) -> None:
     [
         (ThrottleRule(url_pattern=r".*", max_requests=2), "2 requests per second for URLs matching re.compile('.*')"),
         (
-            ThrottleRule(
-                url_pattern=r".*\/pokemon\/.*", max_requests=10, per_time=timedelta(minutes=1, seconds=30)
-            ),
+            ThrottleRule(url_pattern=r".*\/pokemon\/.*", max_requests=10, per_time=timedelta(minutes=1, seconds=30)),
             "10 requests per 90 seconds for URLs matching re.compile('.*\\\\/pokemon\\\\/.*')",
         ),
         (ThrottleRule(".*", 1, 0.5), "1 request per 0.5 seconds for URLs matching re.compile('.*')"),

@@ -135,7 +135,9 @@ class Desk:
         """Returns the seconds until all of these gates can have room, as far as rates and pauses can tell."""
         with self._lock:
             now = self.clock.now()
-            return max((0.0 if gate.has_room(now) else (gate.opens_at(now) or now) - now for gate in gates), default=0.0)
+            return max(
+                (0.0 if gate.has_room(now) else (gate.opens_at(now) or now) - now for gate in gates), default=0.0
+            )
 
     def release(self, gates: Gates) -> None:
         """Gives back one unit of each gate, from anywhere, and lets whoever waits for them go on."""
@@ -181,8 +183,8 @@ class Desk:
         self._wake(granted)
         if guest.is_granted:
             return
-        with anyio.CancelScope() as room.scope:
-            room.wakes_at = math.inf if at is None else at
+        with anyio.CancelScope() as scope:
+            room.scope, room.wakes_at = scope, math.inf if at is None else at
             try:
                 await self.clock.sleep(room.wakes_at - now)
             finally:

@@ -236,7 +236,7 @@ class Admission:
         return granted
 
     def _try_lane(self, lane: Lane, gate: Gate, now: float, granted: list[Waiter]) -> Gates:
-        """Lets the head of a lane go, or moves the lane to the next closed gate; returns gates that got room by that."""
+        """Lets the head of a lane go, or moves the lane to the next closed gate; returns gates that so got room."""
         gate.waiting -= 1
         lane.parked_at = None
         closed = self._closed_gate(lane, now)

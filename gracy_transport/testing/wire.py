@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from ..clock import SYSTEM_CLOCK, Clock
 from ..family import AnyRequest, AnyResponse, TransportBase, family_of
@@ -99,7 +99,7 @@ class ScriptedWire(TransportBase):
             step = step(request)
             if isinstance(step, Awaitable):
                 step = await step
-        if isinstance(step, BaseException) or isinstance(step, type):
+        if isinstance(step, BaseException | type):
             raise _in_family(family.module, step)
         if isinstance(step, family.Response):
             self.in_flight -= 1
@@ -112,7 +112,7 @@ class ScriptedWire(TransportBase):
         self.open_bodies += 1
         return family.Response(answer.status, headers=headers, stream=kind(self, answer, pieces))
 
-    async def __aenter__(self) -> ScriptedWire:
+    async def __aenter__(self) -> Self:
         """Counts that it was entered."""
         self.entered += 1
         return self

@@ -112,9 +112,7 @@ class MetricsTransport(Layer):
     def _without_ear(self, observers: tuple[Observer, ...]) -> tuple[Observer, ...]:
         return tuple(observer for observer in observers if observer is not self._ear)
 
-    def _answered(
-        self, call: Call, attempt: Attempt, url: str, calls: int, error: BaseException | None
-    ) -> None:
+    def _answered(self, call: Call, attempt: Attempt, url: str, calls: int, error: BaseException | None) -> None:
         """Counts an attempt when its body is over; a body that broke makes it an abort."""
         ended = attempt.ended = self.clock.now()
         began = attempt.started if attempt.dispatched is None else attempt.dispatched

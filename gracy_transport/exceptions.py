@@ -40,6 +40,7 @@ __all__ = [
     "GracyRefusal",
     "GracyReplayRequestNotFound",
     "GracyRequestFailed",
+    "GracyUserDefinedException",
     "NonOkResponse",
     "TransportClosed",
     "UnexpectedResponse",
@@ -86,7 +87,7 @@ class GracyException(Exception):
 
     @property
     def request(self) -> Any:
-        """The request concerned, or `None`. (The property of the same name in httpx raises instead.)"""
+        """The request concerned, or `None`, where the property of the same name in httpx raises."""
         return self.__dict__.get("_request")
 
     @request.setter
@@ -143,6 +144,53 @@ class UnexpectedResponse(BadResponse):
 
 class NonOkResponse(BadResponse):
     """The status code is neither a success (200-299) nor one that `allowed_status_code` names."""
+
+
+class GracyUserDefinedException(GracyException):
+    """The base of exceptions of the user's own, which a `parser` raises for a status.
+
+    ```python
+    class PokemonNotFound(GracyUserDefinedException):
+        BASE_MESSAGE = "Unable to find a pokemon with the name [{NAME}] at {URL} due to {STATUS} status"
+
+        def _format_message(self, request_context, response):
+            name = request_context.endpoint_args.get("NAME", "Unknown")
+            return self.BASE_MESSAGE.format(NAME=name, **self._build_default_args())
+    ```
+
+    `BASE_MESSAGE` alone may use METHOD, URL, UURL, ENDPOINT, UENDPOINT, STATUS and ELAPSED (seconds).
+
+    Attributes:
+        request_context: the `GracyRequestContext`, or `None` in an error that came out of a pickle.
+    """
+
+    httpx_base = None
+    BASE_MESSAGE: str = "{METHOD} {URL} returned {STATUS}"
+
+    request_context: Any = None
+
+    def __init__(self, request_context: Any, response: Any) -> None:
+        self.request_context = request_context
+        self.response = response
+        message = self._format_message(request_context, response)
+        super().__init__(message, request=response.request, response=response)
+
+    def _format_message(self, request_context: Any, response: Any) -> str:
+        """Returns the message; override it to say more."""
+        return self.BASE_MESSAGE.format(**self._build_default_args())
+
+    def _build_default_args(self) -> dict[str, Any]:
+        """Returns what the placeholders of a message stand for; the URL has its secrets redacted."""
+        context, response = self.request_context, self.response
+        return {
+            "METHOD": response.request.method,
+            "URL": redact_url(response.request.url),
+            "UURL": context.unformatted_url,
+            "ENDPOINT": context.endpoint,
+            "UENDPOINT": context.unformatted_endpoint,
+            "STATUS": response.status_code,
+            "ELAPSED": f"{context.elapsed:.3f}",
+        }
 
 
 class GracyRefusal(GracyException):

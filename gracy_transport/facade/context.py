@@ -1,0 +1,53 @@
+"""What a user's exception, and a hook, may know of a request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final
+
+from ..config import DEFAULT_CONFIG, GracyConfig
+
+__all__ = ["GracyRequestContext"]
+
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class GracyRequestContext:
+    """A request in the terms of the API it was made for.
+
+    Attributes:
+        method: the HTTP method.
+        base_url: what stands before the endpoint, without credentials; empty when the endpoint is a whole URL.
+        endpoint: the endpoint with its arguments in place, percent-encoded: `/pokemon/pikachu`.
+        endpoint_args: the arguments, as text, by placeholder.
+        endpoint_params: the query parameters as they were given, or `None`.
+        active_config: the configuration in force for the request, overrides of the method included.
+        unformatted_endpoint: the endpoint with its placeholders: `/pokemon/{NAME}`.
+        elapsed: seconds from the start of the call until now (or its end), waits and retries included.
+    """
+
+    method: str
+    base_url: str
+    endpoint: str
+    endpoint_args: Mapping[str, str] = _NOTHING
+    endpoint_params: Any = None
+    active_config: GracyConfig = field(default=DEFAULT_CONFIG)
+    unformatted_endpoint: str = ""
+    elapsed: float = 0.0
+
+    @property
+    def url(self) -> str:
+        """The full URL, without credentials and query parameters: `https://pokeapi.co/api/v2/pokemon/pikachu`."""
+        return self.base_url + self.endpoint
+
+    @property
+    def unformatted_url(self) -> str:
+        """The full URL with its placeholders: `https://pokeapi.co/api/v2/pokemon/{NAME}`."""
+        return self.base_url + (self.unformatted_endpoint or self.endpoint)
+
+    def __repr__(self) -> str:
+        """Names the request without its arguments, which may be secrets."""
+        return f"<GracyRequestContext {self.method} {self.unformatted_url}>"

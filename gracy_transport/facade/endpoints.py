@@ -1,0 +1,165 @@
+"""Endpoints: what their placeholders take, and how it gets in without changing where a request goes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from enum import Enum, StrEnum
+from typing import Final, TypeAlias
+from urllib.parse import quote
+
+from ..redaction import redact_query
+
+__all__ = ["BaseEndpoint", "Template"]
+
+_TOKEN: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+_PLACEHOLDER: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(:path)?")
+_ORIGIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_USERINFO: Final = re.compile(r"^([^/?#]*://)[^/?#@]*@")
+_DOTS: Final = frozenset({".", ".."})
+
+
+class BaseEndpoint(StrEnum):
+    """The base of an enumeration of endpoints. A plain string is an endpoint as well.
+
+    ```python
+    class PokeApiEndpoint(BaseEndpoint):
+        GET_POKEMON = "/pokemon/{NAME}"
+        GET_FILE = "/files/{PATH:path}"
+    ```
+
+    A placeholder takes one segment of the path: `/`, `?`, `#` and all else that means something in a URL is
+    percent-encoded in its value. `{PATH:path}` keeps the slashes. Two braces stand for one.
+    """
+
+
+class _Slot:
+    """A placeholder in a template."""
+
+    __slots__ = ("name", "safe")
+
+    def __init__(self, name: str, *, keeps_slashes: bool) -> None:
+        self.name = name
+        self.safe = "/" if keeps_slashes else ""
+
+    def fill(self, args: Mapping[str, str]) -> str:
+        return quote(args[self.name], safe=self.safe)
+
+
+Pieces: TypeAlias = str | tuple[str | _Slot, ...]
+"""A part of a template: literal text, or a sequence of text and placeholders."""
+
+
+class Template:
+    """An endpoint, taken apart once.
+
+    Attributes:
+        text: the endpoint as it was written.
+        label: the same for people: without credentials, without the values of secret parameters.
+        is_absolute: whether it names its own scheme and host.
+        has_query: whether it has a query of its own.
+        names: the names of its placeholders, in their order.
+
+    Raises:
+        ValueError: when a brace is not part of a placeholder, or a placeholder is no name.
+    """
+
+    __slots__ = ("_fixed", "_query", "_segments", "has_query", "is_absolute", "label", "names", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.is_absolute = _ORIGIN.match(text) is not None
+        # A fragment is never sent, and a client drops that of a relative URL too.
+        path, mark, query = text.partition("#")[0].partition("?")
+        self.has_query = bool(mark)
+        self._segments = [_pieces(segment, text) for segment in path.split("/")]
+        self._query = _pieces(query, text)
+        slots = [slot for pieces in (*self._segments, self._query) for slot in _slots(pieces)]
+        self.names = tuple(dict.fromkeys(slot.name for slot in slots))
+        self.label = _USERINFO.sub(r"\1", path).replace(":path}", "}") + (mark and f"?{redact_query(query)}")
+        self._fixed = None if self.names else self._fill({})
+
+    def texts(self, args: Mapping[str, object] | None) -> dict[str, str]:
+        """Returns the arguments as text.
+
+        Raises:
+            ValueError: naming the placeholder that has no argument, or the argument that has no placeholder.
+        """
+        given = args or {}
+        if len(given) != len(self.names) or any(name not in given for name in self.names):
+            self._refuse(given)
+        return {name: self._text(name, given[name]) for name in self.names}
+
+    def fill(self, args: Mapping[str, str]) -> str:
+        """Returns the endpoint with its arguments in place, percent-encoded.
+
+        Raises:
+            ValueError: when an argument would make a segment of the path disappear (empty, `.` or `..`).
+        """
+        return self._fill(args) if self._fixed is None else self._fixed
+
+    def _fill(self, args: Mapping[str, str]) -> str:
+        path = "/".join([self._segment(segment, args) for segment in self._segments])
+        return f"{path}?{_joined(self._query, args)}" if self.has_query else path
+
+    def _segment(self, pieces: Pieces, args: Mapping[str, str]) -> str:
+        if isinstance(pieces, str):
+            return pieces
+        text = _joined(pieces, args)
+        if text == "" or ("." in text and not _DOTS.isdisjoint(text.split("/"))):
+            given = ", ".join(f"{slot.name}={args[slot.name]!r}" for slot in _slots(pieces))
+            raise ValueError(
+                f"endpoint {self.label!r} with {given} would lead to another endpoint: "
+                "an empty value, '.' and '..' cannot stand for a segment of a path"
+            )
+        return text
+
+    def _text(self, name: str, value: object) -> str:
+        if value is None:
+            raise ValueError(f"endpoint {self.label!r} was given None for {{{name}}}: give a value")
+        return str(value.value if isinstance(value, Enum) else value)
+
+    def _refuse(self, given: Mapping[str, object]) -> None:
+        for name in self.names:
+            if name not in given:
+                raise ValueError(
+                    f"endpoint {self.label!r} has no value for {{{name}}}: "
+                    f"give it as an endpoint argument, get(ENDPOINT, {{{name!r}: ...}})"
+                )
+        unknown = next(name for name in given if name not in self.names)
+        nearest = get_close_matches(unknown.upper(), self.names, n=1, cutoff=0.5)
+        known = " and ".join(f"{{{name}}}" for name in nearest or self.names) or "none"
+        raise ValueError(
+            f"endpoint {self.label!r} has no placeholder {{{unknown}}}, it has {known}: "
+            "an endpoint argument fills a placeholder; a query parameter goes into params="
+        )
+
+
+def _slots(pieces: Pieces) -> list[_Slot]:
+    return [piece for piece in pieces if isinstance(piece, _Slot)]
+
+
+def _joined(pieces: Pieces, args: Mapping[str, str]) -> str:
+    return "".join([piece if isinstance(piece, str) else piece.fill(args) for piece in pieces])
+
+
+def _pieces(part: str, endpoint: str) -> Pieces:
+    """Returns a part of an endpoint as its literal text, or as text and placeholders in their order."""
+    pieces: list[str | _Slot] = []
+    end = 0
+    for token in _TOKEN.finditer(part):
+        pieces.append(part[end : token.start()])
+        end = token.end()
+        if token[0] in {"{{", "}}"}:
+            pieces.append(token[0][0])
+            continue
+        named = None if token[1] is None else _PLACEHOLDER.fullmatch(token[1])
+        if named is None:
+            raise ValueError(
+                f"endpoint {endpoint!r} has {token[0]!r} in it, which is no placeholder: write {{NAME}} or "
+                "{NAME:path}, and two braces where one is meant"
+            )
+        pieces.append(_Slot(named[1], keeps_slashes=named[2] is not None))
+    pieces.append(part[end:])
+    return tuple(pieces) if any(isinstance(piece, _Slot) for piece in pieces) else _joined(tuple(pieces), {})

@@ -1,0 +1,136 @@
+"""Parsers: what becomes of a response, by its status code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from pydantic import PydanticSchemaGenerationError, TypeAdapter
+
+from ..exceptions import GracyException, GracyParseFailed, GracyUserDefinedException
+from ..redaction import redact_url
+
+if TYPE_CHECKING:
+    from ..family import AnyResponse
+    from .sending import Sending
+
+__all__ = ["Parsers"]
+
+Parse: TypeAlias = Callable[[Any], Any]
+
+_TYPING: Final = frozenset({"types", "typing", "typing_extensions"})
+
+
+class Parsers:
+    """The parsers of one configuration, each made ready on first use.
+
+    A parser is one of these:
+
+    - a callable: it is given the response, and what it returns (awaited if need be) is the result;
+    - a type (a pydantic model, `list[Model]`, a `TypedDict`, a dataclass, `dict[str, int]`): the body is parsed as JSON
+      and validated in one pass;
+    - `None`: the result is `None`;
+    - an exception class: it is raised.
+    """
+
+    def __init__(self, by_status: Mapping[int | str, Any] | None) -> None:
+        self._given: Mapping[int | str, Any] = by_status or {}
+        self._ready: dict[int | str, Parse] = {}
+
+    def error_for(self, status: int | None) -> type[Exception] | None:
+        """Returns the exception class that stands for a status code itself, if one does."""
+        given = None if status is None else self._given.get(status)
+        return given if _is_error(given) else None
+
+    async def parse(self, response: AnyResponse, sending: Sending) -> Any:
+        """Returns what the parser for the response's status makes of it; without one, the response.
+
+        A failure that a retry with `behavior="pass"` lets through goes to the parsers as any response. If they can
+        make nothing of it, the response itself is returned: it was promised that no such failure raises.
+
+        Raises:
+            GracyParseFailed: when the parser raised.
+            Exception: of the class that stands in place of a parser.
+        """
+        key: int | str = response.status_code
+        if key not in self._given:
+            key = "default"
+            if key not in self._given:
+                return response
+        given = self._given[key]
+        if given is None:
+            return None
+        if _is_error(given):
+            raise made(given, response, sending)
+        try:
+            parse = self._ready.get(key)
+            if parse is None:
+                parse = self._ready[key] = prepared(given)
+            result = parse(response)
+            return await result if isawaitable(result) else result
+        except GracyUserDefinedException:
+            raise
+        except Exception as error:
+            if sending.was_passed:
+                return response
+            raise parse_failed(response, sending, error) from error
+
+
+def _is_error(parser: Any) -> bool:
+    return isinstance(parser, type) and issubclass(parser, Exception)
+
+
+def prepared(parser: Any) -> Parse:
+    """Returns the function of a response that a parser stands for.
+
+    Raises:
+        TypeError: when it is neither a callable nor a type.
+    """
+    # `list[int]` and a NewType can be called too, but a type says what to expect, not how to get it.
+    if isinstance(parser, type) or type(parser).__module__ in _TYPING:
+        try:
+            adapter: TypeAdapter[Any] = TypeAdapter(parser)
+        except PydanticSchemaGenerationError:
+            if not callable(parser):
+                raise
+        else:
+            return lambda response: adapter.validate_json(response.content)
+    if callable(parser):
+        return parser  # type: ignore[no-any-return]
+    raise TypeError(
+        f"the parser {parser!r} is neither a callable nor a type: give a function of the response, a model, "
+        "None, or an exception class"
+    )
+
+
+def made(kind: type[Exception], response: AnyResponse, sending: Sending) -> Exception:
+    """Returns the exception that stands for a response; `GracyParseFailed` when it cannot be made."""
+    message = f"{_named(response)} returned {response.status_code}"
+    try:
+        if issubclass(kind, GracyUserDefinedException):
+            custom = kind(sending.context(), response)
+            custom.call = sending.call
+            return custom
+        if issubclass(kind, GracyException):
+            return kind(message, request=response.request, response=response, call=sending.call)
+        return kind(message)
+    except Exception as error:  # noqa: BLE001 - a constructor of the user's may raise anything
+        failed = parse_failed(response, sending, error)
+        failed.__cause__ = error
+        return failed
+
+
+def parse_failed(response: AnyResponse, sending: Sending, error: Exception) -> GracyParseFailed:
+    """Returns the error of a parser that raised. Its text is not repeated: it may quote the body."""
+    return GracyParseFailed(
+        f"{_named(response)}: the parser raised {type(error).__name__} on the response with status "
+        f"{response.status_code}; make one that can read it, or give parser= an entry for that status",
+        request=response.request,
+        response=response,
+        call=sending.call,
+    )
+
+
+def _named(response: AnyResponse) -> str:
+    return f"{response.request.method} {redact_url(response.request.url)}"

@@ -1,0 +1,150 @@
+"""One request of the facade: sent through the client, judged at the end, its failure put in the facade's terms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from ..bodies import buffer
+from ..call import EXTENSION, Call, CallOptions, extensions_with
+from ..exceptions import GracyException, GracyRequestFailed, NonOkResponse, UnexpectedResponse
+from ..family import error_for, family_of, is_error_like
+from ..logevents import log
+from ..redaction import redact_url
+from ..validation import judge
+from .context import GracyRequestContext
+
+if TYPE_CHECKING:
+    from ..family import AnyResponse
+    from .endpoints import Template
+    from .options import RequestOptions
+    from .scope import Active
+    from .sessions import Session
+
+__all__ = ["Sending", "may_go_on"]
+
+_REJECTED: Final = "{METHOD} {URL} was rejected with status {STATUS} after {ELAPSED}s"
+
+
+def may_go_on(client: Any, given: RequestOptions) -> bool:
+    """Tells whether a redirect or a challenge may be answered by another request, which the stack cannot know."""
+    follows = given.get("follow_redirects")
+    if follows if isinstance(follows, bool) else client.follow_redirects:
+        return True
+    auth = given.get("auth", client.auth)
+    if type(auth).__name__ == "UseClientDefault":
+        auth = client.auth
+    # A pair or a plain function, and Basic, say what they have to say in the first request.
+    package = family_of(client).module
+    return hasattr(auth, "async_auth_flow") and type(auth) not in {package.BasicAuth, package.NetRCAuth}
+
+
+@dataclass(slots=True)
+class Sending:
+    """A request that is ready to be sent, and what was asked for in the user's terms.
+
+    Attributes:
+        session: what it goes through.
+        request: of the client's family.
+        template: the endpoint.
+        options: what the stack is told of it.
+        active: the configuration in force.
+        params: the query parameters as they were given.
+        send_options: what goes to `client.send`.
+    """
+
+    session: Session
+    request: Any
+    template: Template
+    options: CallOptions
+    active: Active
+    params: Any
+    send_options: Mapping[str, Any]
+
+    async def send(self, *, stream: bool = False) -> AnyResponse:
+        """Returns the response, once it is accepted.
+
+        Raises:
+            BadResponse: when its status code is not.
+            GracyRequestFailed: from any error of httpx that is not about a response.
+            Exception: what a validator of the user's raised.
+        """
+        try:
+            response = await self.session.client.send(self.request, stream=stream, **self.send_options)
+        except GracyException:
+            raise
+        except Exception as error:
+            if not is_error_like(error, GracyRequestFailed):
+                raise
+            raise self._failed(error) from error
+        if self.options.is_followed and not 200 <= response.status_code < 300:
+            await self._judge_last(response)
+        return response
+
+    @property
+    def call(self) -> Call | None:
+        """What happened to the request so far; `None` before it came to the stack."""
+        found = extensions_with(self.request).get(EXTENSION)
+        return found if isinstance(found, Call) else None
+
+    @property
+    def was_passed(self) -> bool:
+        """Whether the response is a failure that `behavior="pass"` lets through."""
+        call, retry = self.call, self.active.config.value_of("retry")
+        return call is not None and call.gave_up is not None and retry is not None and retry.behavior == "pass"
+
+    def context(self) -> GracyRequestContext:
+        """Returns the request in the terms of the API."""
+        options = self.options
+        return GracyRequestContext(
+            method=self.request.method,
+            base_url=options.base,
+            endpoint=self.template.fill(options.args),
+            endpoint_args=options.args,
+            endpoint_params=self.params,
+            active_config=self.active.config,
+            unformatted_endpoint=self.template.label,
+            elapsed=self._elapsed(),
+        )
+
+    async def _judge_last(self, response: AnyResponse) -> None:
+        """Judges an answer that the stack let pass because another request might have followed."""
+        strict = self.active.config.value_of("strict_status_code")
+        expected = judge(response.status_code, strict, self.active.config.value_of("allowed_status_code"))
+        if expected is None or self.was_passed:
+            return
+        cause: Exception | None = None
+        try:
+            if not response.is_closed:
+                await buffer(self.request, response)
+                await response.aread()
+        except Exception as error:  # noqa: BLE001 - the status code is the news, what became of the body its cause
+            cause = error
+        call = self.call
+        if call is not None:
+            elapsed = f"{self._elapsed():.3f}"
+            log(self.active.config.value_of("log_errors"), _REJECTED, call, response, ELAPSED=elapsed)
+        where = f"{response.request.method} {redact_url(response.request.url)}"
+        raise error_for(
+            self.request,
+            NonOkResponse if strict is None else UnexpectedResponse,
+            f"{where} was rejected: status {response.status_code}, expected {expected}",
+            response=response,
+            call=call,
+        ) from cause
+
+    def _failed(self, error: Exception) -> GracyRequestFailed:
+        # The text of the error is left to the cause: it may quote a header or a URL with a secret.
+        call = self.call
+        count = 1 if call is None else len(call.attempts)
+        tries = f" after {count} attempts" if count > 1 else ""
+        what = f"{self.request.method} {redact_url(self.request.url)} failed with {type(error).__name__}{tries}"
+        return GracyRequestFailed(what, request=self.request, call=call)
+
+    def _elapsed(self) -> float:
+        call = self.call
+        if call is None:
+            return 0.0
+        ended = call.attempt.ended
+        return (self.session.stack.clock.now() if ended is None else ended) - call.started

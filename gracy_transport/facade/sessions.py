@@ -1,0 +1,150 @@
+"""The client of an API object: one for each event loop, because open connections cannot change loops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from threading import Lock, get_ident
+from typing import Any, Final
+
+from ..call import Observer
+from ..clock import Clock
+from ..config import GracyConfig
+from ..loops import current_loop
+from ..replay import GracyReplay
+from ..stack import GracyTransport, Shared, attach
+from .endpoints import Template
+
+__all__ = ["Session", "Sessions"]
+
+MOST_URLS: Final = 4096
+"""URLs kept parsed, per client; when there are more, all are forgotten."""
+
+
+class Session:
+    """A client with the stack in front of it, as one event loop uses it.
+
+    Attributes:
+        client: an `AsyncClient` of either family.
+        stack: what stands in front of it.
+        loop: the native loop it belongs to, `None` before the first use.
+        was_used: whether a request was made, or the client entered.
+    """
+
+    def __init__(self, client: Any, stack: GracyTransport, loop: object | None) -> None:
+        self.client = client
+        self.stack = stack
+        self.loop = loop
+        self.was_used = False
+        self._urls: dict[str, Any] = {}
+        self._rebase()
+
+    def address(self, template: Template, args: Mapping[str, str]) -> tuple[Any, str]:
+        """Returns the URL of an endpoint, of the client's family, and what of it stands before the endpoint.
+
+        Raises:
+            ValueError: when an argument does not fit, or when there is nothing to put before the endpoint.
+        """
+        text = template.fill(args)
+        if template.is_absolute:
+            return self._url(text), ""
+        if self.client.base_url is not self._base:
+            self._rebase()
+        if self._base.is_relative_url:
+            raise ValueError(f"endpoint {template.label!r} is no whole URL: set Config.BASE_URL to what goes before it")
+        base = self._label if template.text.startswith("/") else f"{self._label}/"
+        return self._url(self._prefix + text.lstrip("/")), base
+
+    def _rebase(self) -> None:
+        """Takes over the base URL of the client, which has a slash at its end."""
+        self._base = base = self.client.base_url
+        self._prefix = str(base)
+        origin = f"{base.scheme}://{base.netloc.decode('ascii', 'replace')}"
+        self._label = origin + base.path.rstrip("/")
+
+    def _url(self, text: str) -> Any:
+        found = self._urls.get(text)
+        if found is None:
+            if len(self._urls) >= MOST_URLS:
+                self._urls.clear()
+            found = self._urls[text] = type(self._base)(text)
+        return found
+
+    async def enter(self) -> None:
+        """Enters the client, unless it is at work already."""
+        if not self.was_used:
+            self.was_used = True
+            await self.client.__aenter__()
+
+
+class Sessions:
+    """Hands out the session of the loop that runs here.
+
+    The first client is made at once, so that what is wrong with it shows at once. It belongs to the first loop that
+    uses it. Any other loop (the next `asyncio.run`, a second thread) gets a client of its own by the same recipe,
+    with the cookies so far, in front of the same gates and metrics. A loop takes the place of the one that ran
+    before it in its thread: that one has ended, and its connections with it.
+
+    Args:
+        create: makes a client.
+        base_url: for a client that has none.
+        config: what the stacks do.
+        replay, clock, observers: as for `GracyTransport`.
+    """
+
+    def __init__(
+        self,
+        create: Callable[[], Any],
+        base_url: str,
+        config: GracyConfig,
+        *,
+        replay: GracyReplay | None,
+        clock: Clock,
+        observers: Iterable[Observer],
+    ) -> None:
+        self.shared = Shared(config, replay, clock)
+        self._create = create
+        self._base_url = base_url
+        self._observers = tuple(observers)
+        self._lock = Lock()
+        self._by_thread: dict[int, Session] = {}
+        self._is_closed = False
+        self.newest = self._made(None, None)
+
+    def current(self) -> Session:
+        """Returns the session of the loop that runs here.
+
+        Raises:
+            RuntimeError: when they were closed, or no loop runs.
+        """
+        loop, thread = current_loop().native, get_ident()
+        session = self._by_thread.get(thread)
+        if session is not None and session.loop is loop:
+            return session
+        with self._lock:
+            if self._is_closed:
+                raise RuntimeError("this API object is closed: make a new one")
+            if self.newest.loop is None:
+                self.newest.loop = loop
+            else:
+                self.newest = self._made(self.newest, loop)
+            self._by_thread[thread] = self.newest
+            return self.newest
+
+    def _made(self, before: Session | None, loop: object | None) -> Session:
+        client = self._create()
+        if before is not None and client is before.client:
+            return Session(client, before.stack, loop)  # the user's own client: its connections are the user's care
+        stack = attach(client, clock=self.shared.clock, observers=self._observers, shared=self.shared)
+        if self._base_url and client.base_url.is_relative_url:
+            client.base_url = self._base_url
+        if before is not None:
+            client.cookies.update(before.client.cookies)
+        return Session(client, stack, loop)
+
+    async def aclose(self) -> None:
+        """Closes the client of this loop. A second time does no harm; any request after it raises."""
+        with self._lock:
+            self._is_closed = True
+            session = self._by_thread.get(get_ident(), self.newest)
+            self._by_thread.clear()
+        await session.client.aclose()

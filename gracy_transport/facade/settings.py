@@ -1,0 +1,59 @@
+"""What an API class says in its inner `Config`, found by inheritance and never changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..config import GracyConfig
+from ..values import ABSENT, Absent
+
+__all__ = ["Settings", "judged", "settings_of"]
+
+_NO_OTHERS: Final = frozenset({200})
+"""Codes allowed besides 2xx when the user allows none: one that is 2xx itself. None at all would judge nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The inner `Config` of a class, with what it inherits.
+
+    Attributes:
+        base_url: `BASE_URL`, empty when it was not given.
+        config: `SETTINGS`, the fields of a class over those of its base classes.
+        timeout: `REQUEST_TIMEOUT`: seconds, an `httpx.Timeout`, `None` for no limit, or absent.
+    """
+
+    base_url: str
+    config: GracyConfig
+    timeout: Any | Absent
+
+
+def settings_of(owner: type) -> Settings:
+    """Returns what a class and its bases say.
+
+    Raises:
+        TypeError: when `SETTINGS` is no `GracyConfig`, or `BASE_URL` no text.
+    """
+    base_url, config = "", GracyConfig()
+    timeout: Any = ABSENT
+    for kind in reversed(owner.__mro__):
+        inner = vars(kind).get("Config")
+        if inner is None:
+            continue
+        base_url = getattr(inner, "BASE_URL", base_url) or ""
+        if not isinstance(base_url, str):
+            raise TypeError(f"{kind.__name__}.Config.BASE_URL is {base_url!r}: give a string, 'https://…'")
+        own = getattr(inner, "SETTINGS", None)
+        if not isinstance(own, GracyConfig | None):
+            raise TypeError(f"{kind.__name__}.Config.SETTINGS is {own!r}: give a GracyConfig(...)")
+        config = config.merged(own)
+        timeout = getattr(inner, "REQUEST_TIMEOUT", timeout)
+    return Settings(base_url, config, timeout)
+
+
+def judged(config: GracyConfig) -> GracyConfig:
+    """Returns a config that does not switch off the judging of status codes when it allows none besides 2xx."""
+    if config.allowed_status_code is None:
+        return config.merged(GracyConfig(allowed_status_code=_NO_OTHERS))
+    return config

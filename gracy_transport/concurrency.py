@@ -70,7 +70,7 @@ def as_limits(value: object) -> object:
     return value
 
 
-Limits = Annotated[tuple[ConcurrentRequestLimit, ...], BeforeValidator(as_limits), one_or_many(into=tuple)]
+Limits = Annotated[tuple[ConcurrentRequestLimit, ...], one_or_many(into=tuple), BeforeValidator(as_limits)]
 """The type of a config field that takes a number, a `ConcurrentRequestLimit` or several."""
 
 

@@ -14,7 +14,7 @@ from .logevents import LogEvent, LogLevel
 from .retry import GracefulRetry
 from .throttle import GracefulThrottle, ThrottleRule, Throttling
 from .validation import GracefulValidator, StatusCodes, Validators
-from .values import ABSENT, Absent, FrozenDict, Value
+from .values import ABSENT, OR_ABSENT, Absent, FrozenDict, Value
 
 __all__ = [
     "DEFAULT_CONFIG",
@@ -86,16 +86,16 @@ class GracyConfig(Value):
         pydantic.ValidationError: naming the field that is wrong.
     """
 
-    log_request: LogEvent | Absent | None = ABSENT
-    log_response: LogEvent | Absent | None = ABSENT
-    log_errors: LogEvent | Absent | None = ABSENT
-    retry: GracefulRetry | Absent | None = ABSENT
-    strict_status_code: StatusCodes | Absent | None = ABSENT
-    allowed_status_code: StatusCodes | Absent | None = ABSENT
-    validators: Validators | Absent | None = ABSENT
-    parser: Parsers | Absent | None = ABSENT
-    throttling: Throttling | Absent | None = ABSENT
-    concurrent_requests: Limits | Absent | None = ABSENT
+    log_request: Annotated[LogEvent | Absent | None, OR_ABSENT] = ABSENT
+    log_response: Annotated[LogEvent | Absent | None, OR_ABSENT] = ABSENT
+    log_errors: Annotated[LogEvent | Absent | None, OR_ABSENT] = ABSENT
+    retry: Annotated[GracefulRetry | Absent | None, OR_ABSENT] = ABSENT
+    strict_status_code: Annotated[StatusCodes | Absent | None, OR_ABSENT] = ABSENT
+    allowed_status_code: Annotated[StatusCodes | Absent | None, OR_ABSENT] = ABSENT
+    validators: Annotated[Validators | Absent | None, OR_ABSENT] = ABSENT
+    parser: Annotated[Parsers | Absent | None, OR_ABSENT] = ABSENT
+    throttling: Annotated[Throttling | Absent | None, OR_ABSENT] = ABSENT
+    concurrent_requests: Annotated[Limits | Absent | None, OR_ABSENT] = ABSENT
 
     if TYPE_CHECKING:
 

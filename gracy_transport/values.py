@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, Union, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler
+from pydantic_core.core_schema import CoreSchema, no_info_wrap_validator_function
 
-__all__ = ["ABSENT", "Absent", "FrozenDict", "Value", "one_or_many"]
+__all__ = ["ABSENT", "OR_ABSENT", "Absent", "FrozenDict", "Value", "one_or_many"]
 
 Key = TypeVar("Key")
 Item = TypeVar("Item", covariant=True)
@@ -33,6 +34,22 @@ class Absent(Enum):
 
 
 ABSENT: Final = Absent.ABSENT
+
+
+class _OrAbsent:
+    """Marks a field that may be absent, without a word about that in the errors it gives."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        kinds = tuple(kind for kind in get_args(source) if kind is not Absent)
+        return no_info_wrap_validator_function(_unless_absent, handler(Union[kinds]))  # noqa: UP007 - made at run time
+
+
+def _unless_absent(value: object, validate: Callable[[object], object]) -> object:
+    return value if value is ABSENT else validate(value)
+
+
+OR_ABSENT: Final = _OrAbsent()
+"""For `Annotated[X | None | Absent, OR_ABSENT]`: a wrong value is told what `X` takes, and nothing of absence."""
 
 
 class Value(BaseModel):

@@ -124,8 +124,8 @@ async def test_a_call_may_bring_its_own_config(family: ModuleType, clock: FakeCl
     async with family.AsyncClient(transport=transport) as client:
         await client.get("https://api.test/a", extensions=call_options(retry=None))
         await client.get("https://api.test/b")
-    assert len(sent_at(wire, "/a")) == 1
-    assert len(sent_at(wire, "/b")) == 2
+    assert len(sent_at(wire, "test/a")) == 1
+    assert len(sent_at(wire, "test/b")) == 2
 
 
 async def test_a_single_layer_hears_a_calls_own_config_too(clock: FakeClock) -> None:
@@ -322,17 +322,17 @@ async def test_closing_the_client_closes_the_wire_once(family: ModuleType, clock
 
 
 async def test_nothing_of_a_call_outlives_its_response(clock: FakeClock) -> None:
-    """A response is freed by its last reference, without the garbage collector."""
-    transport, _wire = stacked(clock, EVERYTHING)
-    async with httpx.AsyncClient(transport=transport) as client:
-        gc.disable()
-        try:
-            response = await client.get("https://api.test/")
-            call = weakref.ref(response)
-            del response
-            assert call() is None
-        finally:
-            gc.enable()
+    """A response is freed by its last reference, without the garbage collector, also after a retry."""
+    transport, _wire = stacked(clock, EVERYTHING, 503, 200)
+    gc.disable()
+    try:
+        response = await transport.handle_async_request(httpx.Request("GET", "https://api.test/"))
+        await response.aread()
+        known = weakref.ref(response)
+        del response
+        assert known() is None
+    finally:
+        gc.enable()
 
 
 def test_repr_shows_the_chain_in_order() -> None:
@@ -354,7 +354,7 @@ def test_two_retry_layers_in_one_stack_are_refused() -> None:
         lambda: RetryTransport(stack, retry),
         lambda: GracyTransport(stack, GracyConfig(retry=retry)),
     ):
-        with pytest.raises(CompositionError, match="retry"):
+        with pytest.raises(CompositionError, match="RetryTransport"):
             make()
 
 
@@ -391,7 +391,8 @@ async def test_any_layer_around_other_peoples_transports(family: ModuleType, clo
     """Mock transports, applications and anything with the two methods can stand below a layer."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        await receive()
+        while (await receive())["more_body"]:
+            pass
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"app"})
 

@@ -1,0 +1,635 @@
+"""Tests of validation: which responses are rejected, how, and what is left of them."""
+
+from __future__ import annotations
+
+import gc
+import gzip
+import inspect
+import weakref
+from collections.abc import Iterator
+from http import HTTPStatus
+from types import ModuleType
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from gracy_transport.bodies import BODY_CAP
+from gracy_transport.call import EXTENSION, Call, CallOptions
+from gracy_transport.exceptions import BodyTooLarge, NonOkResponse, UnexpectedResponse
+from gracy_transport.layer import Layer
+from gracy_transport.testing import FakeClock, ScriptedResponse, ScriptedWire
+from gracy_transport.validation import GracefulValidator, ValidationTransport, is_final, judge
+from gracy_transport.values import ABSENT
+
+pytestmark = pytest.mark.anyio
+
+URL = "https://user:hunter2@api.test/pokemon?page=2&api_key=hunter2"
+SHOWN = "https://[redacted]@api.test/pokemon?page=2&api_key=[redacted]"
+GARBLED = ScriptedResponse(status=502, headers={"content-encoding": "gzip"}, content=b"<html>")
+MANY = frozenset({200, 201, 204, 404, *range(500, 600)})
+
+
+class MyError(Exception):
+    """What a user's validator raises."""
+
+
+class NoError(GracefulValidator):
+    """The README's validator: the body must not speak of an error."""
+
+    def check(self, response: httpx.Response) -> None:
+        if response.json().get("error"):
+            raise MyError("Error is not expected")
+
+
+class NoErrorAsync(GracefulValidator):
+    """The same, with something to wait for."""
+
+    async def check(self, response: httpx.Response) -> None:
+        await anyio.lowlevel.checkpoint()
+        if response.json().get("error"):
+            raise MyError("Error is not expected")
+
+
+class Noting(GracefulValidator):
+    """Notes what it sees."""
+
+    def __init__(self, *, needs_body: bool = True, raises: BaseException | None = None) -> None:
+        self.needs_body = needs_body
+        self.raises = raises
+        self.seen: list[Any] = []
+
+    def check(self, response: Any) -> None:
+        self.seen.append(response)
+        if self.raises is not None:
+            raise self.raises
+
+
+class Above(Layer):
+    """A layer above validation, as retry is: it sees what was rejected, and may return it."""
+
+    def __init__(self, inner: Any, *, passes: bool = False) -> None:
+        super().__init__(inner)
+        self.passes = passes
+        self.rejected: list[Any] = []
+
+    async def handle(self, request: Any, call: Call) -> Any:
+        try:
+            return await self.inner.handle_async_request(request)
+        except Exception as error:
+            self.rejected.append(call.rejected)
+            if self.passes and call.rejected is not None and call.rejected.error is error:
+                return call.rejected.response
+            raise
+
+
+class Config:
+    """As much of a call's own config as validation asks for."""
+
+    def __init__(self, **fields: Any) -> None:
+        self.strict_status_code = fields.get("strict_status_code", ABSENT)
+        self.allowed_status_code = fields.get("allowed_status_code", ABSENT)
+        self.validators = fields.get("validators", ABSENT)
+
+
+def client_of(family: ModuleType, step: Any, **rules: Any) -> Any:
+    return family.AsyncClient(transport=ValidationTransport(ScriptedWire(step), **rules))
+
+
+def error_of(caught: pytest.ExceptionInfo[Any]) -> Any:
+    return caught.value
+
+
+# ---------------------------------------------------------------- decisions
+
+
+@pytest.mark.parametrize(
+    ("status", "strict", "allowed", "expected"),
+    [
+        (200, None, None, None),
+        (299, None, None, None),
+        (199, None, None, "2xx"),
+        (300, None, None, "2xx"),
+        (500, None, None, "2xx"),
+        (404, None, {404}, None),
+        (500, None, {404}, "2xx or 404"),
+        (500, None, {404, 403}, "2xx, 403 or 404"),
+        (500, None, {204}, "2xx"),
+        (500, None, {201, 404}, "2xx or 404"),
+        (404, None, set(range(400, 500)), None),
+        (500, None, set(range(400, 500)), "2xx or 4xx"),
+        (500, None, {400, 401, 402, 409, 422, 423}, "2xx, 400-402, 409, 422 or 423"),
+        (201, {201}, None, None),
+        (200, {201}, None, "201"),
+        (404, {200, 201}, None, "200 or 201"),
+        (404, {201}, {404}, "201"),
+        (199, set(MANY), None, "200, 201, 204, 404 or 5xx"),
+        (199, set(range(200, 400)), None, "200-399"),
+    ],
+)
+def test_a_status_is_judged_by_strict_or_else_by_allowed(
+    status: int, strict: set[int] | None, allowed: set[int] | None, expected: str | None
+) -> None:
+    """`None` is acceptance; otherwise it is what would have been accepted, in words."""
+    assert judge(status, strict, allowed) == expected
+
+
+@given(
+    status=st.integers(100, 599),
+    strict=st.none() | st.sets(st.integers(100, 599), min_size=1),
+    allowed=st.none() | st.sets(st.integers(100, 599), min_size=1),
+)
+def test_judging_is_membership(status: int, strict: set[int] | None, allowed: set[int] | None) -> None:
+    """Strict codes alone, or successes and allowed codes."""
+    accepted = strict if strict is not None else set(range(200, 300)) | (allowed or set())
+    assert (judge(status, strict, allowed) is None) is (status in accepted)
+
+
+@pytest.mark.parametrize("status", [101, 301, 304, 307, 401, 407])
+def test_what_may_be_followed_is_not_final(status: int) -> None:
+    """Unless it was named, or nothing can follow."""
+    assert not is_final(status, None, is_followed=True)
+    assert not is_final(status, {404}, is_followed=True)
+    assert is_final(status, {status}, is_followed=True)
+    assert is_final(status, None, is_followed=False)
+
+
+@pytest.mark.parametrize("status", [200, 204, 299, 400, 402, 403, 404, 406, 408, 429, 500, 599])
+def test_everything_else_is_final(status: int) -> None:
+    """It is what the caller gets."""
+    assert is_final(status, None, is_followed=True)
+
+
+# ---------------------------------------------------------------- by status code
+
+
+async def test_success_is_accepted_by_default(family: ModuleType) -> None:
+    """200-299, body untouched."""
+    for status in (200, 201, 204, 299):
+        async with client_of(family, status) as client:
+            assert (await client.get(URL)).status_code == status
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 429, 500, 503])
+async def test_any_other_answer_is_rejected_by_default(family: ModuleType, status: int) -> None:
+    """With the status and what was expected, and without the secrets of the URL."""
+    async with client_of(family, status) as client:
+        with pytest.raises(NonOkResponse) as caught:
+            await client.get(URL)
+    assert str(error_of(caught)) == f"GET {SHOWN} was rejected: status {status}, expected 2xx"
+    assert error_of(caught).status == status
+
+
+@pytest.mark.parametrize("allowed", [404, HTTPStatus.NOT_FOUND, [404, 403], {HTTPStatus.NOT_FOUND}, range(400, 500)])
+async def test_allowed_codes_are_accepted_besides_success(family: ModuleType, allowed: Any) -> None:
+    """One code or any collection of them; successes stay accepted."""
+    for status in (404, 200):
+        async with client_of(family, status, allowed_status_code=allowed) as client:
+            assert (await client.get(URL)).status_code == status
+    async with client_of(family, 500, allowed_status_code=allowed) as client:
+        with pytest.raises(NonOkResponse, match=r"status 500, expected 2xx"):
+            await client.get(URL)
+
+
+@pytest.mark.parametrize("strict", [201, HTTPStatus.CREATED, {HTTPStatus.CREATED}])
+async def test_strict_codes_alone_are_accepted(family: ModuleType, strict: Any) -> None:
+    """Other successes are rejected, with an error of their own."""
+    async with client_of(family, 201, strict_status_code=strict) as client:
+        assert (await client.post(URL)).status_code == 201
+    async with client_of(family, 200, strict_status_code=strict) as client:
+        with pytest.raises(UnexpectedResponse, match=r"POST .* was rejected: status 200, expected 201$"):
+            await client.post(URL)
+
+
+async def test_strict_takes_precedence_over_allowed(family: ModuleType) -> None:
+    """As the README warns."""
+    async with client_of(family, 404, strict_status_code=200, allowed_status_code=404) as client:
+        with pytest.raises(UnexpectedResponse, match="status 404, expected 200"):
+            await client.get(URL)
+
+
+async def test_a_rejection_is_caught_as_one_of_httpx(family: ModuleType) -> None:
+    """`except httpx.HTTPStatusError`, with the response read and its request set."""
+    step = ScriptedResponse(status=500, json={"why": "sorry"})
+    async with client_of(family, step) as client:
+        with pytest.raises(family.HTTPStatusError) as caught:
+            await client.get(URL)
+    response = error_of(caught).response
+    assert type(response) is family.Response
+    assert response.json() == {"why": "sorry"}
+    assert response.request is error_of(caught).request
+    assert isinstance(error_of(caught).call, Call)
+
+
+async def test_a_rejection_gives_its_connection_back(family: ModuleType) -> None:
+    """The body was read, and nothing is left open."""
+    wire = ScriptedWire(ScriptedResponse(status=500, chunks=[b"x"] * 10))
+    async with family.AsyncClient(transport=ValidationTransport(wire)) as client:
+        for _ in range(3):
+            with pytest.raises(NonOkResponse):
+                await client.get(URL)
+            assert wire.in_flight == 0
+
+
+async def test_a_body_over_the_cap_is_given_up(family: ModuleType) -> None:
+    """The status is the news: the error's response is closed and unread, and its cause says why."""
+    wire = ScriptedWire(ScriptedResponse(status=500, chunks=[bytes(BODY_CAP), b"x"]))
+    async with family.AsyncClient(transport=ValidationTransport(wire)) as client:
+        with pytest.raises(NonOkResponse) as caught:
+            await client.get(URL)
+    error = error_of(caught)
+    assert isinstance(error.__cause__, BodyTooLarge)
+    assert error.response.is_closed
+    assert error.response.request is error.request
+    with pytest.raises(family.ResponseNotRead):
+        _ = error.response.content
+    assert wire.open_bodies == 0
+
+
+async def test_a_body_that_breaks_does_not_hide_the_status(family: ModuleType) -> None:
+    """A 500 whose body is cut off is a 500."""
+    step = ScriptedResponse(status=500, chunks=[b"x", family.ReadError("reset")])
+    async with client_of(family, step) as client:
+        with pytest.raises(NonOkResponse, match="status 500") as caught:
+            await client.get(URL)
+    assert isinstance(error_of(caught).__cause__, family.ReadError)
+
+
+async def test_a_body_that_cannot_be_decoded_does_not_hide_the_status(family: ModuleType) -> None:
+    """Proxies send such error pages."""
+    async with client_of(family, GARBLED) as client:
+        with pytest.raises(NonOkResponse, match="status 502") as caught:
+            await client.get(URL)
+    assert isinstance(error_of(caught).__cause__, family.DecodingError)
+
+
+async def test_a_rejection_that_is_cancelled_while_the_body_is_read_leaves_nothing_open(
+    family: ModuleType, clock: FakeClock
+) -> None:
+    """Nor does it turn into a rejection."""
+    wire = ScriptedWire(ScriptedResponse(status=500, chunks=[b"x"], chunk_delay=10.0), clock=clock)
+    async with family.AsyncClient(transport=ValidationTransport(wire)) as client:
+        with clock.timeout(1.0) as scope:
+            await client.get(URL)
+    assert scope.cancelled_caught
+    assert wire.in_flight == 0
+
+
+async def test_a_mock_transport_works(family: ModuleType) -> None:
+    """Its responses are read already, and cannot tell `elapsed`."""
+    wire = family.MockTransport(lambda request: family.Response(500, json={"a": 1}))
+    async with family.AsyncClient(transport=ValidationTransport(wire)) as client:
+        with pytest.raises(NonOkResponse) as caught:
+            await client.get(URL)
+    assert error_of(caught).response.json() == {"a": 1}
+
+
+@pytest.fixture
+def _no_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("_no_collector")
+@pytest.mark.parametrize("step", [500, GARBLED], ids=["read", "garbled"])
+async def test_a_rejection_is_freed_by_its_last_reference(family: ModuleType, step: Any) -> None:
+    """Nothing on the way holds the error, or its body would stay until the collector comes by."""
+    layer = Layer(ValidationTransport(ScriptedWire(step)))
+    freed: list[weakref.ref[Any]] = []
+    try:
+        await layer.handle_async_request(family.Request("GET", URL))
+    except NonOkResponse as error:
+        freed += [weakref.ref(error), weakref.ref(error.response)]
+    assert [reference() for reference in freed] == [None, None]
+
+
+# ---------------------------------------------------------------- redirects and challenges
+
+
+async def test_redirects_and_auth_rounds_still_work(family: ModuleType) -> None:
+    """They pass without judgement, and what they lead to is judged."""
+    moved = ScriptedResponse(status=302, headers={"location": "/there"})
+    challenge = ScriptedResponse(status=401, headers={"www-authenticate": 'Digest realm="r", nonce="n"'})
+    wire = ScriptedWire(moved, challenge, 200, moved, 404)
+    noting = Noting()
+    transport = ValidationTransport(wire, validators=noting)
+    auth = family.DigestAuth("u", "p")
+    async with family.AsyncClient(transport=transport, auth=auth, follow_redirects=True) as client:
+        assert (await client.get(URL)).status_code == 200
+        with pytest.raises(NonOkResponse, match="status 404"):
+            await client.get(URL, auth=None)
+    assert [response.status_code for response in noting.seen] == [200]
+
+
+@pytest.mark.parametrize("status", [304, 401, 407])
+async def test_an_unnamed_code_that_may_be_followed_reaches_the_caller(family: ModuleType, status: int) -> None:
+    """Under strict codes too."""
+    for rules in ({}, {"strict_status_code": 200}, {"strict_status_code": 200, "allowed_status_code": status}):
+        async with client_of(family, status, **rules) as client:
+            assert (await client.get(URL)).status_code == status
+
+
+@pytest.mark.parametrize("field", ["strict_status_code", "allowed_status_code"])
+async def test_a_named_code_that_may_be_followed_is_judged(family: ModuleType, field: str) -> None:
+    """It is accepted, so the validators look at it."""
+    noting = Noting()
+    async with client_of(family, 401, validators=noting, **{field: 401}) as client:
+        assert (await client.get(URL)).status_code == 401
+    assert len(noting.seen) == 1
+
+
+@pytest.mark.parametrize("status", [302, 401])
+async def test_what_is_not_followed_is_judged(family: ModuleType, status: int) -> None:
+    """Where the caller said that nothing will follow, a redirect is an answer like any other."""
+    options = {EXTENSION: CallOptions(is_followed=False)}
+    async with client_of(family, status) as client:
+        with pytest.raises(NonOkResponse, match=f"status {status}"):
+            await client.get(URL, extensions=options)
+
+
+async def test_an_upgrade_passes(family: ModuleType) -> None:
+    """101 hands the connection over; there is no body to look at."""
+    noting = Noting()
+    async with client_of(family, 101, validators=noting) as client, client.stream("GET", URL) as response:
+        assert response.status_code == 101
+    assert noting.seen == []
+
+
+# ---------------------------------------------------------------- validators
+
+
+@pytest.mark.parametrize("validator", [NoError(), NoErrorAsync()])
+async def test_what_a_validator_raises_reaches_the_caller_as_it_is(
+    family: ModuleType, validator: GracefulValidator
+) -> None:
+    """Not wrapped; a good body passes."""
+    wire = ScriptedWire(ScriptedResponse(json={"error": True}), ScriptedResponse(json={"ok": True}))
+    async with family.AsyncClient(transport=ValidationTransport(wire, validators=validator)) as client:
+        with pytest.raises(MyError, match="Error is not expected"):
+            await client.get(URL)
+        assert (await client.get(URL)).json() == {"ok": True}
+    assert wire.open_bodies == 0
+
+
+async def test_a_validator_sees_a_readable_response_with_its_request(family: ModuleType) -> None:
+    """Decoded, in the client's own class; the client then reads the body as if nobody had."""
+    step = ScriptedResponse(headers={"content-encoding": "gzip"}, content=gzip.compress(b'{"a": 1}'))
+    noting = Noting()
+    async with client_of(family, step, validators=noting) as client:
+        response = await client.get(URL, headers={"x-id": "7"})
+    (seen,) = noting.seen
+    assert type(seen) is family.Response
+    assert seen.json() == {"a": 1}
+    assert seen.request.headers["x-id"] == "7"
+    assert response.json() == {"a": 1}
+    assert response.elapsed.total_seconds() >= 0
+
+
+async def test_validators_run_in_order_until_one_raises(family: ModuleType) -> None:
+    """All on the same view, so that the body is read once."""
+    first, second, third = Noting(), Noting(raises=MyError("second")), Noting()
+    async with client_of(family, 200, validators=[first, second, third]) as client:
+        with pytest.raises(MyError, match="second"):
+            await client.get(URL)
+    assert first.seen == second.seen
+    assert third.seen == []
+
+
+async def test_validators_do_not_see_what_the_status_rejects(family: ModuleType) -> None:
+    """They see allowed codes."""
+    noting = Noting()
+    async with client_of(family, 500, validators=noting) as client:
+        with pytest.raises(NonOkResponse):
+            await client.get(URL)
+    async with client_of(family, 404, validators=noting, allowed_status_code=404) as client:
+        await client.get(URL)
+    assert [response.status_code for response in noting.seen] == [404]
+
+
+async def test_a_stream_stays_a_stream_when_no_validator_needs_the_body(family: ModuleType, clock: FakeClock) -> None:
+    """The validator runs as the headers come, on the response itself."""
+    noting = Noting(needs_body=False)
+    wire = ScriptedWire(ScriptedResponse(chunks=[b"a", b"b"], chunk_delay=1.0), clock=clock)
+    transport = ValidationTransport(wire, validators=[noting, Noting(needs_body=False)])
+    async with family.AsyncClient(transport=transport) as client, client.stream("GET", URL) as response:
+        assert clock.now() == 1000.0
+        assert noting.seen == [response]
+        assert [(chunk, clock.now()) async for chunk in response.aiter_raw()] == [(b"a", 1001.0), (b"b", 1002.0)]
+
+
+async def test_such_a_validator_sees_the_request(family: ModuleType) -> None:
+    """Which a transport's response does not have by itself."""
+
+    class NeedsRequest(GracefulValidator):
+        needs_body = False
+
+        def check(self, response: Any) -> None:
+            assert response.request.url.host == "api.test"
+
+    async with client_of(family, 200, validators=NeedsRequest()) as client:
+        await client.get(URL)
+
+
+async def test_one_validator_that_needs_the_body_is_enough_to_read_it(family: ModuleType) -> None:
+    """The others see the same view then."""
+    headers, body = Noting(needs_body=False), Noting()
+    async with client_of(family, ScriptedResponse(content=b"x"), validators=[headers, body]) as client:
+        await client.get(URL)
+    assert headers.seen[0] is body.seen[0]
+    assert headers.seen[0].content == b"x"
+
+
+async def test_a_response_that_a_headers_validator_rejects_is_closed(family: ModuleType) -> None:
+    """Its body was never read, and nobody else would close it."""
+    wire = ScriptedWire(ScriptedResponse(chunks=[b"x"] * 3))
+    noting = Noting(needs_body=False, raises=MyError("wrong type"))
+    async with family.AsyncClient(transport=ValidationTransport(wire, validators=noting)) as client:
+        with pytest.raises(MyError):
+            await client.get(URL)
+    assert wire.open_bodies == 0
+
+
+async def test_a_body_too_large_to_look_at_is_an_error(family: ModuleType) -> None:
+    """What cannot be checked is not accepted; the message says what to do."""
+    wire = ScriptedWire(ScriptedResponse(chunks=[bytes(BODY_CAP), b"x"]))
+    async with family.AsyncClient(transport=ValidationTransport(wire, validators=NoError())) as client:
+        with pytest.raises(BodyTooLarge, match="stream it without validators"):
+            await client.get(URL)
+    assert wire.open_bodies == 0
+
+
+async def test_a_body_that_breaks_under_a_validator_raises_its_own_error(family: ModuleType) -> None:
+    """So a retry layer sees a network error, and nothing reached the caller."""
+    step = ScriptedResponse(chunks=[b"x", family.ReadError("reset")])
+    async with client_of(family, step, validators=NoError()) as client:
+        with pytest.raises(family.ReadError, match="reset"):
+            await client.get(URL)
+
+
+@pytest.mark.parametrize("needs_body", [True, False])
+async def test_a_validator_that_is_cancelled_leaves_nothing_open(
+    family: ModuleType, clock: FakeClock, needs_body: bool
+) -> None:
+    """And is no rejection."""
+
+    class Slow(GracefulValidator):
+        async def check(self, response: Any) -> None:
+            await clock.sleep(10.0)
+
+    slow, wire = Slow(), ScriptedWire(ScriptedResponse(chunks=[b"x"]), clock=clock)
+    slow.needs_body = needs_body
+    above = Above(ValidationTransport(wire, validators=slow))
+    async with family.AsyncClient(transport=above) as client:
+        with clock.timeout(1.0) as scope:
+            await client.get(URL)
+    assert scope.cancelled_caught
+    assert wire.in_flight == 0
+    assert above.rejected == []
+
+
+@pytest.mark.parametrize("needs_body", [True, False])
+async def test_an_interrupt_in_a_validator_goes_through(family: ModuleType, needs_body: bool) -> None:
+    """Ctrl-C is nobody's rejection, and nothing stays open."""
+
+    class Interrupt(BaseException):
+        pass
+
+    wire = ScriptedWire(ScriptedResponse(chunks=[b"x"]))
+    above = Above(ValidationTransport(wire, validators=Noting(needs_body=needs_body, raises=Interrupt())))
+    with pytest.raises(Interrupt):
+        await above.handle_async_request(family.Request("GET", URL))
+    assert wire.open_bodies == 0
+    assert above.rejected == []
+
+
+def test_a_validator_has_to_check() -> None:
+    """One that does not is found when it is made."""
+    kind: Any = type("Forgetful", (GracefulValidator,), {})
+    with pytest.raises(TypeError, match="check"):
+        kind()
+    assert inspect.isabstract(GracefulValidator)
+
+
+# ---------------------------------------------------------------- for the layers above
+
+
+@pytest.mark.parametrize(
+    ("step", "rules"),
+    [
+        (ScriptedResponse(status=500, content=b"sorry"), {}),
+        (ScriptedResponse(content=b"sorry"), {"validators": Noting(raises=MyError())}),
+        (ScriptedResponse(content=b"sorry"), {"validators": Noting(needs_body=False, raises=MyError())}),
+    ],
+    ids=["status", "validator", "headers validator"],
+)
+async def test_a_rejected_response_can_still_be_returned(family: ModuleType, step: Any, rules: Any) -> None:
+    """A retry with `behavior="pass"` does so, and the client reads it as any other."""
+    wire = ScriptedWire(step)
+    above = Above(ValidationTransport(wire, **rules), passes=True)
+    async with family.AsyncClient(transport=above) as client:
+        response = await client.get(URL)
+        assert response.content == b"sorry"
+        async with client.stream("GET", URL) as response:
+            assert [chunk async for chunk in response.aiter_raw()] == [b"sorry"]
+    assert wire.open_bodies == 0
+
+
+async def test_the_outcome_is_noted_with_its_error(family: ModuleType) -> None:
+    """The same error that is raised, for whoever asks what happened."""
+    above = Above(ValidationTransport(ScriptedWire(500)))
+    async with family.AsyncClient(transport=above) as client:
+        with pytest.raises(NonOkResponse) as caught:
+            await client.get(URL)
+    (outcome,) = above.rejected
+    assert outcome.error is caught.value
+    assert outcome.response.status_code == 500
+    assert error_of(caught).call.rejected is None
+
+
+async def test_an_accepted_response_notes_nothing(family: ModuleType) -> None:
+    """Nor does an error of the network."""
+    above = Above(ValidationTransport(ScriptedWire(httpx.ReadError)))
+    async with family.AsyncClient(transport=above) as client:
+        with pytest.raises(family.ReadError):
+            await client.get(URL)
+    assert above.rejected == [None]
+
+
+# ---------------------------------------------------------------- one call's own rules
+
+
+async def test_a_call_brings_rules_of_its_own(family: ModuleType) -> None:
+    """Fields that are absent keep the layer's rules; `None` switches one off."""
+    noting = Noting()
+    layer = ValidationTransport(ScriptedWire(404), strict_status_code=200, validators=noting)
+
+    async def get(**own: Any) -> Any:
+        async with family.AsyncClient(transport=layer) as client:
+            return await client.get(URL, extensions={EXTENSION: CallOptions(config=Config(**own))})
+
+    assert (await get(strict_status_code=frozenset({404}))).status_code == 404
+    assert len(noting.seen) == 1
+    own = {"strict_status_code": None, "allowed_status_code": frozenset({404})}
+    assert (await get(**own, validators=None)).status_code == 404
+    assert len(noting.seen) == 1
+    with pytest.raises(MyError):
+        await get(**own, validators=(Noting(raises=MyError()),))
+    with pytest.raises(NonOkResponse):
+        await get(strict_status_code=None)
+    with pytest.raises(UnexpectedResponse):
+        await get()
+    with pytest.raises(UnexpectedResponse):
+        async with family.AsyncClient(transport=layer) as client:
+            await client.get(URL)
+
+
+# ---------------------------------------------------------------- construction
+
+
+@pytest.mark.parametrize("field", ["strict_status_code", "allowed_status_code"])
+@pytest.mark.parametrize("wrong", [99, 600, "404", True, 200.0, [], [200, 99], [[200]], object()])
+def test_a_wrong_status_code_is_refused_by_name(field: str, wrong: Any) -> None:
+    """At construction, with the name of the argument; an empty collection would mean nothing."""
+    with pytest.raises(ValidationError, match=field):
+        ValidationTransport(ScriptedWire(), **{field: wrong})
+
+
+@pytest.mark.parametrize("wrong", [NoError, lambda response: None, [NoError(), "x"], "x"])
+def test_a_wrong_validator_is_refused_by_name(wrong: Any) -> None:
+    """A class instead of an instance is the usual mistake."""
+    with pytest.raises(ValidationError, match="validators"):
+        ValidationTransport(ScriptedWire(), validators=wrong)
+
+
+def test_rules_are_stored_frozen() -> None:
+    """Whatever collection they came in."""
+    noting = Noting()
+    layer = ValidationTransport(
+        ScriptedWire(), strict_status_code=[200], allowed_status_code=HTTPStatus.NOT_FOUND, validators=[noting]
+    )
+    assert layer.config.strict_status_code == frozenset({200})
+    assert layer.config.allowed_status_code == frozenset({404})
+    assert layer.config.validators == (noting,)
+    with pytest.raises(ValidationError):
+        layer.config.validators = None
+
+
+@pytest.mark.parametrize(
+    ("rules", "shown"),
+    [
+        ({}, "<ValidationTransport 2xx>"),
+        ({"allowed_status_code": 404}, "<ValidationTransport 2xx or 404>"),
+        ({"strict_status_code": {200, 201}}, "<ValidationTransport 200 or 201>"),
+        ({"validators": NoError()}, "<ValidationTransport 2xx, 1 validator>"),
+        ({"validators": [NoError(), NoError()]}, "<ValidationTransport 2xx, 2 validators>"),
+    ],
+)
+def test_it_shows_what_it_accepts(rules: Any, shown: str) -> None:
+    """For an issue report."""
+    assert repr(ValidationTransport(ScriptedWire(), **rules)) == shown

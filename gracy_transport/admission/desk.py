@@ -84,8 +84,8 @@ class Desk:
         """How many requests wait now."""
         return self._admission.waiting
 
-    def try_now(self, gates: Gates, counted: Gates = ()) -> bool:
-        """Takes and stamps a unit of each gate if that is possible without waiting.
+    def try_now(self, gates: Gates, counted: Gates = ()) -> float | None:
+        """Takes and stamps a unit of each gate if that is possible without waiting; returns the stamp, or `None`.
 
         `counted` are gates whose units are used as well, but never waited for.
         """
@@ -96,10 +96,10 @@ class Desk:
                 self._admission.count_in(counted, now)
         if self._returned:
             self._take_back()
-        return is_admitted
+        return now if is_admitted else None
 
-    async def wait(self, gates: Gates, counted: Gates = (), *, guest: _Guest | None = None) -> None:
-        """Waits until all the gates let the request through, and stamps its units as it goes on.
+    async def wait(self, gates: Gates, counted: Gates = (), *, guest: _Guest | None = None) -> float:
+        """Waits until all the gates let the request through, stamps its units as it goes on, and returns the stamp.
 
         Raises:
             DeskClosed: when the desk was closed meanwhile.
@@ -115,6 +115,7 @@ class Desk:
             self._admission.stamp(gates, now)
             self._admission.count_in(counted, now)
         self._check_out(guest)
+        return now
 
     def enter(self, gates: Gates) -> _Guest:
         """Joins the queue; `wait` has to follow, with the guest that is returned."""

@@ -92,11 +92,13 @@ class AdmissionTransport(Layer):
         if not gates and not counted:
             return await self.inner.handle_async_request(request)  # type: ignore[no-any-return]
         counted = tuple(gate for gate in counted if gate not in gates)
-        if not self.desk.try_now(gates, counted):
-            await self._wait(request, call, gates, counted)
-        call.attempt.dispatched = self.clock.now()
+        at = self.desk.try_now(gates, counted)
+        if at is None:
+            at = await self._wait(request, call, gates, counted)
+        # The stamp of the gates, not a later reading: what is told is what the rules were kept by.
+        call.attempt.dispatched = at
         if call.observers:
-            tell(RequestDispatched(call, call.attempt.dispatched))
+            tell(RequestDispatched(call, at))
         if not self._has_slots:
             return await self.inner.handle_async_request(request)  # type: ignore[no-any-return]
         slots = tuple(gate for gate in (*gates, *counted) if gate.period is None)
@@ -108,7 +110,7 @@ class AdmissionTransport(Layer):
         on_end(request, response, partial(_release, self.desk, slots))
         return response
 
-    async def _wait(self, request: Request, call: Call, gates: Gates, counted: Gates) -> None:
+    async def _wait(self, request: Request, call: Call, gates: Gates, counted: Gates) -> float:
         began = self.clock.now()
         estimate = self.desk.estimate(gates)
         guest = self.desk.enter(gates)
@@ -117,7 +119,7 @@ class AdmissionTransport(Layer):
         keeper = next(keeper for keeper in self.keepers if gate in keeper.gates_for(request, call))
         keeper.limit_reached(call, gate, estimate, began)
         try:
-            await self.desk.wait(gates, counted, guest=guest)
+            at = await self.desk.wait(gates, counted, guest=guest)
         except DeskClosed:
             message = f"{call.method} {call.url.path}: the transport was closed while the request waited for its turn"
             raise error_for(request, TransportClosed, message, call=call) from None
@@ -125,6 +127,7 @@ class AdmissionTransport(Layer):
             waited = self.clock.now() - began
             call.waits.append(Wait(keeper.wait_kind, waited, str(gate.subject)))
         keeper.wait_over(call, gate, waited, began + waited)
+        return at
 
     @staticmethod
     def _gates(keepers: tuple[Keeper, ...], request: Request, call: Call) -> Gates:

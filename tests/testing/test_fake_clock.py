@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from types import ModuleType
@@ -198,6 +199,34 @@ def test_one_clock_serves_one_loop_after_another(anyio_backend_name: str) -> Non
     for main in (waits, fails, waits):
         anyio.run(main, backend=anyio_backend_name)
     assert clock.now() == 1003.0
+
+
+def test_a_loop_that_rests_leaves_the_time_to_another() -> None:
+    """`run_until_complete` in turns, as notebooks have it: each loop sees time go on."""
+    clock, resting, other = FakeClock(), asyncio.new_event_loop(), asyncio.new_event_loop()
+    try:
+        long = resting.create_task(clock.sleep(10.0))
+        resting.run_until_complete(clock.sleep(1.0))
+        other.run_until_complete(clock.sleep(2.0))
+        assert clock.now() == 1003.0
+        resting.run_until_complete(clock.sleep(3.0))
+        assert clock.now() == 1006.0
+        resting.run_until_complete(long)
+        assert clock.now() == 1010.0
+    finally:
+        resting.close()
+        other.close()
+
+
+async def test_a_wait_that_is_over_before_everybody_rests_does_not_move_time(clock: FakeClock) -> None:
+    """The driver looks again when all tasks wait, and steps down."""
+    with clock.timeout(5.0):
+        for _ in range(5):
+            await anyio.lowlevel.checkpoint()
+    await anyio.wait_all_tasks_blocked()
+    assert clock.now() == 1000.0
+    await clock.sleep(1.0)
+    assert clock.now() == 1001.0
 
 
 # ---------------------------------------------------------------- by hand

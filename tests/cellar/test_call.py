@@ -67,9 +67,7 @@ def test_options_say_nothing_unless_given() -> None:
         (CallOptions(base="https://api.test/v2"), "https://api.test/v2/pokemon/pika"),
     ],
 )
-def test_the_unformatted_url_has_the_template_in_place_of_the_endpoint(
-    options: CallOptions, unformatted: str
-) -> None:
+def test_the_unformatted_url_has_the_template_in_place_of_the_endpoint(options: CallOptions, unformatted: str) -> None:
     """It is what reports and limits group by; without a template it is origin and path."""
     call = Call(request_of(), options, 0.0)
     assert call.unformatted_url == unformatted

@@ -77,9 +77,7 @@ def test_filling_is_one_pass() -> None:
     assert fill("{URL} {STATUS} {x}", {"URL": "{STATUS}%s"}) == "{STATUS}%s {STATUS} {x}"
 
 
-def test_a_message_has_the_placeholders_of_the_call(
-    caplog: pytest.LogCaptureFixture, family: ModuleType
-) -> None:
+def test_a_message_has_the_placeholders_of_the_call(caplog: pytest.LogCaptureFixture, family: ModuleType) -> None:
     """URL and endpoint, formatted and not, the method, the response and whether it was replayed."""
     call = call_of(family, template="/pokemon/{NAME_1}", base="https://api.test/v2", args={"NAME_1": "pika"})
     names = ["METHOD", "URL", "UURL", "ENDPOINT", "UENDPOINT", "STATUS", "REPLAY", "IS_REPLAY", "ELAPSED"]

@@ -20,9 +20,7 @@ from gracy_transport.matching import Memo, origin_of, target_of
         ("https://[::1]:8443/x?y?z", "https://[::1]:8443", "https://[::1]:8443/x"),
     ],
 )
-def test_origin_and_target_leave_out_what_varies(
-    url: str, origin: str, target: str, family: ModuleType
-) -> None:
+def test_origin_and_target_leave_out_what_varies(url: str, origin: str, target: str, family: ModuleType) -> None:
     """No userinfo, no query, no fragment, no default port."""
     request = family.Request("GET", url)
     assert origin_of(request) == origin

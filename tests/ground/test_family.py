@@ -73,9 +73,7 @@ def test_a_name_that_only_looks_like_a_family_is_none() -> None:
 
 
 @pytest.mark.parametrize("kind", [NonOkResponse, UnexpectedResponse, GracyRefusal, GracyException])
-def test_an_error_is_caught_as_one_of_the_clients_package(
-    kind: type[GracyException], family: ModuleType
-) -> None:
+def test_an_error_is_caught_as_one_of_the_clients_package(kind: type[GracyException], family: ModuleType) -> None:
     """`except httpx.HTTPError` (or httpx2's) catches it, and the other family's does not."""
     error = error_for(request_of(family), kind, "it broke")
     assert isinstance(error, family.HTTPError)
@@ -146,9 +144,7 @@ def test_a_failed_request_is_any_request_error_of_any_family(family: ModuleType)
     """`retry_on=GracyRequestFailed` is what the original's users write for "no answer at all"."""
     assert is_error_like(family.ConnectError("x"), GracyRequestFailed)
     assert is_error_like(GracyRequestFailed("x"), GracyRequestFailed)
-    assert not is_error_like(
-        family.HTTPStatusError("x", request=request_of(family), response=None), GracyRequestFailed
-    )
+    assert not is_error_like(family.HTTPStatusError("x", request=request_of(family), response=None), GracyRequestFailed)
     assert not is_error_like(ValueError("x"), GracyRequestFailed)
 
 
@@ -170,9 +166,7 @@ def test_errors_of_httpx_are_told_from_bugs(family: ModuleType) -> None:
         ("RemoteProtocolError", False),
     ],
 )
-def test_only_errors_before_the_first_byte_mean_never_sent(
-    name: str, answer: bool, family: ModuleType
-) -> None:
+def test_only_errors_before_the_first_byte_mean_never_sent(name: str, answer: bool, family: ModuleType) -> None:
     """After that the server may have acted on the request."""
     family_of(request_of(family))
     assert is_never_sent(getattr(family, name)("x")) is answer

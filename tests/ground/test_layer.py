@@ -224,9 +224,7 @@ async def test_a_wire_of_the_other_family_is_refused_naming_both(family: ModuleT
     other: Any = httpx2 if family is httpx else httpx
     wire = other.MockTransport(lambda request: other.Response(200))
     async with family.AsyncClient(transport=Layer(Layer(wire))) as client:
-        with pytest.raises(
-            CompositionError, match=rf"request of {family.__name__} reached .* of {other.__name__}"
-        ):
+        with pytest.raises(CompositionError, match=rf"request of {family.__name__} reached .* of {other.__name__}"):
             await client.get(URL)
 
 

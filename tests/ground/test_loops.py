@@ -52,6 +52,13 @@ def test_asyncio_is_found_when_trio_was_never_imported() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
 
 
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_asyncio_is_found_where_trio_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`None` in `sys.modules` is how an import is forbidden."""
+    monkeypatch.setitem(sys.modules, "trio", None)
+    assert not current_loop().is_trio
+
+
 async def test_a_call_from_the_own_thread_happens_at_once() -> None:
     """No other task comes in between."""
     called: list[int] = []
@@ -80,9 +87,7 @@ def test_a_call_to_an_ended_loop_of_this_thread_is_refused(ended_loop: Loop) -> 
     assert called == []
 
 
-def test_a_call_to_an_ended_loop_from_within_the_next_one_is_refused(
-    ended_loop: Loop, anyio_backend_name: str
-) -> None:
+def test_a_call_to_an_ended_loop_from_within_the_next_one_is_refused(ended_loop: Loop, anyio_backend_name: str) -> None:
     """The thread is the same, the loop is not."""
     called: list[int] = []
 

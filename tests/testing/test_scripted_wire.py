@@ -148,7 +148,7 @@ async def test_it_counts_what_is_in_flight_up_to_the_end_of_the_body(family: Mod
             assert (wire.in_flight, wire.open_bodies) == (1, 1)
             await response.aread()
             assert (wire.in_flight, wire.open_bodies) == (0, 0)
-            await response.aclose()
+            await response.stream.aclose()
     assert (wire.in_flight, wire.open_bodies, wire.most_in_flight) == (0, 0, 3)
 
 

@@ -105,11 +105,15 @@ class LoggingTransport(Layer):
         super().__init__(inner, clock=clock, observers=observers)
         self.config = LoggingConfig(log_request=log_request, log_response=log_response, log_errors=log_errors)
         self._events: _Events = (self.config.log_request, self.config.log_response, self.config.log_errors)
+        self._loudest = _loudest(self._events)
 
     async def handle(self, request: Request, call: Call) -> Response:
         """Logs the request, delegates, and logs what came of it."""
-        events = self._events if call.options.config is None else self._events_for(call)
-        if not any(map(is_logged, events)):
+        events, loudest = self._events, self._loudest
+        if call.options.config is not None:
+            events = self._events_for(call)
+            loudest = _loudest(events)
+        if not is_logged(loudest):
             return await self.inner.handle_async_request(request)  # type: ignore[no-any-return]
         began = self.clock.now()
         log(events[0], _STARTED, call)
@@ -137,10 +141,13 @@ class LoggingTransport(Layer):
     def state(self) -> str:
         """Says what is logged at which level: `request DEBUG, errors ERROR`."""
         names = ("request", "response", "errors")
-        logged = [
-            f"{name} {event.level.name}" for name, event in zip(names, self._events, strict=True) if event
-        ]
+        logged = [f"{name} {event.level.name}" for name, event in zip(names, self._events, strict=True) if event]
         return ", ".join(logged) or "nothing"
+
+
+def _loudest(events: _Events) -> LogEvent | None:
+    """Returns the event of the highest level: when that one is off, all are."""
+    return max((event for event in events if event is not None), key=lambda event: event.level, default=None)
 
 
 def _own(call: Call, name: str, otherwise: LogEvent | None) -> LogEvent | None:

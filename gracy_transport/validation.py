@@ -226,23 +226,17 @@ async def _rejection(
         view = await readable(request, response)
     except Exception as cause:  # noqa: BLE001 - the status code is the news, whatever became of the body
         response.request = request
-        return _rejected(
-            call, response, error_for(request, kind, message, response=response, call=call), cause
-        )
+        return _rejected(call, response, error_for(request, kind, message, response=response, call=call), cause)
     return _rejected(call, response, error_for(request, kind, message, response=view, call=call))
 
 
-def _rejected(
-    call: Call, response: Response, error: BadResponse, cause: Exception | None = None
-) -> BadResponse:
+def _rejected(call: Call, response: Response, error: BadResponse, cause: Exception | None = None) -> BadResponse:
     error.__cause__ = cause
     call.rejected = Outcome(response, error)
     return error
 
 
-async def _check(
-    request: Request, response: Response, call: Call, validators: tuple[GracefulValidator, ...]
-) -> None:
+async def _check(request: Request, response: Response, call: Call, validators: tuple[GracefulValidator, ...]) -> None:
     """Lets the validators look at a response, in order; the first that raises rejects it."""
     if any(validator.needs_body for validator in validators):
         view = await readable(request, response)

@@ -1,0 +1,111 @@
+"""What is in a body: JSON, a form, a multipart upload or just bytes. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+__all__ = [
+    "BOUNDARY",
+    "STYLES",
+    "JsonText",
+    "Style",
+    "boundary_of",
+    "has_json",
+    "is_form",
+    "json_of",
+    "text_of",
+    "with_plain_boundary",
+]
+
+BOUNDARY: Final = "gracy"
+"""What stands for the boundary of every recorded multipart body: the real ones are random and mean nothing."""
+
+_BOUNDARY: Final = re.compile(r'(boundary=)(?:"([^"]+)"|([^;\s"]+))', re.IGNORECASE)
+_BLANKS: Final = " \t\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """One way in which JSON is commonly written: the separators, and whether letters beyond ASCII are escaped."""
+
+    comma: str
+    colon: str
+    is_ascii: bool
+
+    def write(self, value: object, *, allow_nan: bool = False) -> str:
+        """Returns the value as JSON text. Raises ValueError for NaN and Infinity, unless allowed."""
+        return json.dumps(value, ensure_ascii=self.is_ascii, allow_nan=allow_nan, separators=(self.comma, self.colon))
+
+
+STYLES: Final = {
+    "compact": Style(",", ":", is_ascii=False),
+    "spaced": Style(", ", ": ", is_ascii=False),
+    "compact-ascii": Style(",", ":", is_ascii=True),
+    "spaced-ascii": Style(", ", ": ", is_ascii=True),
+}
+"""The styles by the names under which recordings know them."""
+
+
+@dataclass(frozen=True, slots=True)
+class JsonText:
+    """A JSON text that can be written again to the byte: the value, the style, and the blank space at its end."""
+
+    value: Any
+    style: str
+    tail: str
+
+    def write(self) -> str:
+        """Returns the text. Raises ValueError when the value cannot be said in JSON."""
+        return STYLES[self.style].write(self.value) + self.tail
+
+
+def text_of(body: bytes) -> str | None:
+    """Returns the body as text when it is UTF-8, else `None`."""
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def json_of(text: str) -> JsonText | None:
+    """Returns the value of a JSON text when writing it again gives the very same text, else `None`."""
+    stripped = text.rstrip(_BLANKS)
+    try:
+        value = json.loads(stripped)
+        for name, style in STYLES.items():
+            written = style.write(value)
+            # A lone surrogate can be escaped in JSON but not be written as UTF-8.
+            written.encode()
+            if written == stripped:
+                return JsonText(value, name, text[len(stripped) :])
+    except (ValueError, RecursionError):
+        pass
+    return None
+
+
+def has_json(body: bytes, media_type: str) -> bool:
+    """Tells whether a body is to be treated as JSON: by its media type, or because it begins like it."""
+    return body.lstrip()[:1] in {b"{", b"["} or media_type.partition(";")[0].strip().lower().endswith("json")
+
+
+def is_form(media_type: str) -> bool:
+    """Tells whether the media type is that of a form."""
+    return media_type.partition(";")[0].strip().lower() == "application/x-www-form-urlencoded"
+
+
+def boundary_of(media_type: str) -> str | None:
+    """Returns the boundary of a multipart media type, or `None` for any other."""
+    if not media_type.lstrip().lower().startswith("multipart/"):
+        return None
+    match = _BOUNDARY.search(media_type)
+    return None if match is None else match[2] or match[3]
+
+
+def with_plain_boundary(media_type: str) -> str:
+    """Returns a multipart media type with the boundary that recordings use; any other as it is."""
+    if boundary_of(media_type) is None:
+        return media_type
+    return _BOUNDARY.sub(rf"\g<1>{BOUNDARY}", media_type, count=1)

@@ -1,0 +1,154 @@
+"""Between live requests and responses of either family and the plain values that are recorded."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from ..bodies import BODY_CAP
+from ..family import family_of
+from ..redaction import redact_url
+from .key import key_of
+from .recording import RecordedRequest, RecordedResponse, Recording
+from .redacting import Headers, redact_answer, redact_asked_body, redact_asked_headers, secrets_of
+from .secrets import Secrets
+
+if TYPE_CHECKING:
+    from ..family import Request, Response
+
+__all__ = ["Asked", "decoded_answer", "read_answer", "recording_of", "request_from", "response_from"]
+
+_PIECE: Final = 16 * 1024
+"""Bytes that are decoded at a time: compressed at most about 1,000 : 1, so that the cap on what comes out can hold."""
+
+
+class Asked:
+    """A request as it is looked up: what was asked, without secrets, and the key that makes.
+
+    Attributes:
+        live: the request itself, secrets and all.
+        content: its body, secrets and all.
+        key: under which answers to it are recorded.
+    """
+
+    __slots__ = ("_body", "_media_type", "_pairs", "_url", "content", "key", "live")
+
+    def __init__(self, request: Request, content: bytes) -> None:
+        self.live = request
+        self.content = content
+        self._pairs: Headers | None = None
+        self._url = redact_url(request.url)
+        self._media_type = request.headers.get("content-type", "") if content else ""
+        self._body = redact_asked_body(content, self._media_type) if content else b""
+        self.key = key_of(request.method, self._url, self._body, self._media_type)
+
+    @property
+    def facts(self) -> RecordedRequest:
+        """The request as it is recorded."""
+        return RecordedRequest(self.live.method, self._url, redact_asked_headers(self._headers), self._body)
+
+    @property
+    def secrets(self) -> Secrets:
+        """The secrets in the request."""
+        url = self.live.url
+        query = url.query.decode("latin-1")
+        return secrets_of(self._headers, url.password, query, self.content, self._media_type)
+
+    @property
+    def _headers(self) -> Headers:
+        if self._pairs is None:
+            self._pairs = pairs_of(self.live.headers)
+        return self._pairs
+
+    def __str__(self) -> str:
+        """Names the request as messages do: method and URL, without secrets."""
+        return f"{self.live.method} {self._url}"
+
+
+async def decoded_answer(request: Request, headers: Any, raw: bytes) -> tuple[Headers, bytes]:
+    """Returns headers and body of an answer as it came from the wire, decoded where it can be.
+
+    `Content-Encoding` goes with the encoding (a body in an unknown or broken one stays as it is), `Transfer-Encoding`
+    always, and a `Content-Length` becomes that of the decoded body. The header of an answer without a body, such as
+    that to a HEAD, keeps what it says of the body it would have.
+    """
+    pairs = pairs_of(headers)
+    encoding = ", ".join([value for name, value in pairs if name.lower() == "content-encoding"])
+    content = await _decoded(request, encoding, raw) if encoding and raw else raw
+    return read_answer(headers, content) if content != raw else (_without(pairs, "transfer-encoding"), raw)
+
+
+def read_answer(headers: Any, content: bytes) -> tuple[Headers, bytes]:
+    """Returns headers and body of an answer that was decoded by reading it, as `decoded_answer` does."""
+    pairs = pairs_of(headers)
+    if not content:
+        return _without(pairs, "transfer-encoding"), content
+    return _with_length(_without(pairs, "transfer-encoding", "content-encoding"), len(content)), content
+
+
+def recording_of(asked: Asked, status: int, answer: tuple[Headers, bytes], at: datetime) -> Recording:
+    """Returns the recording of a decoded answer, its secrets replaced."""
+    headers, content = redact_answer(*answer, asked.secrets)
+    if len(content) != len(answer[1]):
+        headers = _with_length(headers, len(content))
+    return Recording(asked.facts, at, RecordedResponse(status, headers, content))
+
+
+def response_from(recording: Recording, request: Request) -> Response:
+    """Returns a recorded response as one of the request's family, its body unread; raises a recorded error."""
+    family = family_of(request)
+    error, answer = recording.error, recording.response
+    if error is not None or answer is None:
+        kind = getattr(family.module, "" if error is None else error.kind, None)
+        is_known = isinstance(kind, type) and issubclass(kind, family.module.RequestError)
+        raised: Any = kind if is_known else family.module.TransportError
+        raise raised("" if error is None else error.message, request=request)
+    return family.Response(answer.status, headers=_raw(answer.headers), stream=family.ByteStream(answer.body))
+
+
+def request_from(asked: Asked) -> Request:
+    """Returns a request that asks the same without secrets."""
+    facts = asked.facts
+    return family_of(asked.live).Request(facts.method, facts.url, headers=_raw(facts.headers), content=facts.body)
+
+
+async def _decoded(request: Request, encoding: str, raw: bytes) -> bytes:
+    """Returns the decoded body, or the raw one when it cannot be decoded or would be over the cap."""
+    family = family_of(request)
+    content = bytearray()
+    async with aclosing(_pieces(raw)) as pieces:
+        view = family.Response(200, headers={"content-encoding": encoding}, content=pieces)
+        try:
+            async for chunk in view.aiter_bytes():
+                content += chunk
+                if len(content) > BODY_CAP:
+                    return raw
+        except family.module.DecodingError:
+            return raw
+    return bytes(content)
+
+
+async def _pieces(raw: bytes) -> AsyncGenerator[bytes]:
+    for start in range(0, len(raw), _PIECE):
+        yield raw[start : start + _PIECE]
+
+
+def pairs_of(headers: Any) -> Headers:
+    """Returns the headers of either family as pairs of text, in their order."""
+    return tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers.raw])
+
+
+@lru_cache(maxsize=256)  # many answers of an API have the same headers
+def _raw(headers: Headers) -> tuple[tuple[bytes, bytes], ...]:
+    return tuple([(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers])
+
+
+def _without(headers: Headers, *dropped: str) -> Headers:
+    return tuple([pair for pair in headers if pair[0].lower() not in dropped])
+
+
+def _with_length(headers: Headers, length: int) -> Headers:
+    return tuple((name, str(length) if name.lower() == "content-length" else value) for name, value in headers)

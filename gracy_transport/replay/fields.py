@@ -1,0 +1,110 @@
+"""Secrets in the fields of a JSON body, and in the URLs it holds. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+from ..redaction import REDACTED, is_secret_name
+from .content import STYLES, json_of, text_of
+from .secrets import DATA_NAMES, SURE_LENGTH, Secrets
+
+__all__ = ["IsSecret", "is_secret_answered", "is_secret_asked", "redact_json", "redact_urls"]
+
+IsSecret: TypeAlias = Callable[[str, Any, dict[str, Any]], bool]
+"""Tells by name, value and the object around them whether a field of a JSON body holds a secret."""
+
+STEMS: Final = tuple(b"auth bearer code cred jwt key pass pwd secret session sig token".split())
+"""Each secret name holds one of these, so a body without any of them need not be parsed."""
+
+_PARAMETER: Final = re.compile(r"([?&#;])([^?&#;=\s\"'<>]+)=([^&#;\s\"'<>]*)")
+_USERINFO: Final = re.compile(r"://[^/?#\s@]+@")
+
+
+def is_secret_asked(name: str, _value: Any, _around: dict[str, Any]) -> bool:
+    """Judges by the name alone: what is asked is only looked up."""
+    return is_secret_name(name)
+
+
+def is_secret_answered(name: str, value: Any, around: dict[str, Any]) -> bool:
+    """Judges with care, because the program goes on with what was answered."""
+    if not isinstance(value, str) or not value or not is_secret_name(name):
+        return False
+    lowered = name.lower()
+    if lowered in DATA_NAMES:
+        return len(value) >= SURE_LENGTH and not any(letter.isspace() for letter in value)
+    return not (lowered == "token" and "logprob" in around)  # a piece of text from a language model
+
+
+def redact_urls(text: str) -> str:
+    """Returns a text without userinfo and secret parameters of the URLs in it."""
+    text = _USERINFO.sub(f"://{REDACTED}@", text)
+    return _PARAMETER.sub(
+        lambda found: f"{found[1]}{found[2]}={REDACTED}" if is_secret_name(found[2]) else found[0], text
+    )
+
+
+def redact_json(body: bytes, is_secret: IsSecret, secrets: Secrets) -> bytes:
+    """Returns a JSON body without secrets, and adds those it holds to `secrets`.
+
+    A body that holds none stays as it is, to the byte. Another keeps its way of writing where that is a common one. In
+    what is not JSON after all, lines that are get the same treatment and the rest loses the secrets that are known.
+    """
+    lowered = body.lower()
+    if not (any(stem in lowered for stem in STEMS) or b"://" in body or secrets.are_in(body)):
+        return body
+    text = text_of(body)
+    if text is None:
+        return body
+    try:
+        value = json.loads(text)
+        cleaned = _clean(value, is_secret, secrets)
+    except RecursionError:
+        return REDACTED.encode()
+    except ValueError:
+        return _redact_lines(body, is_secret, secrets)
+    return body if cleaned == value else _written_like(text, cleaned)
+
+
+def _redact_lines(body: bytes, is_secret: IsSecret, secrets: Secrets) -> bytes:
+    lines = body.split(b"\n")
+    if len(lines) > 1:
+        return b"\n".join(redact_json(line, is_secret, secrets) for line in lines)
+    return secrets.remove_from(body.decode()).encode()
+
+
+def _written_like(text: str, value: Any) -> bytes:
+    like = json_of(text)
+    style = STYLES["compact" if like is None else like.style]
+    tail = "" if like is None else like.tail
+    try:
+        return (style.write(value, allow_nan=True) + tail).encode()
+    except UnicodeEncodeError:  # a lone surrogate, which was escaped
+        return STYLES["compact-ascii"].write(value, allow_nan=True).encode()
+
+
+def _clean(value: Any, is_secret: IsSecret, secrets: Secrets) -> Any:
+    if isinstance(value, dict):
+        return {
+            name: _hide(name, each, secrets) if is_secret(name, each, value) else _clean(each, is_secret, secrets)
+            for name, each in value.items()
+        }
+    if isinstance(value, list):
+        return [_clean(each, is_secret, secrets) for each in value]
+    if isinstance(value, str):
+        return secrets.remove_from(redact_urls(value) if "://" in value else value)
+    return value
+
+
+def _hide(name: str, value: Any, secrets: Secrets) -> Any:
+    """Returns the value with every text and number in it replaced."""
+    if isinstance(value, dict):
+        return {inner: _hide(name, each, secrets) for inner, each in value.items()}
+    if isinstance(value, list):
+        return [_hide(name, each, secrets) for each in value]
+    if value is None or isinstance(value, bool):
+        return value
+    secrets.add_field(name, str(value))
+    return REDACTED

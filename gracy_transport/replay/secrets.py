@@ -1,0 +1,85 @@
+"""The secrets of one exchange, remembered while it is being recorded so that no echo of them is stored. Pure."""
+
+from __future__ import annotations
+
+import base64
+from typing import Final
+from urllib.parse import unquote_plus
+
+from ..redaction import REDACTED, is_secret_name
+
+__all__ = ["DATA_NAMES", "SURE_LENGTH", "Secrets"]
+
+DATA_NAMES: Final = frozenset({"code", "key"})
+"""Names of secrets in what is asked that in an answer are mostly plain data: a country code, the key of an issue."""
+
+SURE_LENGTH: Final = 20
+"""Characters from which on a value with a secret's name is taken for one, whatever it is made of."""
+
+_SHORTEST: Final = 6
+"""Characters a secret must have to be searched for: shorter ones would be found by chance."""
+
+
+class Secrets:
+    """Values that are known to be secret."""
+
+    def __init__(self) -> None:
+        self._values: list[str] = []
+
+    def __len__(self) -> int:
+        """Counts them."""
+        return len(self._values)
+
+    def add(self, value: str) -> None:
+        """Remembers a value that is secret for certain."""
+        if len(value) >= _SHORTEST and value != REDACTED and value not in self._values:
+            self._values.append(value)
+            # Longest first: one may be a part of another.
+            self._values.sort(key=len, reverse=True)
+
+    def add_field(self, name: str, value: str) -> None:
+        """Remembers the value of a field with a secret's name, unless it is a common word or number."""
+        is_sure = len(value) >= SURE_LENGTH
+        if is_sure or not (name.lower() in DATA_NAMES or value.isalpha() or value.isdigit()):
+            self.add(value)
+
+    def add_header(self, name: str, value: str) -> None:
+        """Remembers what is secret in a header with a secret's name: credentials, a password, cookies."""
+        if name in {"cookie", "set-cookie"}:
+            for pair in value.split(";") if name == "cookie" else value.split(";")[:1]:
+                self._add_cookie(*pair.split("=", 1))
+            return
+        scheme, _blank, credentials = value.partition(" ")
+        self.add(value)
+        self.add(credentials)
+        if scheme.lower() == "basic":
+            self.add(_password_in(credentials))
+
+    def add_query(self, query: str) -> None:
+        """Remembers the secret parameters of a raw query or form."""
+        for part in query.split("&"):
+            name, equals, value = part.partition("=")
+            if equals and is_secret_name(name):
+                self.add_field(name, value)
+                self.add_field(name, unquote_plus(value))
+
+    def are_in(self, body: bytes) -> bool:
+        """Tells whether one of them may be in a body; escapes could hide it from a plain search."""
+        return bool(self._values) and (b"\\" in body or any(value.encode() in body for value in self._values))
+
+    def remove_from(self, text: str) -> str:
+        """Returns the text with each of them replaced."""
+        for value in self._values:
+            text = text.replace(value, REDACTED)
+        return text
+
+    def _add_cookie(self, name: str, value: str = "") -> None:
+        if is_secret_name(name) or len(value) >= SURE_LENGTH:
+            self.add(value.strip())
+
+
+def _password_in(credentials: str) -> str:
+    try:
+        return base64.b64decode(credentials).decode().partition(":")[2]
+    except ValueError:
+        return ""

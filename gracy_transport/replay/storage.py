@@ -1,0 +1,149 @@
+"""Where recordings are kept: the small interface for anybody's storage, and the richer one of our own."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import anyio.to_thread
+
+from ..exceptions import GracyReplayRequestNotFound
+from ..family import AnyRequest, AnyResponse, error_for
+from ..redaction import redact_url
+from .exchange import Asked, read_answer, recording_of, response_from
+from .recording import Recording
+from .sequence import LAST
+
+__all__ = ["GracyReplayStorage", "RecordingStorage", "Wanted"]
+
+
+class GracyReplayStorage(ABC):
+    """Where recordings are kept. Write `record` and `_load` for a storage of your own; the rest has defaults.
+
+    ```python
+    class MyCustomStorage(GracyReplayStorage):
+        async def record(self, response: httpx.Response) -> None: ...
+
+        async def _load(self, request: httpx.Request) -> httpx.Response: ...
+    ```
+
+    What is handed over holds no secrets: credentials, cookies, keys and tokens read `[redacted]`, in what is recorded
+    and in what is looked up alike. So whatever a storage matches by still matches when another secret is used.
+    """
+
+    def prepare(self) -> None:  # noqa: B027 - a default, not a duty
+        """Gets ready; called once when a transport is made. Does nothing unless overridden."""
+
+    @abstractmethod
+    async def record(self, response: AnyResponse) -> None:
+        """Stores a response. Its body is read, and `response.request` is what was asked, its body read too."""
+
+    @abstractmethod
+    async def _load(self, request: AnyRequest) -> AnyResponse:
+        """Returns the response that was recorded for a request.
+
+        May take a second parameter, the date before which recordings do not count (a `datetime` or `None`).
+
+        Raises:
+            GracyReplayRequestNotFound: when there is none; returning `None` says the same.
+        """
+
+    async def load(
+        self,
+        request: AnyRequest,
+        discard_before: datetime | None = None,
+        discard_bad_responses: bool = False,  # noqa: FBT001, FBT002 - as existing storages know it
+    ) -> AnyResponse:
+        """Returns what `_load` found, if it is to be replayed.
+
+        Raises:
+            GracyReplayRequestNotFound: when there is nothing, or only a bad response and those are discarded.
+        """
+        if "discard_before" in inspect.signature(self._load).parameters:
+            response = await self._load(request, discard_before)  # type: ignore[call-arg]
+        else:
+            response = await self._load(request)
+        if response is None or (discard_bad_responses and response.status_code >= 400):
+            raise not_found(request)
+        return response
+
+    async def find_replay(self, request: AnyRequest, discard_before: datetime | None = None) -> AnyResponse | None:
+        """Returns what `load` finds, or `None` where that raises."""
+        try:
+            return await self.load(request, discard_before)
+        except GracyReplayRequestNotFound:
+            return None
+
+    def flush(self) -> None:  # noqa: B027 - as prepare
+        """Makes sure that everything is stored; called when the transport is closed. Does nothing unless overridden."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which recordings count: those from `since` on, and only good ones if asked for."""
+
+    since: datetime | None = None
+    only_good: bool = False
+
+    def accepts(self, recording: Recording) -> bool:
+        """Tells whether a recording counts."""
+        is_old = self.since is not None and recording.recorded_at < self.since
+        return not is_old and (recording.is_good or not self.only_good)
+
+
+ANY: Final = Wanted()
+
+
+class RecordingStorage(GracyReplayStorage):
+    """A storage that keeps `Recording`s, whole sequences of them, and does not deal in responses.
+
+    Write `save` and `find`; what the smaller interface wants is made from them.
+    """
+
+    @abstractmethod
+    async def save(self, asked: Asked, recording: Recording, position: int, *, is_first: bool) -> None:
+        """Stores a recording under `asked.key`, at its position in the sequence of that key.
+
+        With `is_first` it replaces everything that earlier runs recorded under the key.
+        """
+
+    @abstractmethod
+    async def find(self, asked: Asked, position: int, wanted: Wanted = ANY) -> Recording | None:
+        """Returns the recording for `asked.key` at a position among those that are wanted.
+
+        `LAST` is the position of the last. Returns `None` where there is none.
+        """
+
+    async def hint(self, asked: Asked) -> str:
+        """Returns a sentence that helps somebody whose request was not found, or nothing."""
+        return ""
+
+    async def let_go(self) -> None:
+        """Flushes without keeping the event loop."""
+        await anyio.to_thread.run_sync(self.flush)
+
+    async def record(self, response: AnyResponse) -> None:
+        """Stores a response as the only one for its request."""
+        request = response.request
+        asked = Asked(request, await request.aread())
+        answer = read_answer(response.headers, await response.aread())
+        recording = recording_of(asked, response.status_code, answer, datetime.now(UTC))
+        await self.save(asked, recording, 0, is_first=True)
+
+    async def _load(self, request: AnyRequest) -> AnyResponse:
+        """Returns the last response that was recorded for a request, unread."""
+        found = await self.find(Asked(request, await request.aread()), LAST)
+        if found is None:
+            raise not_found(request)
+        response = response_from(found, request)
+        response.request = request
+        return response
+
+
+def not_found(request: AnyRequest, message: str = "") -> GracyReplayRequestNotFound:
+    """Returns the error for a request that nothing was recorded for."""
+    message = message or f"nothing is recorded for {request.method} {redact_url(request.url)}"
+    return error_for(request, GracyReplayRequestNotFound, message)

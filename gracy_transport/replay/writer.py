@@ -1,0 +1,106 @@
+"""Writing rows in batches, in a thread that lives only while there is something to write."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import time
+from pathlib import Path
+from threading import Lock, Thread
+from typing import Final
+
+from .schema import Row, open_to_write, write
+
+__all__ = ["Writer"]
+
+GATHER: Final = 0.05
+"""Seconds for which rows gather before they are written together: what a crash may lose, and what an exit waits for."""
+MOST_WAITING: Final = 32 * 1024 * 1024
+"""Bytes of bodies that may wait; above, whoever adds more writes them first."""
+
+_logger = logging.getLogger("gracy_transport")
+
+
+class Writer:
+    """Writes rows to one file, in batches of one transaction each. Usable from any thread.
+
+    While rows wait there is a thread that will write them, and it is no daemon: a program that ends without closing
+    anything loses nothing. Writing is never done in an event loop, since other processes may hold the file.
+
+    Args:
+        path: the file, made when the first row is written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = Lock()
+        self._turn = Lock()
+        self._waiting: list[tuple[Row, bool]] = []
+        self._unwritten: set[int] = set()
+        self._size = 0
+        self._thread: Thread | None = None
+        self._connection: sqlite3.Connection | None = None
+
+    def add(self, row: Row, *, is_first: bool) -> bool:
+        """Takes a row; returns whether so much waits that `flush` should be called before going on."""
+        with self._lock:
+            self._waiting.append((row, is_first))
+            self._unwritten.add(row[0])
+            self._size += len(row[8] or b"")
+            if self._thread is None:
+                self._thread = Thread(target=self._work, name="gracy-recordings")
+                try:
+                    self._thread.start()
+                except RuntimeError:  # the interpreter is shutting down
+                    self._thread = None
+                    return True
+            return self._size > MOST_WAITING
+
+    def holds(self, key: int) -> bool:
+        """Tells whether something for this key is not yet in the file."""
+        return key in self._unwritten
+
+    def flush(self) -> None:
+        """Writes what waits and closes the file; a failure is a warning."""
+        with self._turn:
+            self._write()
+            self._close()
+
+    def _work(self) -> None:
+        while True:
+            time.sleep(GATHER)
+            with self._turn:
+                self._write()
+                with self._lock:
+                    is_done = not self._waiting
+                    if is_done:
+                        self._thread = None
+                if is_done:
+                    self._close()
+                    return
+
+    def _write(self) -> None:
+        """Writes what waits. Its caller has the turn."""
+        with self._lock:
+            batch, self._waiting, self._size = self._waiting, [], 0
+        if not batch:
+            return
+        try:
+            if self._connection is None:
+                self._connection = open_to_write(self._path)
+            write(self._connection, batch)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the thread has to go on
+            self._close()
+            _logger.warning(
+                "%d recordings could not be written to %s and are lost: %s; the responses are not affected",
+                len(batch),
+                self._path,
+                error,
+            )
+        with self._lock:
+            self._unwritten = {row[0] for row, _is_first in self._waiting}
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

@@ -1,0 +1,3 @@
+"""The storages for recordings, one module each."""
+
+from __future__ import annotations

@@ -1,0 +1,146 @@
+"""Copying a body while it passes, so that whoever reads it notices nothing and nothing is read twice."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ..bodies import BODY_CAP, discard, tee_request, tee_response
+
+if TYPE_CHECKING:
+    from ..family import Request, Response
+
+__all__ = ["AtCopy", "BodyCopy", "copy_request", "copy_response"]
+
+
+class BodyCopy:
+    """A copy of a body, of at most `cap` bytes, that grows while the body passes.
+
+    Attributes:
+        content: the whole body once all of it has passed; `None` before that, and for good when it is over the cap.
+    """
+
+    __slots__ = ("_cap", "_chunks", "_size", "content")
+
+    def __init__(self, cap: int = BODY_CAP, content: bytes | None = None) -> None:
+        self.content = content
+        self._cap = cap
+        self._chunks: list[bytes] = []
+        self._size = 0
+
+    @property
+    def is_over_cap(self) -> bool:
+        """Whether more passed than may be held in memory."""
+        return self._size > self._cap
+
+    @property
+    def lost(self) -> str:
+        """Why there is no whole copy, in words; empty when there is one."""
+        if self.content is not None:
+            return ""
+        return f"is larger than {self._cap} bytes" if self.is_over_cap else "was not read to its end"
+
+    def add(self, chunk: bytes) -> None:
+        """Takes the next piece."""
+        self._size += len(chunk)
+        if self.is_over_cap:
+            self._chunks.clear()
+        else:
+            self._chunks.append(chunk)
+
+    def complete(self) -> None:
+        """Notes that the body is over."""
+        if not self.is_over_cap:
+            self.content = b"".join(self._chunks)
+
+
+AtCopy: TypeAlias = Callable[[BodyCopy], Awaitable[None]]
+"""Awaited once when a body that is copied is over: whole, broken, or left before its end."""
+
+
+class _TeedStream:
+    """A body that is copied while it passes. What was read ahead is kept for whoever reads the body later."""
+
+    def __init__(self, source: Any, copy: BodyCopy, at_copy: AtCopy | None = None) -> None:
+        self._source = source
+        self._copy = copy
+        self._at_copy = at_copy
+        self._chunks: AsyncIterator[bytes] | None = None
+        self._ahead: deque[bytes] = deque()
+        self._is_over = False
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        return self._ahead.popleft() if self._ahead else await self._pull()
+
+    async def read_ahead(self) -> None:
+        """Reads up to the end of the body, or to a little more than the cap."""
+        try:
+            while not self._copy.is_over_cap:
+                self._ahead.append(await self._pull())
+        except StopAsyncIteration:
+            pass
+
+    async def aclose(self) -> None:
+        try:
+            # A generator that is left half-way holds its frame, and the source with it, until it is closed.
+            close = getattr(self._chunks, "aclose", None)
+            if close is not None:
+                await close()
+        finally:
+            try:
+                await self._source.aclose()
+            finally:
+                await self._over()
+
+    async def _pull(self) -> bytes:
+        if self._is_over:
+            raise StopAsyncIteration
+        if self._chunks is None:
+            self._chunks = self._source.__aiter__()
+        try:
+            chunk = await self._chunks.__anext__()
+        except StopAsyncIteration:
+            self._copy.complete()
+            await self._over()
+            raise
+        self._copy.add(chunk)
+        return chunk
+
+    async def _over(self) -> None:
+        self._is_over = True
+        at_copy, self._at_copy = self._at_copy, None
+        if at_copy is not None:
+            await at_copy(self._copy)
+
+
+async def copy_request(request: Request, cap: int = BODY_CAP, *, ahead: bool = False) -> tuple[Request, BodyCopy]:
+    """Returns a request to send in place of this one, and the copy of its body that sending it makes.
+
+    With `ahead` the body is read now; the request that is returned sends it all the same, also one over the cap.
+    """
+    copy = BodyCopy(cap)
+    sent, stream = tee_request(request, _TeedStream, copy)
+    if ahead:
+        await stream.read_ahead()
+    return sent, copy
+
+
+async def copy_response(
+    request: Request, response: Response, at_copy: AtCopy, cap: int = BODY_CAP, *, ahead: bool = False
+) -> None:
+    """Lets `at_copy` have a copy of the body of the response when that is over.
+
+    With `ahead` the body is read now, up to the cap. Raises whatever breaks the body then; the response is closed.
+    """
+    stream = tee_response(request, response, _TeedStream, BodyCopy(cap), at_copy)
+    if not ahead:
+        return
+    try:
+        await stream.read_ahead()
+    except BaseException:
+        await discard(response)
+        raise

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from .admission import AdmissionTransport, Desk, Keeper, KeyedGates
@@ -190,6 +191,7 @@ class GracyTransport(Layer):
         self._shared = Shared(self.config, replay, clock) if shared is None else shared
         self._base = build_chain(inner, Plan(self.config, self._shared))
         self._chains: OrderedDict[int, tuple[object, Layer]] = OrderedDict()
+        self._lock = Lock()
 
     def handle_async_request(self, request: AnyRequest) -> Any:
         """Answers a request, as a coroutine. Raises whatever the layers and the wire below raise."""
@@ -212,16 +214,15 @@ class GracyTransport(Layer):
             call.stack = outer
 
     def _chain_for(self, own: Any) -> Layer:
-        found = self._chains.get(id(own))
-        if found is not None:
-            self._chains.move_to_end(id(own))
-            return found[1]
-        chain = build_chain(self.inner, Plan(self.config.merged(own), self._shared))
-        # The config is kept with its chain, because the id of a dead one may be given to another.
-        self._chains[id(own)] = (own, chain)
-        if len(self._chains) > MOST_CHAINS:
-            self._chains.popitem(last=False)
-        return chain
+        with self._lock:
+            found = self._chains.pop(id(own), None)
+            if found is None:
+                # The config is kept with its chain, because the id of a dead one may be given to another.
+                found = (own, build_chain(self.inner, Plan(self.config.merged(own), self._shared)))
+            self._chains[id(own)] = found
+            if len(self._chains) > MOST_CHAINS:
+                self._chains.popitem(last=False)
+        return found[1]
 
     def get_report(self) -> GracyReport:
         """Returns what happened so far, by endpoint; reading it changes nothing."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from .config import GracyReplay, ReplayLogEvent
 from .recording import RecordedError, RecordedRequest, RecordedResponse, Recording
-from .sqlite import SQLiteReplayStorage
 from .state import ReplayState
 from .storage import GracyReplayStorage, RecordingStorage
 from .transport import ReplayTransport
@@ -20,5 +19,4 @@ __all__ = [
     "ReplayLogEvent",
     "ReplayState",
     "ReplayTransport",
-    "SQLiteReplayStorage",
 ]

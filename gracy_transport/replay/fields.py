@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Iterable
+from typing import Any, Final, TypeAlias, cast
 
 from ..redaction import REDACTED, is_secret_name
 from .content import STYLES, json_of, text_of
@@ -87,12 +87,13 @@ def _written_like(text: str, value: Any) -> bytes:
 
 def _clean(value: Any, is_secret: IsSecret, secrets: Secrets) -> Any:
     if isinstance(value, dict):
+        fields = cast("dict[str, Any]", value)
         return {
-            name: _hide(name, each, secrets) if is_secret(name, each, value) else _clean(each, is_secret, secrets)
-            for name, each in value.items()
+            name: _hide(name, each, secrets) if is_secret(name, each, fields) else _clean(each, is_secret, secrets)
+            for name, each in fields.items()
         }
     if isinstance(value, list):
-        return [_clean(each, is_secret, secrets) for each in value]
+        return [_clean(each, is_secret, secrets) for each in cast("Iterable[Any]", value)]
     if isinstance(value, str):
         return secrets.remove_from(redact_urls(value) if "://" in value else value)
     return value
@@ -101,9 +102,10 @@ def _clean(value: Any, is_secret: IsSecret, secrets: Secrets) -> Any:
 def _hide(name: str, value: Any, secrets: Secrets) -> Any:
     """Returns the value with every text and number in it replaced."""
     if isinstance(value, dict):
-        return {inner: _hide(name, each, secrets) for inner, each in value.items()}
+        fields = cast("dict[str, Any]", value)
+        return {inner: _hide(name, each, secrets) for inner, each in fields.items()}
     if isinstance(value, list):
-        return [_hide(name, each, secrets) for each in value]
+        return [_hide(name, each, secrets) for each in cast("Iterable[Any]", value)]
     if value is None or isinstance(value, bool):
         return value
     secrets.add_field(name, str(value))

@@ -138,15 +138,17 @@ class Recording:
         return document
 
     @classmethod
-    def from_document(cls, document: object) -> Recording:
+    def from_document(cls, document: Any) -> Recording:
         """Returns the recording a document describes.
 
         Raises:
             UnreadableRecording: when it is of a newer version, or no such document.
         """
-        if not isinstance(document, Mapping) or not isinstance(document.get("gracy"), int):
-            raise UnreadableRecording('this is no recording: it does not begin with {"gracy": 1, ...}')
-        refuse_newer(document["gracy"], "this recording")
+        try:
+            version = int(document["gracy"])
+        except (KeyError, TypeError, ValueError) as none:
+            raise UnreadableRecording('this is no recording: it does not begin with {"gracy": 1, ...}') from none
+        refuse_newer(version, "this recording")
         try:
             response, error = document.get("response"), document.get("error")
             return cls(
@@ -155,8 +157,8 @@ class Recording:
                 None if response is None else RecordedResponse.from_document(response),
                 None if error is None else RecordedError.from_document(error),
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise UnreadableRecording(f"this recording is broken ({error!r}): record it again") from error
+        except (KeyError, TypeError, ValueError, AttributeError) as broken:
+            raise UnreadableRecording(f"this recording is broken ({broken!r}): record it again") from broken
 
     def to_json(self) -> str:
         """Returns the document as one line of JSON."""

@@ -6,7 +6,7 @@ import inspect
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import anyio.to_thread
 
@@ -62,10 +62,9 @@ class GracyReplayStorage(ABC):
         Raises:
             GracyReplayRequestNotFound: when there is nothing, or only a bad response and those are discarded.
         """
-        if "discard_before" in inspect.signature(self._load).parameters:
-            response = await self._load(request, discard_before)  # type: ignore[call-arg]
-        else:
-            response = await self._load(request)
+        load: Any = self._load
+        takes_date = len(inspect.signature(load).parameters) > 1
+        response: AnyResponse = await (load(request, discard_before) if takes_date else load(request))
         if response is None or (discard_bad_responses and response.status_code >= 400):
             raise not_found(request)
         return response

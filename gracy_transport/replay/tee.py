@@ -99,10 +99,9 @@ class _TeedStream:
     async def _pull(self) -> bytes:
         if self._is_over:
             raise StopAsyncIteration
-        if self._chunks is None:
-            self._chunks = self._source.__aiter__()
+        chunks = self._chunks = self._source.__aiter__() if self._chunks is None else self._chunks
         try:
-            chunk = await self._chunks.__anext__()
+            chunk: bytes = await chunks.__anext__()
         except StopAsyncIteration:
             self._copy.complete()
             await self._over()

@@ -78,7 +78,7 @@ def graceful(
     ) -> Callable[Parameters, Coroutine[Any, Any, Result]]:
         if not iscoroutinefunction(function):
             remedy = "use @graceful_generator" if isasyncgenfunction(function) else "make it an async def"
-            raise TypeError(f"@graceful cannot decorate {function!r}, which is no coroutine function: {remedy}")
+            raise TypeError(f"@graceful cannot decorate {function!r}, which is no async def: {remedy}")
 
         @wraps(function)
         async def inside(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
@@ -103,8 +103,10 @@ def graceful_generator(
         function: Callable[Parameters, AsyncIterator[Item]],
     ) -> Callable[Parameters, AsyncGenerator[Item, Any]]:
         if not isasyncgenfunction(function):
-            remedy = "use @graceful for a method without yield"
-            raise TypeError(f"@graceful_generator cannot decorate {function!r}, which is no generator: {remedy}")
+            raise TypeError(
+                f"@graceful_generator cannot decorate {function!r}, which is no async def with a yield: "
+                "use @graceful for one without"
+            )
 
         @wraps(function)
         async def inside(*args: Parameters.args, **kwargs: Parameters.kwargs) -> AsyncGenerator[Item, Any]:

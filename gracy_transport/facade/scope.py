@@ -75,7 +75,8 @@ class Scope:
             kind = parsers.error_for(error.status)
             if kind is None:
                 raise
-            raise made(kind, error.response, sending) from error
+            custom = made(kind, error.response, sending)
+            raise custom from custom.__cause__ or error
         return await parsers.parse(response, sending)
 
     @asynccontextmanager

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Sending", "may_go_on"]
 
-_REJECTED: Final = "{METHOD} {URL} was rejected with status {STATUS} after {ELAPSED}s"
+_REJECTED: Final = "{METHOD} {URL} was rejected after {ELAPSED}s: status {STATUS}, {ERROR}"
 
 
 def may_go_on(client: Any, given: RequestOptions) -> bool:
@@ -121,18 +121,14 @@ class Sending:
                 await response.aread()
         except Exception as error:  # noqa: BLE001 - the status code is the news, what became of the body its cause
             cause = error
+        kind = NonOkResponse if strict is None else UnexpectedResponse
         call = self.call
         if call is not None:
-            elapsed = f"{self._elapsed():.3f}"
-            log(self.active.config.value_of("log_errors"), _REJECTED, call, response, ELAPSED=elapsed)
+            facts = {"ELAPSED": f"{self._elapsed():.3f}", "ERROR": kind.__name__}
+            log(self.active.config.value_of("log_errors"), _REJECTED, call, response, **facts)
         where = f"{response.request.method} {redact_url(response.request.url)}"
-        raise error_for(
-            self.request,
-            NonOkResponse if strict is None else UnexpectedResponse,
-            f"{where} was rejected: status {response.status_code}, expected {expected}",
-            response=response,
-            call=call,
-        ) from cause
+        message = f"{where} was rejected: status {response.status_code}, expected {expected}"
+        raise error_for(self.request, kind, message, response=response, call=call) from cause
 
     def _failed(self, error: Exception) -> GracyRequestFailed:
         # The text of the error is left to the cause: it may quote a header or a URL with a secret.

@@ -57,9 +57,9 @@ class Session:
     def _rebase(self) -> None:
         """Takes over the base URL of the client, which has a slash at its end."""
         self._base = base = self.client.base_url
-        self._prefix = str(base)
+        self._prefix = str(base.copy_with(raw_path=base.raw_path))  # a path of "/" is left out without this
         origin = f"{base.scheme}://{base.netloc.decode('ascii', 'replace')}"
-        self._label = origin + base.path.rstrip("/")
+        self._label = origin + base.raw_path.decode("ascii", "replace").partition("?")[0].rstrip("/")
 
     def _url(self, text: str) -> Any:
         found = self._urls.get(text)

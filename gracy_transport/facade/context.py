@@ -32,7 +32,7 @@ class GracyRequestContext:
     method: str
     base_url: str
     endpoint: str
-    endpoint_args: Mapping[str, str] = _NOTHING
+    endpoint_args: Mapping[str, str] = field(default_factory=lambda: _NOTHING)  # Python 3.11 takes it for mutable
     endpoint_params: Any = None
     active_config: GracyConfig = field(default=DEFAULT_CONFIG)
     unformatted_endpoint: str = ""

@@ -142,9 +142,16 @@ class Sessions:
         return Session(client, stack, loop)
 
     async def aclose(self) -> None:
-        """Closes the client of this loop. A second time does no harm; any request after it raises."""
+        """Closes the client of this loop. A second time does no harm; any request after it raises.
+
+        A client of another loop cannot be closed from here, nor one whose loop has ended: only what the stack holds
+        is let go then.
+        """
         with self._lock:
             self._is_closed = True
             session = self._by_thread.get(get_ident(), self.newest)
             self._by_thread.clear()
-        await session.client.aclose()
+        if session.loop in {None, current_loop().native}:
+            await session.client.aclose()
+        else:
+            await session.stack.let_go()

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import threading
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import ModuleType
 from typing import Any
@@ -250,24 +251,45 @@ class Local(Gracy[str]):
         return text
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-def test_an_api_works_in_one_event_loop_after_another() -> None:
-    """Each gets connections of its own, because those of a loop that has ended are dead; the rest goes on.
-
-    A client of httpx answers the second `asyncio.run` with "Event loop is closed". Neither loop below closes its
-    connections before it ends, hence the warnings that are ignored: they are about the test and not about the API.
-    """
+@pytest.fixture
+def port() -> Iterator[int]:
+    """Gives the port of a server that greets."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        api = Local(server.server_port)
-        answers = [asyncio.run(api.hello()), asyncio.run(api.hello()), trio.run(api.hello), asyncio.run(twice(api))]
-    finally:
-        server.shutdown()
-        server.server_close()
+    yield server.server_port
+    server.shutdown()
+    server.server_close()
+
+
+# Loops that end with open connections warn of them: that is about these tests and not about the API.
+leaves_connections = pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+
+
+@leaves_connections
+def test_an_api_works_in_one_event_loop_after_another(port: int) -> None:
+    """Each gets connections of its own, because those of a loop that has ended are dead; the rest goes on.
+
+    A client of httpx answers the second `asyncio.run` with "Event loop is closed".
+    """
+    api = Local(port)
+    answers = [asyncio.run(api.hello()), asyncio.run(api.hello()), trio.run(api.hello), asyncio.run(twice(api))]
     assert answers == ["seen0", "seen1", "seen1", "seen1"]
     assert api.made == 4
     assert api.get_report().total.successes == 5
+    del api
+    gc.collect()  # so that the warnings come here
+
+
+@leaves_connections
+def test_an_api_can_be_closed_in_another_loop(port: int) -> None:
+    """The connections ended with their loop; a client of httpx raises "Event loop is closed" here, too."""
+    api = Local(port)
+    asyncio.run(api.hello())
+    asyncio.run(api.aclose())
+    with pytest.raises(RuntimeError, match="this API object is closed"):
+        asyncio.run(api.hello())
     del api
     gc.collect()  # so that the warnings come here
 

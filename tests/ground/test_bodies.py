@@ -392,7 +392,7 @@ async def test_bodies_can_be_wrapped_on_their_way(family: ModuleType) -> None:
 
 
 async def test_a_watched_response_is_freed_by_its_last_reference(family: ModuleType) -> None:
-    """The wrapper knows the request's name and not the request."""
+    """The wrapper of its body does not refer back to it."""
     gc.collect()
     gc.disable()
     try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -68,7 +66,7 @@ class Asked:
         return f"{self.live.method} {self._url}"
 
 
-async def decoded_answer(request: Request, headers: Any, raw: bytes) -> tuple[Headers, bytes]:
+def decoded_answer(request: Request, headers: Any, raw: bytes) -> tuple[Headers, bytes]:
     """Returns headers and body of an answer as it came from the wire, decoded where it can be.
 
     `Content-Encoding` goes with the encoding (a body in an unknown or broken one stays as it is), `Transfer-Encoding`
@@ -77,16 +75,14 @@ async def decoded_answer(request: Request, headers: Any, raw: bytes) -> tuple[He
     """
     pairs = pairs_of(headers)
     encoding = ", ".join([value for name, value in pairs if name.lower() == "content-encoding"])
-    content = await _decoded(request, encoding, raw) if encoding and raw else raw
-    return read_answer(headers, content) if content != raw else (_without(pairs, "transfer-encoding"), raw)
+    content = _decoded(request, encoding, raw) if encoding and raw else raw
+    return (_without(pairs, "transfer-encoding"), raw) if content == raw else (_plain(pairs, len(content)), content)
 
 
 def read_answer(headers: Any, content: bytes) -> tuple[Headers, bytes]:
     """Returns headers and body of an answer that was decoded by reading it, as `decoded_answer` does."""
     pairs = pairs_of(headers)
-    if not content:
-        return _without(pairs, "transfer-encoding"), content
-    return _with_length(_without(pairs, "transfer-encoding", "content-encoding"), len(content)), content
+    return _plain(pairs, len(content)) if content else _without(pairs, "transfer-encoding"), content
 
 
 def recording_of(asked: Asked, status: int, answer: tuple[Headers, bytes], at: datetime) -> Recording:
@@ -115,25 +111,20 @@ def request_from(asked: Asked) -> Request:
     return family_of(asked.live).Request(facts.method, facts.url, headers=_raw(facts.headers), content=facts.body)
 
 
-async def _decoded(request: Request, encoding: str, raw: bytes) -> bytes:
+def _decoded(request: Request, encoding: str, raw: bytes) -> bytes:
     """Returns the decoded body, or the raw one when it cannot be decoded or would be over the cap."""
     family = family_of(request)
+    pieces = (raw[start : start + _PIECE] for start in range(0, len(raw), _PIECE))
+    view = family.Response(200, headers={"content-encoding": encoding}, content=pieces)
     content = bytearray()
-    async with aclosing(_pieces(raw)) as pieces:
-        view = family.Response(200, headers={"content-encoding": encoding}, content=pieces)
-        try:
-            async for chunk in view.aiter_bytes():
-                content += chunk
-                if len(content) > BODY_CAP:
-                    return raw
-        except family.module.DecodingError:
-            return raw
+    try:
+        for chunk in view.iter_bytes():
+            content += chunk
+            if len(content) > BODY_CAP:
+                return raw
+    except family.module.DecodingError:
+        return raw
     return bytes(content)
-
-
-async def _pieces(raw: bytes) -> AsyncGenerator[bytes]:
-    for start in range(0, len(raw), _PIECE):
-        yield raw[start : start + _PIECE]
 
 
 def pairs_of(headers: Any) -> Headers:
@@ -148,6 +139,10 @@ def _raw(headers: Headers) -> tuple[tuple[bytes, bytes], ...]:
 
 def _without(headers: Headers, *dropped: str) -> Headers:
     return tuple([pair for pair in headers if pair[0].lower() not in dropped])
+
+
+def _plain(headers: Headers, length: int) -> Headers:
+    return _with_length(_without(headers, "transfer-encoding", "content-encoding"), length)
 
 
 def _with_length(headers: Headers, length: int) -> Headers:

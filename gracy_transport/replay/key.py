@@ -21,6 +21,7 @@ from .content import boundary_of, has_json, is_form
 
 __all__ = ["key_of"]
 
+_PORTS: Final = {"http": ":80", "https": ":443"}
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.~/-]*")
 
 
@@ -40,13 +41,13 @@ def normal_url(url: str) -> str:
     origin, slashes, rest = url.partition("://")
     authority, slash, target = rest.partition("/")
     path, _mark, query = target.partition("?")
-    if "@" in authority:
-        authority = authority.rpartition("@")[2]
+    if "@" in authority or ":" in authority:
+        authority = authority.rpartition("@")[2].removesuffix(_PORTS.get(origin, " "))
     if not _PLAIN.fullmatch(path):
         path = "/".join(_escaped(segment) for segment in path.split("/"))
     if query:
         path += "?" + normal_query(query)
-    return f"{origin}{slashes}{authority}{slash}{path}"
+    return f"{origin}{slashes}{authority.lower()}{slash}{path}"
 
 
 def normal_query(query: str) -> str:

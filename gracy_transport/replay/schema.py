@@ -180,22 +180,28 @@ def open_to_read(path: Path) -> sqlite3.Connection | None:
     failure: sqlite3.OperationalError | None = None
     # The last is for a directory without write permission: SQLite then cannot make the files it shares its state by.
     for mode in ("mode=rw", "mode=ro", "mode=ro&immutable=1"):
-        connection = _connect(f"{uri}?{mode}")
         try:
-            refuse_unfit(connection, path)
-            if is_ours(connection):
-                connection.text_factory = bytes
-                connection.execute(f"PRAGMA cache_size = -{READ_CACHE}")
-                return connection
-            connection.close()  # somebody is just about to make the table
-            return None
+            return _reader(f"{uri}?{mode}", path)
         except sqlite3.OperationalError as error:
-            connection.close()
             failure = error
-        except BaseException:
-            connection.close()
-            raise
+            if error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
+                break  # somebody holds the file: it must not be read as if nobody did
     raise UnreadableRecording(f"{path} cannot be opened ({failure}): check its permissions and those of its directory")
+
+
+def _reader(uri: str, path: Path) -> sqlite3.Connection | None:
+    connection = _connect(uri)
+    try:
+        refuse_unfit(connection, path)
+        if is_ours(connection):
+            connection.text_factory = bytes
+            connection.execute(f"PRAGMA cache_size = -{READ_CACHE}")
+            return connection
+    except BaseException:
+        connection.close()
+        raise
+    connection.close()  # somebody is just about to make the table
+    return None
 
 
 def open_to_write(path: Path) -> sqlite3.Connection:
@@ -236,9 +242,9 @@ def refuse_unfit(connection: sqlite3.Connection, path: Path) -> None:
     try:
         version: int = connection.execute("PRAGMA user_version").fetchone()[0]
         tables = {name for (name,) in connection.execute("SELECT CAST(name AS TEXT) FROM sqlite_master")}
-    except sqlite3.OperationalError:
-        raise
     except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):
+            raise
         raise UnreadableRecording(f"{path} is no SQLite file ({error}): give another file name") from error
     if "gracy_recordings" in tables:
         raise UnreadableRecording(

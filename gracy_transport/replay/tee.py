@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from ..bodies import BODY_CAP, discard, tee_request, tee_response
 
@@ -15,31 +15,32 @@ __all__ = ["AtCopy", "BodyCopy", "copy_request", "copy_response"]
 
 
 class BodyCopy:
-    """A copy of a body, of at most `cap` bytes, that grows while the body passes.
+    """A copy of a body, of at most `CAP` bytes, that grows while the body passes.
 
     Attributes:
         content: the whole body once all of it has passed; `None` before that, and for good when it is over the cap.
     """
 
-    __slots__ = ("_cap", "_chunks", "_size", "content")
+    __slots__ = ("_chunks", "_size", "content")
 
-    def __init__(self, cap: int = BODY_CAP, content: bytes | None = None) -> None:
+    CAP: ClassVar = BODY_CAP
+
+    def __init__(self, content: bytes | None = None) -> None:
         self.content = content
-        self._cap = cap
         self._chunks: list[bytes] = []
         self._size = 0
 
     @property
     def is_over_cap(self) -> bool:
         """Whether more passed than may be held in memory."""
-        return self._size > self._cap
+        return self._size > self.CAP
 
     @property
     def lost(self) -> str:
         """Why there is no whole copy, in words; empty when there is one."""
         if self.content is not None:
             return ""
-        return f"is larger than {self._cap} bytes" if self.is_over_cap else "was not read to its end"
+        return f"is larger than {self.CAP} bytes" if self.is_over_cap else "was not read to its end"
 
     def add(self, chunk: bytes) -> None:
         """Takes the next piece."""
@@ -116,26 +117,24 @@ class _TeedStream:
             await at_copy(self._copy)
 
 
-async def copy_request(request: Request, cap: int = BODY_CAP, *, ahead: bool = False) -> tuple[Request, BodyCopy]:
+async def copy_request(request: Request, *, ahead: bool = False) -> tuple[Request, BodyCopy]:
     """Returns a request to send in place of this one, and the copy of its body that sending it makes.
 
     With `ahead` the body is read now; the request that is returned sends it all the same, also one over the cap.
     """
-    copy = BodyCopy(cap)
+    copy = BodyCopy()
     sent, stream = tee_request(request, _TeedStream, copy)
     if ahead:
         await stream.read_ahead()
     return sent, copy
 
 
-async def copy_response(
-    request: Request, response: Response, at_copy: AtCopy, cap: int = BODY_CAP, *, ahead: bool = False
-) -> None:
+async def copy_response(request: Request, response: Response, at_copy: AtCopy, *, ahead: bool = False) -> None:
     """Lets `at_copy` have a copy of the body of the response when that is over.
 
     With `ahead` the body is read now, up to the cap. Raises whatever breaks the body then; the response is closed.
     """
-    stream = tee_response(request, response, _TeedStream, BodyCopy(cap), at_copy)
+    stream = tee_response(request, response, _TeedStream, BodyCopy(), at_copy)
     if not ahead:
         return
     try:

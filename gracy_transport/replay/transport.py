@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from ..bodies import BODY_CAP, content_of
+from ..bodies import content_of
 from ..call import Call, Observer
 from ..clock import SYSTEM_CLOCK, Clock
 from ..events import ResponseRecorded, ResponseReplayed, tell
@@ -92,7 +92,7 @@ class ReplayTransport(Layer):
             # From here on it is a request of our own, because the body of the caller's can be read only once.
             request, copy = await copy_request(request, ahead=True)
             content = copy.content
-        if content is None or len(content) > BODY_CAP:
+        if content is None or len(content) > BodyCopy.CAP:
             return await self._too_large(request, call)
         asked = Asked(request, content)
         position = self.replay.sequences.take(asked.key)
@@ -139,7 +139,7 @@ class ReplayTransport(Layer):
         return response
 
     async def _too_large(self, request: Request, call: Call) -> Response:
-        why = f"its body is larger than {BODY_CAP} bytes, and such requests are not recorded"
+        why = f"its body is larger than {BodyCopy.CAP} bytes, and such requests are not recorded"
         if self.replay.config.mode == "replay":
             message = f"{request.method} {redact_url(request.url)} cannot be replayed: {why}; send it without replay"
             raise error_for(request, GracyReplayRequestNotFound, message, call=call)
@@ -166,7 +166,7 @@ class ReplayTransport(Layer):
         if content is None:
             sent, copy = await copy_request(request)
             return await self._recorded(sent, call, copy, None)
-        if len(content) > BODY_CAP:
+        if len(content) > BodyCopy.CAP:
             return await self._too_large(request, call)
         asked = Asked(request, content)
         return await self._recorded(request, call, asked, self.replay.sequences.take(asked.key))
@@ -179,7 +179,7 @@ class ReplayTransport(Layer):
             return response
         exchange = _Exchange(call, request, asked, position, status, response.headers)
         if response.is_closed:
-            await self._store(exchange, BodyCopy(content=response.content), is_read=True)
+            await self._store(exchange, BodyCopy(response.content), is_read=True)
         else:
             await copy_response(request, response, partial(self._store, exchange), ahead=is_bad)
         return response
@@ -195,7 +195,7 @@ class ReplayTransport(Layer):
             if isinstance(asked, BodyCopy):
                 asked = Asked(request, asked.content or b"")
             content = copy.content or b""
-            answer = read_answer(headers, content) if is_read else await decoded_answer(request, headers, content)
+            answer = read_answer(headers, content) if is_read else decoded_answer(request, headers, content)
             at = datetime.fromtimestamp(self.clock.wall(), UTC)
             await self._save(asked, recording_of(asked, exchange.status, answer, at), exchange.position)
         except Exception:  # noqa: BLE001 - no failure of a storage may look like one of the request

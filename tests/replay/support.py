@@ -1,0 +1,32 @@
+"""What the tests of recording and replaying share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from gracy_transport.replay import GracyReplay, ReplayTransport
+from gracy_transport.replay.config import Mode
+from gracy_transport.replays.storages.sqlite import SQLiteReplayStorage
+from gracy_transport.testing import ScriptedWire
+
+URL = "https://api.test/items/1"
+
+
+def storage_in(directory: Path) -> SQLiteReplayStorage:
+    """Returns a storage on the file of a test."""
+    return SQLiteReplayStorage("test.sqlite3", dir=directory)
+
+
+@asynccontextmanager
+async def client_of(
+    family: Any, mode: Mode, where: Any, wire: Any = None, *, options: Mapping[str, Any] | None = None, **replay: Any
+) -> AsyncIterator[Any]:
+    """Gives a client that records or replays, on a directory or a storage, over a wire that says 500 unless given."""
+    storage = storage_in(where) if isinstance(where, Path) else where
+    config = GracyReplay(mode, storage, **replay)
+    transport = ReplayTransport(ScriptedWire(500) if wire is None else wire, config, **(options or {}))
+    async with family.AsyncClient(transport=transport) as client:
+        yield client

@@ -1,0 +1,588 @@
+"""Recordings in a SQLite file."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import multiprocessing
+import os
+import pickle
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from gracy_transport.exceptions import GracyReplayRequestNotFound, UnreadableRecording
+from gracy_transport.replay import GracyReplay, RecordedError, RecordedResponse, Recording, ReplayTransport
+from gracy_transport.replay.config import Mode
+from gracy_transport.replay.exchange import Asked
+from gracy_transport.replay.sequence import LAST
+from gracy_transport.replay.storage import Wanted
+from gracy_transport.replays.storages.sqlite import SQLiteReplayStorage
+from gracy_transport.testing import ScriptedResponse, ScriptedWire
+from tests.replay.support import URL, client_of, storage_in
+
+pytestmark = pytest.mark.anyio
+
+ROOT = Path(__file__).parents[2]
+
+
+def asked_for(place: int = 0, **given: Any) -> Asked:
+    """Returns one of many different requests."""
+    request = httpx.Request("GET", f"https://api.test/items/{place}", **given)
+    return Asked(request, request.content)
+
+
+def recording(asked: Asked, body: bytes = b"body", status: int = 200, at: float = 1.7e9) -> Recording:
+    """Returns an answer to a request."""
+    return Recording(asked.facts, datetime.fromtimestamp(at, UTC), RecordedResponse(status, (("a", "b"),), body))
+
+
+def rows_of(path: Path) -> list[tuple[Any, ...]]:
+    """Returns what a person would see who opened the file."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        return connection.execute("SELECT method, url, asked, status, headers, body FROM recordings").fetchall()
+
+
+def no_thread_writes() -> bool:
+    """Tells whether all writers have ended."""
+    return not any(thread.name == "gracy-recordings" for thread in threading.enumerate())
+
+
+async def until_idle() -> None:
+    """Waits until whatever was recorded is written."""
+    with anyio.fail_after(10):
+        while not no_thread_writes():
+            await anyio.sleep(0.01)
+
+
+async def test_what_is_saved_is_found(tmp_path: Path) -> None:
+    """At once, by another storage on the file, and after a flush, identical."""
+    asked = asked_for(content=b"\xff\x00", headers={"content-type": "image/png"})
+    storage = storage_in(tmp_path)
+    saved = recording(asked, b"text \0")
+    await storage.save(asked, saved, 0, is_first=True)
+    assert await storage.find(asked, 0) == saved
+    assert await storage_in(tmp_path).find(asked, LAST) == saved
+    assert await storage.find(asked_for(1), 0) is None
+    failed = Recording(asked.facts, saved.recorded_at, error=RecordedError("ReadTimeout", "late"))
+    await storage.save(asked, failed, 1, is_first=False)
+    await storage.let_go()
+    assert await storage.find(asked, LAST) == failed
+    storage.flush()
+
+
+async def test_recordings_are_found_by_position(tmp_path: Path) -> None:
+    """Among those that are wanted; the last one at `LAST`."""
+    storage = storage_in(tmp_path)
+    asked = asked_for()
+    answers = [recording(asked, b"a", 200, 1e9), recording(asked, b"b", 503, 2e9), recording(asked, b"c", 200, 3e9)]
+    for place in (2, 0, 1):
+        await storage.save(asked, answers[place], place, is_first=place == 2)
+
+    async def found(wanted: Wanted) -> list[bytes]:
+        ordered = [await storage.find(asked, position, wanted) for position in (0, 1, 2, 3, LAST)]
+        return [each.response.body if each is not None and each.response is not None else b"-" for each in ordered]
+
+    assert await found(Wanted()) == [b"a", b"b", b"c", b"-", b"c"]
+    assert await found(Wanted(only_good=True)) == [b"a", b"c", b"-", b"-", b"c"]
+    since = datetime.fromtimestamp(2e9, UTC)
+    assert await found(Wanted(since)) == [b"b", b"c", b"-", b"-", b"c"]
+    assert await found(Wanted(since, only_good=True)) == [b"c", b"-", b"-", b"-", b"c"]
+    assert [Wanted(since, only_good=True).accepts(each) for each in answers] == [False, False, True]
+    storage.flush()
+
+
+async def test_the_file_can_be_read_by_a_person(family: ModuleType, tmp_path: Path) -> None:
+    """Text is text, and only what is no text is a blob; WAL leaves no other file behind."""
+    wire = ScriptedWire(ScriptedResponse(json={"name": "é"}), ScriptedResponse(content=b"\xff"))
+    async with client_of(family, "record", tmp_path, wire) as client:
+        await client.post(URL, json={"a": 1})
+        await client.get(f"{URL}?x=1")
+    assert [file.name for file in tmp_path.iterdir()] == ["test.sqlite3"]
+    (post, get) = sorted(rows_of(tmp_path / "test.sqlite3"), key=lambda row: row[1])
+    assert post == (
+        "POST",
+        URL,
+        '{"headers":[["content-type","application/json"]],"body":{"json":{"a":1}}}',
+        200,
+        '[["content-length","13"],["content-type","application/json"]]',
+        '{"name":"é"}',
+    )
+    assert get == ("GET", f"{URL}?x=1", None, 200, '[["content-length","1"]]', b"\xff")
+
+
+async def test_the_directory_is_made(family: ModuleType, tmp_path: Path) -> None:
+    """With its parents, when there is something to write; `.gracy` unless given."""
+    storage = SQLiteReplayStorage("a.sqlite3", tmp_path / "x" / "y")
+    async with client_of(family, "record", storage, ScriptedWire(200)) as client:
+        await client.get(URL)
+    assert (tmp_path / "x" / "y" / "a.sqlite3").exists()
+    assert SQLiteReplayStorage().path == Path(".gracy/gracy-records.sqlite3")
+    assert repr(SQLiteReplayStorage("a")) == f"<SQLiteReplayStorage {Path('.gracy/a')}>"
+
+
+def test_a_file_in_memory_is_refused() -> None:
+    """It could not outlive the program that records."""
+    with pytest.raises(ValueError, match="keeps nothing"):
+        SQLiteReplayStorage(":memory:")
+
+
+async def test_the_small_interface(family: ModuleType, tmp_path: Path) -> None:
+    """Responses can be recorded and loaded by hand."""
+    storage = storage_in(tmp_path)
+    request = family.Request("POST", URL, json={"token": "secret-1"})
+    response = family.Response(200, json={"id": 1}, request=request)
+    await storage.record(response)
+    found = await storage.load(family.Request("POST", URL, json={"token": "other"}))
+    assert (await found.aread(), found.request.method) == (response.content, "POST")
+    assert await storage.find_replay(family.Request("GET", URL)) is None
+    with pytest.raises(GracyReplayRequestNotFound, match=f"nothing is recorded for GET {URL}"):
+        await storage.load(family.Request("GET", URL))
+    storage.flush()
+
+
+def make_foreign(path: Path) -> None:
+    """A database of something else."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE notes (text)")
+
+
+def make_original(path: Path) -> None:
+    """A recording of the original library: pickled responses."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE gracy_recordings (url, method, request_body, response, updated_at)")
+        row = (URL, "GET", None, pickle.dumps(httpx.Response(200)), "2026-01-01")
+        connection.execute("INSERT INTO gracy_recordings VALUES (?, ?, ?, ?, ?)", row)
+        connection.commit()
+
+
+def make_newer(path: Path) -> None:
+    """A file that a later version of this library made."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA application_id = 0x67726379")
+        connection.execute("PRAGMA user_version = 2")
+        connection.execute("CREATE TABLE recordings (key)")
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (make_foreign, "is a SQLite file of something else: give another file name"),
+        (make_original, "holds recordings of the original gracy, which are pickled"),
+        (make_newer, "is of version 2 and this gracy_transport reads up to 1: upgrade"),
+        (lambda path: path.write_bytes(b"x" * 5000), "is no SQLite file"),
+    ],
+)
+async def test_a_file_that_does_not_fit_is_refused(
+    family: ModuleType, tmp_path: Path, caplog: pytest.LogCaptureFixture, make: Any, why: str
+) -> None:
+    """When the transport is made, before anything is sent; it stays as it is."""
+    path = tmp_path / "test.sqlite3"
+    make(path)
+    before = path.read_bytes()
+    modes: tuple[Mode, ...] = ("record", "replay", "smart-replay")
+    for mode in modes:
+        config = GracyReplay(mode, storage_in(tmp_path))
+        with pytest.raises(UnreadableRecording, match=why):
+            ReplayTransport(ScriptedWire(), config)
+    storage = storage_in(tmp_path)
+    with pytest.raises(UnreadableRecording, match=why):
+        await storage.find(asked_for(), 0)
+    with caplog.at_level(logging.WARNING, "gracy_transport"):
+        await storage.save(asked_for(), recording(asked_for()), 0, is_first=True)
+        storage.flush()
+    assert why in caplog.text
+    assert "1 recordings could not be written to" in caplog.text
+    assert path.read_bytes() == before
+    await until_idle()
+
+
+async def test_a_half_made_file_is_a_new_one(family: ModuleType, tmp_path: Path) -> None:
+    """A program may have been killed right after it made the file."""
+    (tmp_path / "test.sqlite3").touch()
+    assert await storage_in(tmp_path).find(asked_for(), 0) is None
+    async with client_of(family, "smart-replay", tmp_path, ScriptedWire(204)) as client:
+        assert (await client.get(URL)).status_code == 204
+    async with client_of(family, "replay", tmp_path) as client:
+        assert (await client.get(URL)).status_code == 204
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE recordings SET headers = 'x'",
+        "UPDATE recordings SET headers = '[1]'",
+        "UPDATE recordings SET asked = '{\"body\":{}}'",
+        "UPDATE recordings SET at = 'then'",
+        "UPDATE recordings SET status = NULL, error = '{}'",
+        "ALTER TABLE recordings RENAME TO notes",
+    ],
+)
+async def test_a_broken_recording_is_named(tmp_path: Path, change: str) -> None:
+    """Rather than replayed as something else."""
+    storage = storage_in(tmp_path)
+    await storage.save(asked_for(), recording(asked_for()), 0, is_first=True)
+    storage.flush()
+    with contextlib.closing(sqlite3.connect(storage.path)) as connection:
+        connection.execute(change)
+        connection.commit()
+    with pytest.raises(UnreadableRecording, match=r"record .*again"):
+        await storage.find(asked_for(), 0)
+    storage.flush()
+
+
+async def test_a_file_that_cannot_be_written_is_a_warning(
+    family: ModuleType, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The answer reaches the caller."""
+    (tmp_path / "file").touch()
+    storage = SQLiteReplayStorage("test.sqlite3", tmp_path / "file")
+    with caplog.at_level(logging.WARNING, "gracy_transport"):
+        async with client_of(family, "record", storage, ScriptedWire(200)) as client:
+            assert (await client.get(URL)).status_code == 200
+    assert "1 recordings could not be written to" in caplog.text
+    assert "the responses are not affected" in caplog.text
+
+
+async def test_a_batch_that_fails_leaves_nothing_half_done(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """And the next one is written again."""
+    storage = storage_in(tmp_path)
+    await storage.save(asked_for(), recording(asked_for(), b"old"), 0, is_first=True)
+    storage.flush()
+    with contextlib.closing(sqlite3.connect(storage.path)) as connection:
+        connection.execute(
+            "CREATE TRIGGER one BEFORE INSERT ON recordings WHEN new.status = 418 BEGIN SELECT RAISE(FAIL, 'x'); END"
+        )
+        connection.execute(
+            "CREATE TRIGGER two BEFORE INSERT ON recordings "
+            "WHEN new.status = 419 BEGIN SELECT RAISE(ROLLBACK, 'x'); END"
+        )
+    for status in (418, 419):
+        with caplog.at_level(logging.WARNING, "gracy_transport"):
+            await storage.save(asked_for(), recording(asked_for(), b"new", status), 0, is_first=True)
+            storage.flush()
+        assert "could not be written" in caplog.text
+        assert [row[5] for row in rows_of(storage.path)] == ["old"]
+    await storage.save(asked_for(), recording(asked_for(), b"new"), 0, is_first=True)
+    storage.flush()
+    assert [row[5] for row in rows_of(storage.path)] == ["new"]
+    await until_idle()
+
+
+async def test_first_answers_of_two_recorders_in_one_batch(tmp_path: Path) -> None:
+    """The later one replaces the earlier one, as it would in another batch."""
+    storage = storage_in(tmp_path)
+    for body, is_first in ((b"a", True), (b"b", False), (b"c", True), (b"d", False)):
+        await storage.save(asked_for(), recording(asked_for(), body), 0, is_first=is_first)
+    storage.flush()
+    assert [row[5] for row in rows_of(storage.path)] == ["c", "d"]
+
+
+async def test_many_recordings_in_one_batch(tmp_path: Path) -> None:
+    """More than fit into one statement."""
+    storage = storage_in(tmp_path)
+    for place in range(300):
+        await storage.save(asked_for(place), recording(asked_for(place)), 0, is_first=True)
+    storage.flush()
+    assert len(rows_of(storage.path)) == 300
+    assert storage.path.stat().st_size < 300 * 250
+
+
+async def test_writing_needs_no_close(tmp_path: Path) -> None:
+    """A thread writes, and is gone when there is nothing more to write."""
+    storage = storage_in(tmp_path)
+    await storage.save(asked_for(), recording(asked_for()), 0, is_first=True)
+    assert not no_thread_writes()
+    await until_idle()
+    assert [file.name for file in tmp_path.iterdir()] == ["test.sqlite3"]
+    assert len(rows_of(storage.path)) == 1
+    for place in (1, 2):
+        await storage.save(asked_for(place), recording(asked_for(place)), 0, is_first=True)
+        storage.flush()
+    await until_idle()
+    assert len(rows_of(storage.path)) == 3
+
+
+async def test_much_that_waits_is_written_before_more_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a slow disk does not fill the memory."""
+    monkeypatch.setattr("gracy_transport.replay.writer.MOST_WAITING", 10)
+    monkeypatch.setattr("gracy_transport.replay.writer.GATHER", 0.5)
+    storage = storage_in(tmp_path)
+    await storage.save(asked_for(1), recording(asked_for(1), b"12345678"), 0, is_first=True)
+    assert not storage.path.exists()
+    await storage.save(asked_for(2), recording(asked_for(2), b"12345678"), 0, is_first=True)
+    assert len(rows_of(storage.path)) == 2
+    await until_idle()
+
+
+async def test_a_thread_that_cannot_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the very end of a program there are no new threads: the recording is written where it is made."""
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    storage = storage_in(tmp_path)
+    await anyio.to_thread.run_sync(int)  # anyio's own thread
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    await storage.save(asked_for(), recording(asked_for()), 0, is_first=True)
+    monkeypatch.undo()
+    assert len(rows_of(storage.path)) == 1
+
+
+SCRIPT = """
+import asyncio, os, sys, tempfile, traceback
+import httpx
+from gracy_transport.replay import GracyReplay, ReplayTransport
+from gracy_transport.replays.storages.sqlite import SQLiteReplayStorage
+from gracy_transport.testing import ScriptedWire
+
+async def main(mode, directory, name, count):
+    storage = SQLiteReplayStorage("test.sqlite3", dir=directory)
+    client = httpx.AsyncClient(transport=ReplayTransport(ScriptedWire(200), GracyReplay(mode, storage)))
+    for place in range(int(count)):
+        await client.get(f"https://api.test/{name}/{place}")
+
+if os.environ.get("AS_NOBODY"):  # to root nothing is read-only
+    with tempfile.TemporaryDirectory() as warm:  # what is imported on first use may be out of reach afterwards
+        asyncio.run(main("smart-replay", warm, "a", "1"))
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+def run(*args: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs the script in a process of its own, which never closes its client."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", SCRIPT, *args],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+    )
+
+
+def test_a_program_that_just_ends_loses_nothing(tmp_path: Path) -> None:
+    """As in the README, where nothing is ever closed."""
+    ended = run("record", str(tmp_path), "a", "20")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert len(rows_of(tmp_path / "test.sqlite3")) == 20
+    assert [file.name for file in tmp_path.iterdir()] == ["test.sqlite3"]
+    ended = run("replay", str(tmp_path), "a", "20")
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_several_processes_write_at_once(tmp_path: Path) -> None:
+    """No lock error, nothing lost, whoever makes the file."""
+    command = [sys.executable, "-W", "error", "-c", SCRIPT, "record", str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    running = [
+        subprocess.Popen([*command, name, "125"], env=environment, stderr=subprocess.PIPE, text=True) for name in "abcd"
+    ]
+    assert [(each.communicate(timeout=60)[1], each.returncode) for each in running] == [("", 0)] * 4
+    assert len({row[1] for row in rows_of(tmp_path / "test.sqlite3")}) == 500
+
+
+async def test_several_threads_write_and_read_at_once(tmp_path: Path) -> None:
+    """With one storage for all, from loops of their own."""
+    storage = storage_in(tmp_path)
+
+    async def work(name: int) -> None:
+        async with client_of(httpx, "smart-replay", storage, ScriptedWire(200)) as client:
+            for place in range(60):
+                assert (await client.get(f"https://api.test/{name}/{place // 2}")).status_code == 200
+
+    async def in_a_thread(name: int) -> None:
+        await anyio.to_thread.run_sync(lambda: anyio.run(work, name))
+
+    async with anyio.create_task_group() as group:
+        for name in range(4):
+            group.start_soon(in_a_thread, name)
+    assert len(rows_of(storage.path)) == 4 * 30
+    await until_idle()
+
+
+async def test_the_loop_goes_on_while_others_hold_the_file(family: ModuleType, tmp_path: Path) -> None:
+    """Recording waits for nobody; what was recorded is written when they let go."""
+    async with client_of(family, "record", tmp_path, ScriptedWire(200)) as client:
+        await client.get(f"{URL}/first")
+    with contextlib.closing(sqlite3.connect(tmp_path / "test.sqlite3", isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        async with client_of(family, "record", tmp_path, ScriptedWire(200)) as client:
+            began = time.perf_counter()
+            for place in range(20):
+                await client.get(f"{URL}/{place}")
+            assert time.perf_counter() - began < 2
+            holder.execute("COMMIT")
+    assert len(rows_of(tmp_path / "test.sqlite3")) == 21
+
+
+async def test_making_the_file_waits_for_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two processes may switch a new file to WAL at the same moment; there is an end to waiting, though."""
+    path = tmp_path / "test.sqlite3"
+    storage = storage_in(tmp_path)
+    monkeypatch.setattr("gracy_transport.replay.schema.BUSY", 0.05)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as holder:
+        holder.execute("CREATE TABLE x (y)")
+        holder.execute("DROP TABLE x")
+        holder.execute("BEGIN IMMEDIATE")
+        await storage.save(asked_for(), recording(asked_for()), 0, is_first=True)
+        storage.flush()
+        monkeypatch.undo()
+        threading.Timer(0.1, lambda: holder.execute("COMMIT")).start()
+        await storage.save(asked_for(), recording(asked_for()), 0, is_first=True)
+        await storage.let_go()
+    assert len(rows_of(path)) == 1
+    await until_idle()
+
+
+def _in_a_fork(storage: SQLiteReplayStorage, pipe: Any) -> None:
+    async def work() -> None:
+        found = await storage.find(asked_for(), 0)
+        await storage.save(asked_for(1), recording(asked_for(1)), 0, is_first=True)
+        pipe.send(found)
+
+    anyio.run(work)
+    storage.flush()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.parametrize("has_read", [True, False])
+def test_a_storage_survives_a_fork(tmp_path: Path, has_read: bool) -> None:
+    """The child must not touch the connections of its parent, nor write what waits in the parent."""
+    storage = storage_in(tmp_path)
+
+    async def before() -> None:
+        await storage.save(asked_for(), recording(asked_for()), 0, is_first=True)
+        storage.flush()
+        if has_read:
+            await storage.find(asked_for(), 0)
+        await storage.save(asked_for(2), recording(asked_for(2)), 0, is_first=True)
+
+    anyio.run(before)
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+    child = context.Process(target=_in_a_fork, args=(storage, theirs))
+    child.start()
+    child.join(20)
+    assert child.exitcode == 0
+    assert ours.recv() == recording(asked_for())
+    ours.close()
+    theirs.close()
+    storage.flush()
+    assert sorted(row[1] for row in rows_of(storage.path)) == [f"https://api.test/items/{place}" for place in range(3)]
+
+
+@pytest.mark.parametrize("has_read", [True, False])
+async def test_files_of_another_process_are_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_read: bool
+) -> None:
+    """As after a fork: neither used nor closed."""
+    storage = storage_in(tmp_path)
+    await storage.save(asked_for(), recording(asked_for()), 0, is_first=True)
+    storage.flush()
+    if has_read:
+        await storage.find(asked_for(), 0)
+    before = storage._files
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: 1)
+        assert await storage.find(asked_for(), 0) == recording(asked_for())
+        storage.flush()
+        assert storage._of_parents == [before]
+    assert (before._reader is not None) is has_read
+    before._closing = None
+    if before._reader is not None:
+        before._reader.close()
+    await until_idle()
+
+
+async def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
+    """Whatever stands in the way."""
+    (tmp_path / "test.sqlite3").mkdir()
+    with pytest.raises(UnreadableRecording, match=r"cannot be opened .*: check its permissions"):
+        await storage_in(tmp_path).find(asked_for(), 0)
+
+
+async def test_a_file_that_cannot_be_opened_in_any_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every way is tried: for writing, for reading, and as one that nobody changes."""
+    (tmp_path / "test.sqlite3").touch()
+    tried: list[str] = []
+
+    genuine: Any = sqlite3.connect
+
+    def connect(database: str, **options: Any) -> Any:
+        tried.append(database.partition("?")[2])
+        return genuine(database.replace("test.sqlite3", "none/test.sqlite3"), **options)
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    with pytest.raises(UnreadableRecording, match="unable to open database file"):
+        await storage_in(tmp_path).find(asked_for(), 0)
+    assert tried == ["mode=rw", "mode=ro", "mode=ro&immutable=1"]
+
+
+async def test_a_file_that_somebody_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not read as if nobody did."""
+    monkeypatch.setattr("gracy_transport.replay.schema.BUSY", 0.01)
+    path = tmp_path / "test.sqlite3"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as holder:
+        holder.execute("CREATE TABLE x (y)")
+        holder.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(UnreadableRecording, match="locked"):
+            await storage_in(tmp_path).find(asked_for(), 0)
+
+
+@pytest.fixture
+def public_dir() -> Iterator[Path]:
+    """A directory that any user may reach, unlike those of pytest."""
+    directory = Path(tempfile.mkdtemp())
+    directory.chmod(0o755)
+    yield directory
+    directory.chmod(0o755)
+    shutil.rmtree(directory)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="there are no such permissions here")
+def test_a_directory_without_write_permission_is_enough_to_replay(public_dir: Path) -> None:
+    """As in CI; recording there is a warning."""
+    assert run("record", str(public_dir), "a", "3").returncode == 0
+    (public_dir / "test.sqlite3").chmod(0o444)
+    public_dir.chmod(0o555)
+    nobody = {"AS_NOBODY": "1"} if os.geteuid() == 0 else {}
+    ended = run("replay", str(public_dir), "a", "3", **nobody)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    ended = run("record", str(public_dir), "b", "3", **nobody)
+    assert ended.returncode == 0
+    assert "could not be written" in ended.stderr
+    (public_dir / "test.sqlite3").chmod(0o000)
+    ended = run("replay", str(public_dir), "a", "3", **nobody)
+    assert "UnreadableRecording" in ended.stderr
+    assert "check its permissions and those of its directory" in ended.stderr
+
+
+async def test_opening_many_recordings_is_quick(tmp_path: Path) -> None:
+    """Nothing is read in advance."""
+    storage = storage_in(tmp_path)
+    for place in range(2000):
+        await storage.save(asked_for(place), recording(asked_for(place)), 0, is_first=True)
+    await storage.let_go()
+    began = time.perf_counter()
+    found = await storage_in(tmp_path).find(asked_for(1999), 0)
+    assert time.perf_counter() - began < 0.5
+    assert found == recording(asked_for(1999))
+    await until_idle()

@@ -464,8 +464,9 @@ def _in_a_fork(storage: SQLiteReplayStorage, pipe: Any) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 @pytest.mark.parametrize("has_read", [True, False])
-def test_a_storage_survives_a_fork(tmp_path: Path, has_read: bool) -> None:
+def test_a_storage_survives_a_fork(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_read: bool) -> None:
     """The child must not touch the connections of its parent, nor write what waits in the parent."""
+    monkeypatch.setattr("gracy_transport.replay.writer.GATHER", 1.0)  # the thread sleeps while the process forks
     storage = storage_in(tmp_path)
 
     async def before() -> None:
@@ -487,6 +488,7 @@ def test_a_storage_survives_a_fork(tmp_path: Path, has_read: bool) -> None:
     theirs.close()
     storage.flush()
     assert sorted(row[1] for row in rows_of(storage.path)) == [f"https://api.test/items/{place}" for place in range(3)]
+    anyio.run(until_idle)
 
 
 @pytest.mark.parametrize("has_read", [True, False])

@@ -32,7 +32,8 @@ def _as_parsers(value: object) -> object:
         if value is None or isinstance(value, Absent):
             return value
         raise ValueError(f'{value!r} is not a mapping: give parser={{"default": ..., HTTPStatus.NOT_FOUND: ...}}')
-    return FrozenDict({_as_parser_key(key): parser for key, parser in value.items()})
+    given = cast("Mapping[object, object]", value)
+    return FrozenDict({_as_parser_key(key): parser for key, parser in given.items()})
 
 
 def _as_parser_key(key: object) -> int | str:
@@ -62,7 +63,7 @@ class ConfigFields(TypedDict, total=False):
     concurrent_requests: int | ConcurrentRequestLimit | Iterable[ConcurrentRequestLimit] | Absent | None
 
 
-class GracyConfig(Value):
+class GracyConfig(Value, frozen=True):
     """What a stack does with its requests. Every field may be given, left out, or given as `None`.
 
     A field that is left out inherits (from the stack for a call's own config, from the API class for a namespace or a

@@ -21,7 +21,7 @@ __all__ = ["LoggingConfig", "LoggingTransport"]
 # ---------------------------------------------------------------- config
 
 
-class LoggingConfig(Value):
+class LoggingConfig(Value, frozen=True):
     """What a `LoggingTransport` logs; `None` is silence.
 
     Args:

@@ -60,7 +60,7 @@ Validators: TypeAlias = Annotated[tuple[GracefulValidator, ...], one_or_many(int
 """The type of a config field that takes a `GracefulValidator` or a collection of them, in order."""
 
 
-class ValidationConfig(Value):
+class ValidationConfig(Value, frozen=True):
     """What a `ValidationTransport` accepts.
 
     Args:

@@ -52,14 +52,16 @@ OR_ABSENT: Final = _OrAbsent()
 """For `Annotated[X | None | Absent, OR_ABSENT]`: a wrong value is told what `X` takes, and nothing of absence."""
 
 
-class Value(BaseModel):
+class Value(BaseModel, frozen=True):
     """The base of all configuration: a frozen pydantic model that forbids unknown fields.
+
+    A subclass says `frozen=True` again, because that is what type checkers go by.
 
     Raises:
         pydantic.ValidationError: at construction, naming the field, when a value is wrong.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
     if TYPE_CHECKING:
         # A subclass that writes its own constructor, for positional arguments, calls this one by field names.

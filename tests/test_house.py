@@ -153,7 +153,7 @@ def test_concerns_do_not_know_the_family_of_their_requests(path: str) -> None:
     for node in ast.walk(FILES[path]):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
-        assert not {name.partition(".")[0] for name in names} & {"httpx", "httpx2"}, f"{path}:{node.lineno}"
+        assert not {name.partition(".")[0] for name in names} & {"httpx", "httpx2"}, path
 
 
 @pytest.mark.parametrize("path", FILES)

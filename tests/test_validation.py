@@ -378,7 +378,7 @@ def test_rules_are_stored_frozen() -> None:
     assert layer.config.allowed_status_code == frozenset({404})
     assert layer.config.validators == (noting,)
     with pytest.raises(ValidationError):
-        layer.config.validators = None
+        setattr(layer.config, "validators", None)  # noqa: B010 - type checkers know that it is frozen
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ Mode: TypeAlias = Literal["record", "replay", "smart-replay"]
 """`record` sends everything and stores it, `replay` sends nothing, `smart-replay` sends and stores what is missing."""
 
 
-class ReplayLogEvent(LogEvent):
+class ReplayLogEvent(LogEvent, frozen=True):
     """How recording or replaying is logged: not each time, but every so often.
 
     Args:
@@ -37,7 +37,7 @@ class ReplayLogEvent(LogEvent):
         Value.__init__(self, level=level, custom_message=custom_message, frequency=frequency)
 
 
-class GracyReplay(Value):
+class GracyReplay(Value, frozen=True):
     """Recording and replaying, as a value; what was counted is kept by the transport.
 
     The same request asked several times replays its answers in the order in which they were recorded; after the last

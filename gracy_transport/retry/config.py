@@ -56,7 +56,7 @@ Methods: TypeAlias = Literal["idempotent", "any"] | frozenset[str]
 Seconds: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class OverrideRetryOn(Value):
+class OverrideRetryOn(Value, frozen=True):
     """Another delay for one status or one class of errors.
 
     Args:
@@ -80,7 +80,7 @@ if TYPE_CHECKING:
         def items(self) -> Iterable[tuple[int | type[Exception], OverrideRetryOn]]: ...
 
 
-class GracefulRetry(Value):
+class GracefulRetry(Value, frozen=True):
     """When an attempt is repeated, how often, and after how long.
 
     Args:
@@ -126,9 +126,9 @@ class GracefulRetry(Value):
     log_after: LogEvent | None = None
     log_exhausted: LogEvent | None = None
     behavior: Literal["break", "pass"] = "break"
-    overrides: Annotated[
-        Mapping[Failure, OverrideRetryOn], BeforeValidator(_mapping), AfterValidator(FrozenDict)
-    ] = FrozenDict[Any, OverrideRetryOn]({})
+    overrides: Annotated[Mapping[Failure, OverrideRetryOn], BeforeValidator(_mapping), AfterValidator(FrozenDict)] = (
+        FrozenDict[Any, OverrideRetryOn]({})
+    )
     jitter: bool = False
     max_delay: Seconds = _LONGEST_DELAY
     methods: Annotated[Methods, PlainValidator(_methods)] = "idempotent"
@@ -166,8 +166,6 @@ class GracefulRetry(Value):
     @model_validator(mode="after")
     def _leave_given_delays_whole(self) -> Self:
         if "max_delay" not in self.model_fields_set:
-            longest = max(
-                [_LONGEST_DELAY, self.delay, *(override.delay for override in self.overrides.values())]
-            )
+            longest = max([_LONGEST_DELAY, self.delay, *(override.delay for override in self.overrides.values())])
             object.__setattr__(self, "max_delay", longest)  # past the freeze, which begins after construction
         return self

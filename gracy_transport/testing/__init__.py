@@ -6,7 +6,7 @@ happened. `gracy_transport.testing.origin` is a scriptable HTTP server for tests
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ __all__ = ["NEVER", "FakeClock", "ScriptedResponse", "ScriptedWire", "Sent", "ca
 
 
 @contextmanager
-def capture_events(layer: Layer) -> Iterator[list[Event]]:
+def capture_events(layer: Layer) -> Generator[list[Event]]:
     """Collects the events of all calls that pass a layer (a `GracyTransport`, say) while the block runs."""
     events: list[Event] = []
     before = layer.observers

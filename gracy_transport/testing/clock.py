@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
@@ -75,7 +75,7 @@ class FakeClock:
         return self._timeout(seconds)
 
     @contextmanager
-    def _timeout(self, seconds: float) -> Iterator[anyio.CancelScope]:
+    def _timeout(self, seconds: float) -> Generator[anyio.CancelScope]:
         with anyio.CancelScope() as scope:
             timer = self._schedule(self._now + seconds, scope.cancel)
             try:

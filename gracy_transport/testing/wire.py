@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from inspect import isawaitable
 from typing import Any, Self, TypeAlias
 
 from ..clock import SYSTEM_CLOCK, Clock
@@ -95,16 +96,13 @@ class ScriptedWire(TransportBase):
 
     async def _play(self, request: AnyRequest, step: Any) -> AnyResponse:
         family = family_of(request)
-        while callable(step) and not isinstance(step, type):
-            step = step(request)
-            if isinstance(step, Awaitable):
-                step = await step
+        step = await _settled(step, request)
         if isinstance(step, BaseException | type):
             raise _in_family(family.module, step)
         if isinstance(step, family.Response):
             self.in_flight -= 1
             return step
-        answer = ScriptedResponse(status=step) if isinstance(step, int) else step
+        answer: ScriptedResponse = ScriptedResponse(status=step) if isinstance(step, int) else step
         if answer.delay:
             await self.clock.sleep(answer.delay)
         kind = type("ScriptedStream", (_ScriptedStream, family.AsyncByteStream), {})
@@ -144,6 +142,15 @@ class _ScriptedStream:
             self._is_open = False
             self._wire.open_bodies -= 1
             self._wire.in_flight -= 1
+
+
+async def _settled(step: Any, request: AnyRequest) -> Any:
+    """Returns what a step comes to: functions are called and awaitables awaited until it is an answer."""
+    while callable(step) and not isinstance(step, type):
+        step = step(request)
+        if isawaitable(step):
+            step = await step
+    return step
 
 
 def _encoded(answer: ScriptedResponse, family: Any) -> tuple[dict[str, str], Iterable[bytes | Exception]]:

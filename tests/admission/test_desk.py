@@ -280,7 +280,7 @@ def test_two_loops_in_two_threads_share_a_limit(backends: tuple[str, str]) -> No
             for _ in range(300):
                 group.start_soon(caller)
 
-    in_threads(*(lambda backend=backend: anyio.run(many, backend=backend) for backend in backends))  # type: ignore[misc]
+    in_threads(*(lambda backend=backend: anyio.run(many, backend=backend) for backend in backends))
     assert done == 600
     assert most <= 3
     assert gate.free == 3
@@ -322,7 +322,7 @@ def run_and_abandon(main: Callable[[], Awaitable[None]]) -> None:
 def test_a_loop_that_ends_with_waiters_does_not_block_the_next(waiters: int) -> None:
     """Whoever waited in a loop that is gone is passed by as soon as its turn comes."""
     desk, gate = Desk(SYSTEM_CLOCK), Gate(1)
-    tasks: list[asyncio.Task[None]] = []
+    tasks: list[asyncio.Future[float]] = []
 
     async def leave_some_behind() -> None:
         assert desk.try_now((gate,))

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from gracy_transport.values import ABSENT, Absent, FrozenDict, Value, one_or_many
 
 
-class Sample(Value):
+class Sample(Value, frozen=True):
     """A config with one field that takes one or many, and one that may be absent."""
 
     codes: Annotated[frozenset[int] | None, one_or_many(into=frozenset)] = None
@@ -44,7 +44,7 @@ def test_absent_stays_one_object(again: Any) -> None:
 def test_absent_differs_from_none_in_equality_and_hash() -> None:
     """Two configs of which one says nothing and one switches off are two configs."""
 
-    class Switch(Value):
+    class Switch(Value, frozen=True):
         retry: int | Absent | None = ABSENT
 
     assert Switch() != Switch(retry=None)
@@ -58,7 +58,7 @@ def test_values_are_frozen_comparable_and_hashable() -> None:
     assert value == sample(codes=[200])
     assert hash(value) == hash(sample(codes={200}))
     with pytest.raises(ValidationError, match="codes"):
-        value.codes = None
+        setattr(value, "codes", None)  # noqa: B010 - type checkers know that it is frozen
 
 
 def test_values_refuse_unknown_fields_by_name() -> None:

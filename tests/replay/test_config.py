@@ -37,7 +37,7 @@ def test_it_is_a_value(tmp_path: Path) -> None:
     assert hash(replay) == hash(GracyReplay("replay", storage, discard_bad_responses=True))
     assert "test.sqlite3" in repr(replay)
     with pytest.raises(ValidationError):
-        replay.mode = "record"
+        setattr(replay, "mode", "record")  # noqa: B010 - type checkers know that it is frozen
 
 
 @pytest.mark.parametrize(

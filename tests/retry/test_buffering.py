@@ -36,9 +36,7 @@ async def test_a_body_that_breaks_is_retried_with_buffer_body(family: ModuleType
     assert (len(wire.sent), wire.open_bodies) == (2, 0)
 
 
-async def test_a_stream_that_the_caller_reads_is_never_begun_again(
-    family: ModuleType, clock: FakeClock
-) -> None:
+async def test_a_stream_that_the_caller_reads_is_never_begun_again(family: ModuleType, clock: FakeClock) -> None:
     """Without buffering, the error comes after the bytes that were there, and there is one send."""
     wire = ScriptedWire(broken(family), WHOLE, clock=clock)
     got = []

@@ -32,11 +32,7 @@ async def said(
     async with retrying(family, wire, clock, config) as client:
         with suppress(family.RequestError):
             await client.get(URL)
-    return [
-        (record.levelname, record.getMessage())
-        for record in caplog.records
-        if record.name == "gracy_transport"
-    ]
+    return [(record.levelname, record.getMessage()) for record in caplog.records if record.name == "gracy_transport"]
 
 
 async def test_lines_come_before_and_after_each_retry_and_at_the_end(
@@ -124,9 +120,7 @@ async def test_a_hint_over_the_cap_is_in_the_last_line(
     config = GracefulRetry(log_exhausted=LogEvent(LogLevel.INFO, "come back in {RETRY_AFTER}"))
     assert await said(family, clock, wire, config, caplog) == [("INFO", "come back in 3600.0")]
     caplog.clear()
-    assert await said(family, clock, ScriptedWire(503, clock=clock), config, caplog) == [
-        ("INFO", "come back in ")
-    ]
+    assert await said(family, clock, ScriptedWire(503, clock=clock), config, caplog) == [("INFO", "come back in ")]
 
 
 async def test_the_class_of_a_validators_error_is_named_after_a_retry(
@@ -159,9 +153,7 @@ async def test_no_secret_of_the_url_is_in_any_line(
 async def test_events_tell_of_each_retry_and_of_giving_up(family: ModuleType, clock: FakeClock) -> None:
     """With the number, the wait, the reason and what the attempt took."""
     script = (ScriptedResponse(status=503, delay=3), family.ReadError, 429)
-    layer = RetryTransport(
-        ScriptedWire(*script, clock=clock), GracefulRetry(delay=5, max_attempts=2), clock=clock
-    )
+    layer = RetryTransport(ScriptedWire(*script, clock=clock), GracefulRetry(delay=5, max_attempts=2), clock=clock)
     with capture_events(layer) as events:
         async with family.AsyncClient(transport=layer) as client:
             await client.get(URL)

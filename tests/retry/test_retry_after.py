@@ -107,9 +107,7 @@ def test_a_hint_can_be_ignored(value: str) -> None:
     assert made == Retry(3, "[Bad Status Code: 429]")
 
 
-@pytest.mark.parametrize(
-    ("hint", "chance", "delay"), [("10", 0.5, 12.0), ("10", 0.0, 10.0), ("59", 1.0, 60.0)]
-)
+@pytest.mark.parametrize(("hint", "chance", "delay"), [("10", 0.5, 12.0), ("10", 0.0, 10.0), ("59", 1.0, 60.0)])
 def test_jitter_is_added_to_a_hint_within_the_cap(hint: str, chance: float, delay: float) -> None:
     """Nobody comes back too early, and nobody waits for longer than the cap."""
     made = asked(hint, GracefulRetry(delay=4, jitter=True), chance=chance)

@@ -54,9 +54,7 @@ async def test_a_post_that_may_have_been_carried_out_is_sent_once(
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "CONNECT", "BREW"])
-async def test_other_methods_are_not_retried_on_a_status(
-    family: ModuleType, clock: FakeClock, method: str
-) -> None:
+async def test_other_methods_are_not_retried_on_a_status(family: ModuleType, clock: FakeClock, method: str) -> None:
     """A 503 does not say that nothing was done."""
     wire = ScriptedWire(503, clock=clock)
     async with retrying(family, wire, clock) as client:
@@ -66,9 +64,7 @@ async def test_other_methods_are_not_retried_on_a_status(
 
 
 @pytest.mark.parametrize("error", ["ConnectError", "ConnectTimeout", "PoolTimeout"])
-async def test_a_post_that_was_never_sent_is_retried(
-    family: ModuleType, clock: FakeClock, error: str
-) -> None:
+async def test_a_post_that_was_never_sent_is_retried(family: ModuleType, clock: FakeClock, error: str) -> None:
     """Not one byte can have reached the server."""
     wire = ScriptedWire(getattr(family, error), 201, clock=clock)
     async with retrying(family, wire, clock) as client:
@@ -76,9 +72,7 @@ async def test_a_post_that_was_never_sent_is_retried(
 
 
 @pytest.mark.parametrize("name", ["Idempotency-Key", "X-Idempotency-Key", "PayPal-Request-Id"])
-async def test_a_post_with_a_key_is_retried_with_the_same_key(
-    family: ModuleType, clock: FakeClock, name: str
-) -> None:
+async def test_a_post_with_a_key_is_retried_with_the_same_key(family: ModuleType, clock: FakeClock, name: str) -> None:
     """The server recognises the repetition by it."""
     wire = ScriptedWire(family.ReadTimeout, 503, 201, clock=clock)
     async with retrying(family, wire, clock) as client:
@@ -87,9 +81,7 @@ async def test_a_post_with_a_key_is_retried_with_the_same_key(
 
 
 @pytest.mark.parametrize("methods", ["any", {"POST"}, ["get", "post"]])
-async def test_a_post_is_retried_where_methods_allow_it(
-    family: ModuleType, clock: FakeClock, methods: Any
-) -> None:
+async def test_a_post_is_retried_where_methods_allow_it(family: ModuleType, clock: FakeClock, methods: Any) -> None:
     """The policy of the original is one word away."""
     wire = ScriptedWire(family.ReadTimeout, 201, clock=clock)
     async with retrying(family, wire, clock, GracefulRetry(methods=methods)) as client:
@@ -98,16 +90,12 @@ async def test_a_post_is_retried_where_methods_allow_it(
 
 async def test_named_methods_replace_the_idempotent_ones(family: ModuleType, clock: FakeClock) -> None:
     """Naming POST alone leaves GET alone, and the reason names them."""
-    async with retrying(
-        family, ScriptedWire(503, clock=clock), clock, GracefulRetry(methods={"POST"})
-    ) as client:
+    async with retrying(family, ScriptedWire(503, clock=clock), clock, GracefulRetry(methods={"POST"})) as client:
         response = await client.get(URL)
     assert str(call_of(response).gave_up).startswith("GET not retried: not idempotent (methods=POST)")
 
 
-async def test_a_first_connection_error_does_not_allow_later_failures(
-    family: ModuleType, clock: FakeClock
-) -> None:
+async def test_a_first_connection_error_does_not_allow_later_failures(family: ModuleType, clock: FakeClock) -> None:
     """Each failure is judged by itself: after ConnectError the POST was sent, and then it is over."""
     wire = ScriptedWire(family.ConnectError, family.ReadTimeout, clock=clock)
     async with retrying(family, wire, clock) as client:
@@ -173,9 +161,7 @@ async def test_what_to_do_about_such_a_body_is_said(
     assert call_of(caught.value).gave_up == reason
 
 
-async def test_such_a_body_is_not_risked_even_when_it_was_never_sent(
-    family: ModuleType, clock: FakeClock
-) -> None:
+async def test_such_a_body_is_not_risked_even_when_it_was_never_sent(family: ModuleType, clock: FakeClock) -> None:
     """Nobody can tell whether the failed attempt had begun to read it."""
     wire = ScriptedWire(family.ConnectError, 200, clock=clock)
     async with retrying(family, wire, clock) as client:

@@ -43,9 +43,7 @@ async def test_a_success_is_sent_once(family: ModuleType, clock: FakeClock) -> N
     assert (len(call_of(response).attempts), call_of(response).gave_up) == (1, None)
 
 
-async def test_failures_are_retried_after_back_off_and_retry_after(
-    family: ModuleType, clock: FakeClock
-) -> None:
+async def test_failures_are_retried_after_back_off_and_retry_after(family: ModuleType, clock: FakeClock) -> None:
     """503, then 429 that asks for two seconds, then 200: three sends."""
     script = (503, ScriptedResponse(status=429, headers={"Retry-After": "2"}), 200)
     wire = ScriptedWire(*script, clock=clock)
@@ -60,9 +58,7 @@ async def test_delays_follow_the_schedule_and_none_comes_after_the_last_attempt(
 ) -> None:
     """`max_attempts` counts retries: three of them make four sends and three waits."""
     wire = ScriptedWire(503, clock=clock)
-    async with retrying(
-        family, wire, clock, GracefulRetry(delay=1, delay_modifier=1.5, max_attempts=3)
-    ) as client:
+    async with retrying(family, wire, clock, GracefulRetry(delay=1, delay_modifier=1.5, max_attempts=3)) as client:
         response = await client.get(URL)
     assert response.status_code == 503
     assert clock.waits == gaps(wire) == [1, 1.5, 2.25]
@@ -96,9 +92,7 @@ async def test_the_last_response_comes_back_unread(family: ModuleType, clock: Fa
 async def test_the_last_error_comes_out_as_it_was(family: ModuleType, clock: FakeClock) -> None:
     """The very error of the last attempt is raised, and its call has the history."""
     errors = [family.ConnectError(f"number {number}") for number in range(3)]
-    async with retrying(
-        family, ScriptedWire(*errors, clock=clock), clock, GracefulRetry(max_attempts=2)
-    ) as client:
+    async with retrying(family, ScriptedWire(*errors, clock=clock), clock, GracefulRetry(max_attempts=2)) as client:
         with pytest.raises(family.ConnectError, match="number 2") as caught:
             await client.get(URL)
     call = call_of(caught.value)
@@ -118,9 +112,7 @@ async def test_an_error_replaces_the_response_of_the_attempt_before(
     assert (len(wire.sent), wire.open_bodies) == (3, 0)
 
 
-async def test_a_response_replaces_the_error_of_the_attempt_before(
-    family: ModuleType, clock: FakeClock
-) -> None:
+async def test_a_response_replaces_the_error_of_the_attempt_before(family: ModuleType, clock: FakeClock) -> None:
     """The newest outcome counts."""
     wire = ScriptedWire(family.ReadTimeout, 503, clock=clock)
     async with retrying(family, wire, clock, GracefulRetry(max_attempts=1)) as client:
@@ -214,9 +206,7 @@ async def test_what_is_not_named_is_not_retried(family: ModuleType, clock: FakeC
     assert clock.waits == []
 
 
-async def test_retries_end_at_the_first_outcome_that_is_not_named(
-    family: ModuleType, clock: FakeClock
-) -> None:
+async def test_retries_end_at_the_first_outcome_that_is_not_named(family: ModuleType, clock: FakeClock) -> None:
     """503 is retried, the error after it is none of our business."""
     wire = ScriptedWire(503, family.ReadError, clock=clock)
     async with retrying(family, wire, clock, GracefulRetry(retry_on=503)) as client:
@@ -245,9 +235,7 @@ async def test_our_own_refusal_is_not_retried(family: ModuleType, clock: FakeClo
 
 async def test_a_call_can_bring_its_own_retries_or_none(family: ModuleType, clock: FakeClock) -> None:
     """An override of the call replaces the layer's; `None` switches it off."""
-    async with retrying(
-        family, ScriptedWire(503, clock=clock), clock, GracefulRetry(max_attempts=1)
-    ) as client:
+    async with retrying(family, ScriptedWire(503, clock=clock), clock, GracefulRetry(max_attempts=1)) as client:
 
         async def sends(options: CallOptions) -> int:
             response = await client.get(URL, extensions={"gracy": options})
@@ -270,9 +258,7 @@ async def test_a_redirect_is_left_to_the_client(family: ModuleType, clock: FakeC
 
 async def test_a_challenge_is_left_to_the_client(family: ModuleType, clock: FakeClock) -> None:
     """401 with an auth flow is one more round of the same call, without a wait."""
-    challenge = ScriptedResponse(
-        status=401, headers={"WWW-Authenticate": 'Digest realm="x", nonce="y", qop="auth"'}
-    )
+    challenge = ScriptedResponse(status=401, headers={"WWW-Authenticate": 'Digest realm="x", nonce="y", qop="auth"'})
     wire = ScriptedWire(challenge, 200, clock=clock)
     async with retrying(family, wire, clock) as client:
         response = await client.get(URL, auth=family.DigestAuth("user", "secret"))
@@ -335,9 +321,7 @@ async def test_an_interruption_is_never_retried(family: ModuleType, clock: FakeC
 @pytest.mark.parametrize("retry_on", [None, 503])
 async def test_a_raised_error_is_not_kept_alive(family: ModuleType, clock: FakeClock, retry_on: Any) -> None:
     """Once the caller lets go of it, it is gone with all it refers to, without the garbage collector."""
-    layer = RetryTransport(
-        ScriptedWire(family.ReadError, clock=clock), GracefulRetry(retry_on=retry_on), clock=clock
-    )
+    layer = RetryTransport(ScriptedWire(family.ReadError, clock=clock), GracefulRetry(retry_on=retry_on), clock=clock)
     remembered = None
     gc.collect()
     gc.disable()

@@ -64,9 +64,7 @@ def raised(module: ModuleType, name: str) -> Exception:
     ("statuses", "expected"),
     [((200, 201, 204, 299), False), ((400, 402, 403, 404, 408, 429, 451, 499, 500, 503, 599), True)],
 )
-def test_every_status_outside_2xx_is_a_failure_when_nothing_is_named(
-    statuses: tuple[int, ...], expected: bool
-) -> None:
+def test_every_status_outside_2xx_is_a_failure_when_nothing_is_named(statuses: tuple[int, ...], expected: bool) -> None:
     """`retry_on=None` means any status that is no success."""
     assert {is_retried(GracefulRetry(), Outcome(answer(status))) for status in statuses} == {expected}
 
@@ -133,9 +131,7 @@ def test_a_rejected_response_matches_by_status_and_by_the_class_of_its_error() -
 
 @pytest.mark.parametrize("kind", [GracyRefusal, TransportClosed, CompositionError])
 @pytest.mark.parametrize("named", [None, Exception, GracyException])
-def test_our_own_refusals_are_never_retried(
-    kind: type[GracyException], named: type[Exception] | None
-) -> None:
+def test_our_own_refusals_are_never_retried(kind: type[GracyException], named: type[Exception] | None) -> None:
     """Not even when a base of theirs is named."""
     request = httpx.Request("GET", "https://api.test")
     mixed = family_of(request).mixed(kind)
@@ -209,9 +205,7 @@ def test_an_override_replaces_the_delay(outcome: Outcome, delay: float) -> None:
 
 def test_an_override_grows_as_any_delay() -> None:
     """The modifier and the cap hold for it too."""
-    config = GracefulRetry(
-        delay_modifier=2, max_attempts=9, max_delay=20, overrides={500: OverrideRetryOn(6)}
-    )
+    config = GracefulRetry(delay_modifier=2, max_attempts=9, max_delay=20, overrides={500: OverrideRetryOn(6)})
     delays = [verdict(config, Outcome(answer(500)), retry) for retry in (1, 2, 3)]
     assert [each.delay for each in delays if isinstance(each, Retry)] == [6, 12, 20]
 

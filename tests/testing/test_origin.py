@@ -253,9 +253,7 @@ async def test_waiting_in_vain_says_for_whom() -> None:
 
 
 @pytest.mark.parametrize("handler", [lambda _: 1 / 0, lambda _: {"ok": True}])
-async def test_a_handler_that_fails_says_500_and_is_told_on_leaving(
-    family: ModuleType, handler: object
-) -> None:
+async def test_a_handler_that_fails_says_500_and_is_told_on_leaving(family: ModuleType, handler: object) -> None:
     """A mistake in a script does not pass for a flaky server."""
     with pytest.raises(ExceptionGroup, match="the script of the origin raised") as caught:
         async with Origin() as origin, family.AsyncClient(base_url=origin.url, verify=False) as client:

@@ -115,9 +115,7 @@ async def test_pages_lead_through_the_whole_list(family: ModuleType) -> None:
     ("query", "results"),
     [("offset=5&limit=1", [5]), ("offset=99", []), ("limit=100", [0, 1, 2, 3]), ("", [0, 1])],
 )
-async def test_a_page_is_asked_for_by_offset_and_limit(
-    family: ModuleType, query: str, results: list[int]
-) -> None:
+async def test_a_page_is_asked_for_by_offset_and_limit(family: ModuleType, query: str, results: list[int]) -> None:
     """Both have defaults, and the limit has a cap."""
     async with Origin() as origin, family.AsyncClient(base_url=origin.url, verify=False) as client:
         origin.on("/").handle(Paginated(range(7), page_size=2, max_page_size=4))

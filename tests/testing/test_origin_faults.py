@@ -31,12 +31,8 @@ pytestmark = pytest.mark.anyio
         ("truncate", "RemoteProtocolError"),
     ],
 )
-@pytest.mark.parametrize(
-    "body", [{"text": "0123456789"}, {"chunks": [b"01234", b"56789"]}], ids=["known", "chunks"]
-)
-async def test_a_fault_gives_its_error(
-    family: ModuleType, fault: Fault, error: str, body: dict[str, Any]
-) -> None:
+@pytest.mark.parametrize("body", [{"text": "0123456789"}, {"chunks": [b"01234", b"56789"]}], ids=["known", "chunks"])
+async def test_a_fault_gives_its_error(family: ModuleType, fault: Fault, error: str, body: dict[str, Any]) -> None:
     """Each fault is an error of the client, after which the origin serves on and keeps its books."""
     async with (
         Origin() as origin,
@@ -56,9 +52,7 @@ async def test_a_fault_gives_its_error(
     "body", [{"text": "0123456789"}, {"chunks": [b"012", b"34567", b"89"]}], ids=["known", "chunks"]
 )
 @pytest.mark.parametrize("fault", ["reset_in_body", "truncate"])
-async def test_a_body_breaks_after_the_given_bytes(
-    family: ModuleType, fault: Fault, body: dict[str, Any]
-) -> None:
+async def test_a_body_breaks_after_the_given_bytes(family: ModuleType, fault: Fault, body: dict[str, Any]) -> None:
     """The client has read `fault_at` bytes when the fault comes."""
     got = b""
     async with Origin() as origin, family.AsyncClient(base_url=origin.url, verify=False) as client:
@@ -151,9 +145,7 @@ async def test_a_stream_of_chunks_is_closed_when_the_client_leaves(family: Modul
 async def test_headers_may_be_huge_and_repeated(family: ModuleType, size: int) -> None:
     """Pairs repeat a name, and a long value is sent whole."""
     async with Origin() as origin, family.AsyncClient(base_url=origin.url, verify=False) as client:
-        origin.on("/").reply(
-            Reply(headers=[("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"), ("X-Long", "y" * size)])
-        )
+        origin.on("/").reply(Reply(headers=[("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"), ("X-Long", "y" * size)]))
         response = await client.get("/")
         assert response.headers.get_list("set-cookie") == ["a=1", "b=2"]
         assert len(response.headers["x-long"]) == size

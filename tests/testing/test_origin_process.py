@@ -87,9 +87,7 @@ def test_the_child_ends_when_its_parent_dies() -> None:
     """The end of its standard input, which a killed parent leaves behind, ends the child."""
     command = [sys.executable, "-m", "gracy_transport.testing.origin", f"{HERE}:scripted", "--until-eof"]
     path = {"PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=path, text=True
-    ) as child:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=path, text=True) as child:
         assert child.stdin is not None
         assert child.stdout is not None
         assert child.stdout.readline().startswith("http://127.0.0.1:")

@@ -59,9 +59,7 @@ async def test_pipelined_requests_are_refused_politely() -> None:
         assert origin.count == 1
 
 
-@pytest.mark.parametrize(
-    "head", [b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", b"GET / HTTP/1.0\r\n\r\n"]
-)
+@pytest.mark.parametrize("head", [b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", b"GET / HTTP/1.0\r\n\r\n"])
 async def test_a_client_that_asks_for_a_close_gets_it(head: bytes) -> None:
     """`Connection: close` and HTTP/1.0 end the connection after the answer."""
     async with dialogue() as (_, stream):

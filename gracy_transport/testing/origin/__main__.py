@@ -64,18 +64,14 @@ def _read_to_the_end() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m gracy_transport.testing.origin", description="Serve an origin."
-    )
+    parser = argparse.ArgumentParser(prog="python -m gracy_transport.testing.origin", description="Serve an origin.")
     parser.add_argument("factory", help="module:function or path/to/file.py:function that returns an Origin")
     parser.add_argument("--port", type=int, default=0, help="the port; 0, the default, takes a free one")
     parser.add_argument("--backend", choices=("asyncio", "trio"), default="asyncio")
     parser.add_argument("--until-eof", action="store_true", help="end when standard input ends")
     options = parser.parse_args(arguments)
     try:
-        with redirect_stdout(
-            sys.stderr
-        ):  # the first line of the output is the URL, whatever the factory prints
+        with redirect_stdout(sys.stderr):  # the first line of the output is the URL, whatever the factory prints
             origin = load(options.factory)
     except Exception as error:
         _say(f"{type(error).__name__}: {error}")

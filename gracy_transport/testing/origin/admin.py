@@ -26,9 +26,7 @@ def administer(visit: Visit, ledger: Ledger, clear: Callable[[], None]) -> Reply
     """Answers `GET` of the visits and of the summary; `DELETE` of the visits starts the books anew."""
     match visit.method, visit.path:
         case ("GET", path) if path == VISITS:
-            return Reply(
-                json=[(seen.arrived, seen.method, seen.target, seen.status) for seen in ledger.visits]
-            )
+            return Reply(json=[(seen.arrived, seen.method, seen.target, seen.status) for seen in ledger.visits])
         case ("GET", path) if path == SUMMARY:
             return Reply(json=summary(ledger))
         case ("DELETE", path) if path == VISITS:

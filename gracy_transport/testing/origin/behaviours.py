@@ -35,9 +35,7 @@ class RateLimited:
         Raises `ValueError` unless `limit` is at least 1 and `per` above 0 seconds.
         """
         if limit < 1 or per <= 0:
-            message = (
-                f"limit={limit!r} per={per!r} lets nothing pass: give at least 1 and more than 0 seconds"
-            )
+            message = f"limit={limit!r} per={per!r} lets nothing pass: give at least 1 and more than 0 seconds"
             raise ValueError(message)
         self.limit = limit
         self.per = per
@@ -99,9 +97,7 @@ class Flaky:
         the answer of `then` after `delay` more seconds; the rest get the answer of `then`.
         """
         if min(errors, slow, drops) < 0 or errors + slow + drops > 1:
-            message = (
-                f"errors={errors} slow={slow} drops={drops} are no rates: give 0 to 1, together at most 1"
-            )
+            message = f"errors={errors} slow={slow} drops={drops} are no rates: give 0 to 1, together at most 1"
             raise ValueError(message)
         self.errors, self.slow, self.drops = errors, slow, drops
         self.failed = 0
@@ -137,7 +133,5 @@ class Flaky:
         """Returns a number from 0 up to 1, and another to choose by."""
         key = (visit.method, visit.target)
         number = self._asked[key] = self._asked.get(key, 0) + 1
-        digest = blake2b(
-            f"{self._seed} {visit.method} {visit.target} {number}".encode(), digest_size=16
-        ).digest()
+        digest = blake2b(f"{self._seed} {visit.method} {visit.target} {number}".encode(), digest_size=16).digest()
         return int.from_bytes(digest[:8]) / 2**64, int.from_bytes(digest[8:])

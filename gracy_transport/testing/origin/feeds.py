@@ -22,9 +22,7 @@ class Paginated:
     outside the list is empty, an `offset` or `limit` that is no natural number gets a 400.
     """
 
-    def __init__(
-        self, items: Iterable[object], page_size: int = 20, *, max_page_size: int | None = None
-    ) -> None:
+    def __init__(self, items: Iterable[object], page_size: int = 20, *, max_page_size: int | None = None) -> None:
         """Serves `items`, which JSON can encode.
 
         `page_size` is the limit of a request that names none, and `max_page_size` caps the others. Raises
@@ -77,9 +75,7 @@ class EventStream:
 
         `cut_after=n` resets each connection after n events, unless it has come to the last one.
         """
-        self.events = [
-            event if isinstance(event, str) else dumps(event, ensure_ascii=False) for event in events
-        ]
+        self.events = [event if isinstance(event, str) else dumps(event, ensure_ascii=False) for event in events]
         self.interval = interval
         self.cut_after = cut_after
 
@@ -92,9 +88,7 @@ class EventStream:
         if self.cut_after is None or self.cut_after >= len(chunks):
             return reply
         cut = sum(map(len, chunks[: self.cut_after]))
-        return Reply(
-            headers=headers, chunks=chunks, chunk_delay=self.interval, fault="reset_in_body", fault_at=cut
-        )
+        return Reply(headers=headers, chunks=chunks, chunk_delay=self.interval, fault="reset_in_body", fault_at=cut)
 
     def _chunks(self) -> Iterator[bytes]:
         for number, event in enumerate(self.events, start=1):

@@ -44,9 +44,7 @@ class Arrival(NamedTuple):
 class OriginProcess:
     """A child process that serves an origin; made by `origin_process`."""
 
-    def __init__(
-        self, factory: str | Callable[[], Origin], *, port: int, backend: str, timeout: float
-    ) -> None:
+    def __init__(self, factory: str | Callable[[], Origin], *, port: int, backend: str, timeout: float) -> None:
         """Prepares the child; it starts on entering."""
         self.factory = factory if isinstance(factory, str) else _name_of(factory)
         self.url = ""

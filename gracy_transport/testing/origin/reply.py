@@ -144,9 +144,7 @@ class Reply:
     def can_keep(self) -> bool:
         """Whether the headers that were given let the connection be used again; they do not when they lie."""
         given = {name.lower(): value for name, value in self.pairs}
-        is_honest = not self.is_framed or (
-            self.body is not None and given.get("content-length") == str(len(self.body))
-        )
+        is_honest = not self.is_framed or (self.body is not None and given.get("content-length") == str(len(self.body)))
         return is_honest and "close" not in given.get("connection", "").lower()
 
     @cached_property
@@ -168,9 +166,7 @@ class Reply:
         lines = [f"HTTP/1.1 {self.status} {phrase}"]
         for name, value in self.pairs:
             if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
-                raise ValueError(
-                    f"header {name!r} cannot be sent: give a token as its name, and Latin-1 in one line"
-                )
+                raise ValueError(f"header {name!r} cannot be sent: give a token as its name, and Latin-1 in one line")
             lines.append(f"{name}: {value}")
         kind = self._content_type()
         if kind and "content-type" not in self.names:

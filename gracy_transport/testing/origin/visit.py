@@ -58,11 +58,7 @@ class Visit:
     @property
     def url(self) -> str:
         """The absolute URL, by the `Host` header."""
-        return (
-            f"http://{self.headers.get('host', '')}{self.target}"
-            if self.target.startswith("/")
-            else self.target
-        )
+        return f"http://{self.headers.get('host', '')}{self.target}" if self.target.startswith("/") else self.target
 
     @property
     def text(self) -> str:

@@ -60,9 +60,7 @@ async def write(wire: Wire, reply: Reply, visit: Visit, *, is_modern: bool, can_
         return ending
     head = reply.head + _framing(reply, ending, is_modern=is_modern)
     visit.status = reply.status
-    has_body = (
-        visit.method != "HEAD" and reply.status not in BODILESS and reply.fault != "reset_after_headers"
-    )
+    has_body = visit.method != "HEAD" and reply.status not in BODILESS and reply.fault != "reset_after_headers"
     if reply.body is not None and not (reply.header_delay or reply.chunk_delay or reply.fault in IN_BODY):
         await wire.send(head + reply.body if has_body else head)
         return ending

@@ -1,0 +1,94 @@
+"""The command line: `python -m gracy_transport`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+if TYPE_CHECKING:
+    Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]  # pyright: ignore[reportPrivateUsage] # noqa: SLF001 - it has no public name
+
+SHORTEST: Final = 2.0
+LONGEST: Final = 600.0
+
+NOBODY_READS: Final = 141
+"""The status of a command whose output was closed, as a shell has it for SIGPIPE."""
+
+
+def demo(commands: Commands) -> None:
+    """Adds the command `demo`."""
+    parser = commands.add_parser(
+        "demo",
+        help="tame a flaky API on a loopback socket before your eyes",
+        description="Starts a flaky, rate-limited API on a loopback socket and tames it in three ways at once. Ends "
+        "with 0 when every promise was kept, with 1 when one was broken.",
+    )
+    parser.add_argument("--seconds", type=_seconds, default=15.0, help="about how long it is to take (default: 15)")
+    parser.add_argument("--seed", type=int, default=7, help="which script of faults the API plays (default: 7)")
+    parser.add_argument("--plain", action="store_true", help="print plain lines, also in a terminal")
+    parser.set_defaults(run=_run_demo)
+
+
+def _run_demo(options: argparse.Namespace) -> int:
+    from .demo import run_demo
+
+    return run_demo(options.seconds, options.seed, plain=options.plain)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = float("nan")
+    if not SHORTEST <= seconds <= LONGEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not between {SHORTEST:g} and {LONGEST:g} seconds")
+    return seconds
+
+
+def _version() -> str:
+    try:
+        return version("gracy-transport")
+    except PackageNotFoundError:
+        return "of a source tree that is not installed"
+
+
+COMMANDS: Final[tuple[Callable[[Commands], None], ...]] = (demo,)
+"""What there is; a new command is one more function that adds its parser, and sets `run` to what it does."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns its exit status; without a command it prints the help.
+
+    Args:
+        arguments: the words after the program's name; those of the process unless given.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m gracy_transport",
+        description="Throttling, retries, validation, replay, logging and metrics for httpx and httpx2, as transports.",
+    )
+    parser.add_argument("--version", action="store_true", help="show the version and exit")
+    commands = parser.add_subparsers(title="commands", metavar="")
+    for add in COMMANDS:
+        add(commands)
+    options = parser.parse_args(arguments)
+    if options.version:
+        print(f"gracy_transport {_version()}")
+        return 0
+    run: Callable[[argparse.Namespace], int] | None = getattr(options, "run", None)
+    if run is None:
+        parser.print_help()
+        return 0
+    try:
+        return run(options)
+    except* BrokenPipeError:
+        # Whoever read the output has gone, as `| head` does; what is still to be written goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return NOBODY_READS
+
+
+if __name__ == "__main__":
+    sys.exit(main())

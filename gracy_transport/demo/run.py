@@ -1,0 +1,137 @@
+"""The run itself: the API in its own process, the calls without the stack, the three ways at once, the judgement."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from contextlib import suppress
+from typing import Final
+
+import anyio
+import httpx
+from anyio.to_thread import run_sync
+
+from ..testing.origin import OriginProcess, origin_process
+from .alone import run_alone
+from .api import SCRIPT
+from .attached import run_attached
+from .declared import run_declared
+from .judge import Instants, judge
+from .lines import PlainShow
+from .naive import ask_naively
+from .plan import RULES, SLOTS
+from .scene import Scene, Show
+
+__all__ = ["run_demo"]
+
+FRAME: Final = 0.1
+"""Seconds between two frames: fast enough to look alive, slow enough to leave the time to the calls."""
+
+FEWEST_COLUMNS: Final = 80
+FEWEST_LINES: Final = 22
+
+
+def run_demo(seconds: float, seed: int, *, plain: bool = False) -> int:
+    """Runs the demo and shows it on standard output.
+
+    Args:
+        seconds: about how long it is to take.
+        seed: which script of faults the API plays.
+        plain: print lines even where a live view is possible.
+
+    Returns:
+        The exit status: 0, 1 when a promise was broken or the API did not start, 130 after Ctrl-C.
+    """
+    show = PlainShow() if plain else fitting_show()
+    scene = Scene.of(seconds, seed)
+    status = 130  # what an interruption leaves that came too early, or twice
+    with suppress(KeyboardInterrupt):
+        try:
+            anyio.run(perform, scene, show)
+        except RuntimeError as error:
+            if scene.url:
+                raise
+            print(f"The API of the demo did not start: {error}", file=sys.stderr)
+            return 1
+        show.close(scene)
+        status = scene.exit_status
+    return status
+
+
+def fitting_show() -> Show:
+    """Returns the live view where standard output is a terminal that has room for it, else plain lines."""
+    if not sys.stdout.isatty():
+        return PlainShow()
+    from rich.console import Console
+
+    from .view import LiveShow
+
+    console = Console()
+    has_room = console.width >= FEWEST_COLUMNS and console.height >= FEWEST_LINES
+    is_able = not console.is_dumb_terminal and console.encoding.startswith("utf")
+    return LiveShow(console) if has_room and is_able else PlainShow()
+
+
+async def perform(scene: Scene, show: Show) -> None:
+    """Starts the API, lets everything happen while it is shown, and judges it."""
+    async with origin_process("gracy_transport.demo.api:served") as origin:
+        scene.url = origin.url
+        with show:
+            async with anyio.create_task_group() as tasks:
+                with anyio.CancelScope() as acts:
+                    tasks.start_soon(stop_on_ctrl_c, scene, acts)
+                    tasks.start_soon(animate, scene, show)
+                    await play(scene, origin)
+                tasks.cancel_scope.cancel()
+        is_complete = not scene.is_interrupted
+        scene.findings = judge(scene.board, RULES, SLOTS, await arrivals(origin), is_complete=is_complete)
+
+
+async def play(scene: Scene, origin: OriginProcess) -> None:
+    """Makes the calls: first without the stack, then with it, all three ways at once."""
+    scene.phase = "without the stack"
+    await begin_script(origin, scene.seed)
+    await ask_naively(origin.url, scene.plan.naive, scene.naive)
+    await begin_script(origin, scene.seed)
+    await run_sync(origin.clear)
+    scene.phase = "with the stack"
+    scene.board.start()
+    try:
+        async with anyio.create_task_group() as tasks:
+            for way in (run_attached, run_declared, run_alone):
+                tasks.start_soon(way, origin.url, scene.plan, scene.board)
+    finally:
+        scene.board.stop()
+
+
+async def begin_script(origin: OriginProcess, seed: int) -> None:
+    """Lets the API begin its script of faults anew."""
+    async with httpx.AsyncClient(base_url=origin.url) as client:
+        response = await client.put(SCRIPT, params={"seed": seed})
+        response.raise_for_status()
+
+
+async def animate(scene: Scene, show: Show) -> None:
+    """Shows how things are, again and again."""
+    while True:
+        show.frame(scene)
+        await anyio.sleep(FRAME)
+
+
+async def stop_on_ctrl_c(scene: Scene, acts: anyio.CancelScope) -> None:
+    """Ends the acts at the first Ctrl-C, so that what was measured can be shown; a second one ends everything."""
+    with suppress(NotImplementedError):  # Windows: there Ctrl-C ends everything at once
+        with anyio.open_signal_receiver(signal.SIGINT) as signals:
+            async for _ in signals:
+                break
+        scene.is_interrupted = True
+        acts.cancel()
+
+
+async def arrivals(origin: OriginProcess) -> Instants | None:
+    """Returns what the API saw, or `None` when it cannot be asked any more."""
+    try:
+        seen = await run_sync(origin.visits)
+    except OSError:
+        return None
+    return [(each.arrived, f"{origin.url}{each.target.partition('?')[0]}") for each in seen]

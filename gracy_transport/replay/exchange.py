@@ -52,8 +52,8 @@ class Asked:
     def secrets(self) -> Secrets:
         """The secrets in the request."""
         url = self.live.url
-        query = url.query.decode("latin-1")
-        return secrets_of(self._headers, url.password, query, self.content, self._media_type)
+        password = url.password if url.userinfo else ""
+        return secrets_of(self._headers, password, url.query.decode("latin-1"), self.content, self._media_type)
 
     @property
     def _headers(self) -> Headers:

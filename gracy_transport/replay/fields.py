@@ -52,8 +52,7 @@ def redact_json(body: bytes, is_secret: IsSecret, secrets: Secrets) -> bytes:
     A body that holds none stays as it is, to the byte. Another keeps its way of writing where that is a common one. In
     what is not JSON after all, lines that are get the same treatment and the rest loses the secrets that are known.
     """
-    lowered = body.lower()
-    if not (any(stem in lowered for stem in STEMS) or b"://" in body or secrets.are_in(body)):
+    if not (_may_hold_secrets(body) or secrets.are_in(body)):
         return body
     text = text_of(body)
     if text is None:
@@ -66,6 +65,14 @@ def redact_json(body: bytes, is_secret: IsSecret, secrets: Secrets) -> bytes:
     except ValueError:
         return _redact_lines(body, is_secret, secrets)
     return body if cleaned == value else _written_like(text, cleaned)
+
+
+def _may_hold_secrets(body: bytes) -> bool:
+    lowered = body.lower()
+    for stem in STEMS:  # any() takes four times as long, and this is done for every answer
+        if stem in lowered:
+            return True
+    return b"://" in body
 
 
 def _redact_lines(body: bytes, is_secret: IsSecret, secrets: Secrets) -> bytes:

@@ -72,12 +72,14 @@ def secrets_of(headers: Headers, password: str, query: str, body: bytes, media_t
     """Returns the secrets that a request holds, as they might turn up in its answer."""
     secrets = Secrets()
     secrets.add(password)
-    secrets.add_query(query)
+    if query:
+        secrets.add_query(query)
     for cased_name, value in headers:
         name, is_secret = _known(cased_name)
         if is_secret:
             secrets.add_header(name, value)
-    redact_asked_body(body, media_type, secrets)
+    if body:
+        redact_asked_body(body, media_type, secrets)
     return secrets
 
 

@@ -37,7 +37,6 @@ def closing(scene: Scene, width: int) -> RenderableType:
             headline(scene), title=f"{scene.board.elapsed:.1f} s, seed {scene.seed}", border_style=style, padding=(0, 2)
         ),
         comparison(scene),
-        "",
         promises(scene),
         Padding(Text(BUNCHING, style="bright_black"), (0, 1)),
         "",

@@ -42,18 +42,20 @@ class _WatchedStream:
     def __init__(self, source: AsyncByteStream, at_end: AtEnd, request: Request) -> None:
         self._source = source
         self._chunks: AsyncIterator[bytes] | None = None
-        self._method, self._url = request.method, request.url
-        self.at_end = [at_end]
+        self._request = request
+        self.at_end: tuple[AtEnd, ...] = (at_end,)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         self._chunks = self._source.__aiter__()
         return self
 
     async def __anext__(self) -> bytes:
-        assert self._chunks is not None, "iterate the stream with `async for`"
+        if self._chunks is None:
+            raise StopAsyncIteration
         try:
-            return await self._chunks.__anext__()
+            return await anext(self._chunks)
         except StopAsyncIteration:
+            self._chunks = None  # a generator is a heavy thing to keep for as long as somebody keeps the response
             self._over(None)
             raise
         except BaseException as error:
@@ -62,7 +64,8 @@ class _WatchedStream:
 
     async def aclose(self) -> None:
         try:
-            await _leave(self._chunks)
+            if self._chunks is not None:
+                await _leave(self._chunks)
         finally:
             try:
                 await self._source.aclose()
@@ -70,7 +73,7 @@ class _WatchedStream:
                 self._over(None)
 
     def _over(self, error: BaseException | None) -> None:
-        at_end, self.at_end = self.at_end, []
+        at_end, self.at_end = self.at_end, ()
         for tell in at_end:
             tell(error)
 
@@ -78,23 +81,25 @@ class _WatchedStream:
         if self.at_end:
             self._over(None)
             warnings.warn(
-                f"the body of {self._method} {self._url.path} was dropped unread: read it, or close the "
-                "response, or its connection stays open",
+                f"the body of {self._request.method} {self._request.url.path} was dropped unread: read it, or close "
+                "the response, or its connection stays open",
                 ResourceWarning,
                 stacklevel=2,
                 source=self,
             )
 
 
-_streams: dict[tuple[type, str], Any] = {}
+_streams: dict[tuple[type, type], Any] = {}
 
 
-def _stream_of(family: Family, kind: type) -> Any:
-    """Returns the class of `kind` that is also a stream of this family, made on first use."""
-    made = _streams.get((kind, family.name))
-    if made is None:
-        made = _streams[kind, family.name] = type(kind.__name__.strip("_"), (kind, family.AsyncByteStream), {})
-    return made
+def _stream_of(request: Request, kind: type) -> Any:
+    """Returns the class of `kind` that is also a stream of the request's family, made on first use."""
+    try:
+        return _streams[kind, type(request)]
+    except KeyError:
+        base = family_of(request).AsyncByteStream
+        made = _streams[kind, type(request)] = type(kind.__name__.strip("_"), (kind, base), {})
+        return made
 
 
 def on_end(request: Request, response: Response, at_end: AtEnd) -> None:
@@ -108,10 +113,9 @@ def on_end(request: Request, response: Response, at_end: AtEnd) -> None:
         return
     stream: Any = response.stream
     if isinstance(stream, _WatchedStream) and stream.at_end:
-        stream.at_end.append(at_end)
+        stream.at_end += (at_end,)
         return
-    kind = _stream_of(family_of(request), _WatchedStream)
-    response.stream = kind(stream, at_end, request)
+    response.stream = _stream_of(request, _WatchedStream)(stream, at_end, request)
 
 
 async def buffer(request: Request, response: Response, cap: int = BODY_CAP) -> bytes:
@@ -147,7 +151,7 @@ async def buffer(request: Request, response: Response, cap: int = BODY_CAP) -> b
     return raw
 
 
-async def _leave(chunks: AsyncIterator[bytes] | None) -> None:
+async def _leave(chunks: AsyncIterator[bytes]) -> None:
     """Closes an iteration: a generator that is left half-way holds its frame, and its source, until then."""
     close = getattr(chunks, "aclose", None)
     if close is not None:
@@ -231,11 +235,11 @@ def content_of(request: Request) -> bytes | None:
 
 def tee_request(request: Request, kind: type, *args: Any) -> tuple[Request, Any]:
     """Returns a request to send in place of the caller's, and its body: the caller's in `kind(body, *args)`."""
-    stream = _stream_of(family_of(request), kind)(request.stream, *args)
+    stream = _stream_of(request, kind)(request.stream, *args)
     return variant(request, stream=stream), stream
 
 
 def tee_response(request: Request, response: Response, kind: type, *args: Any) -> Any:
     """Wraps the body of the response in `kind(body, *args)` and returns the wrapper."""
-    stream = response.stream = _stream_of(family_of(request), kind)(response.stream, *args)
+    stream = response.stream = _stream_of(request, kind)(response.stream, *args)
     return stream

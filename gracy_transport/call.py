@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from .matching import origin_of, path_of
 from .values import ABSENT
 
 if TYPE_CHECKING:
@@ -101,8 +102,10 @@ class Call:
     Attributes:
         template, args: the unformatted endpoint and its arguments, as given by the user.
         method, url: of the request that is in the stack now (`url` is an `httpx.URL`; redact before printing).
-        attempts: all attempts so far, over all hops.
+        attempt: the newest attempt.
         waits: all waits so far, in the order in which they ended.
+        observers: who hears the events of the call.
+        counters: who need not hear what happens to every call, only of waits and of retries.
         is_replayed: whether the newest answer came from a recording.
         rejected: an outcome whose response a validator turned down, for the layers above it.
         stack: the `GracyTransport` that is at work on the call now, if there is one.
@@ -111,9 +114,13 @@ class Call:
 
     __slots__ = (
         "_authorization",
+        "_earlier",
         "_last_status",
+        "_origin",
+        "_target",
         "_unformatted_url",
-        "attempts",
+        "attempt",
+        "counters",
         "gave_up",
         "is_inside",
         "is_replayed",
@@ -132,16 +139,20 @@ class Call:
         self.method = request.method
         self.url = request.url
         self.started = now
-        self.attempts = [Attempt(1, now)]
-        self.waits: list[Wait] = []
+        self.attempt = Attempt(1, now)
+        self.waits: tuple[Wait, ...] = ()
         self.observers: tuple[Observer, ...] = ()
+        self.counters: tuple[Observer, ...] = ()
         self.is_replayed = False
         self.is_inside = True
         self.rejected: Outcome | None = None
         self.stack: object | None = None
         self.gave_up: str | None = None
+        self._earlier: tuple[Attempt, ...] = ()
         self._last_status: int | None = None
         self._authorization: str | None = None
+        self._origin: str | None = None
+        self._target: str | None = None
         self._unformatted_url: str | None = None
 
     @property
@@ -155,22 +166,40 @@ class Call:
         return self.options.args
 
     @property
+    def origin(self) -> str:
+        """`scheme://host:port` of the request (the port only where its URL names one)."""
+        known = self._origin
+        if known is None:
+            known = self._origin = origin_of(self.url)
+        return known
+
+    @property
+    def target(self) -> str:
+        """The URL that patterns see: without userinfo, query and fragment."""
+        known = self._target
+        if known is None:
+            known = self._target = self.origin + path_of(self.url)
+        return known
+
+    @property
     def unformatted_url(self) -> str:
         """The full URL with the template in place of the endpoint; without a template, origin and path."""
         known = self._unformatted_url
         if known is None:
-            template, base, url = self.options.template, self.options.base, self.url
-            if not base and (template is None or template.startswith("/")):
-                base = f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}"
-            # The path as it was sent: decoded, it could bring line breaks and escape codes into logs.
-            path = url.raw_path.partition(b"?")[0].decode("ascii", "replace") if template is None else template
-            known = self._unformatted_url = base + path
+            template, base = self.options.template, self.options.base
+            if template is None:
+                known = base + path_of(self.url) if base else self.target
+            elif base or not template.startswith("/"):
+                known = base + template
+            else:
+                known = self.origin + template
+            self._unformatted_url = known
         return known
 
     @property
-    def attempt(self) -> Attempt:
-        """The newest attempt."""
-        return self.attempts[-1]
+    def attempts(self) -> tuple[Attempt, ...]:
+        """All attempts so far, over all hops."""
+        return (*self._earlier, self.attempt)
 
     @property
     def waited(self) -> float:
@@ -184,11 +213,11 @@ class Call:
 
     def begin_attempt(self, now: float) -> Attempt:
         """Starts the next attempt."""
-        attempt = Attempt(len(self.attempts) + 1, now)
-        self.attempts.append(attempt)
+        self._earlier += (self.attempt,)
+        self.attempt = Attempt(self.attempt.number + 1, now)
         self.is_replayed = False
         self.rejected = None
-        return attempt
+        return self.attempt
 
     def observe(self, *observers: Observer) -> None:
         """Lets more observers hear what happens to this call from now on."""
@@ -224,6 +253,13 @@ class Call:
             return request.url is not self.url
         return status in _MAY_GO_ON and _credentials(request) != self._authorization
 
+    def go_on_with(self, request: Request, now: float) -> None:
+        """Takes in the next hop, whose first attempt starts now."""
+        self.is_inside = True
+        self.url, self.method = request.url, request.method
+        self._origin = self._target = self._unformatted_url = None
+        self.begin_attempt(now)
+
     def __str__(self) -> str:
         """Says in one line what was asked, what came and where the time went."""
         last = self.attempt
@@ -257,18 +293,23 @@ def open_call(request: Request, now: float) -> Call:
 
     That entry is the only thing ever written on a caller's request: hops find their call by it.
     """
-    found = request.extensions.get(EXTENSION)
+    extensions = request.extensions
+    found = extensions.get(EXTENSION)
     if type(found) is Call and found.goes_on_with(request):
-        found.come_back(request, now)
+        found.go_on_with(request, now)
         return found
-    call = Call(request, options_of(request), now)
-    request.extensions[EXTENSION] = call
+    call = extensions[EXTENSION] = Call(request, _options_in(found), now)
     return call
 
 
 def options_of(request: Request) -> CallOptions:
     """Returns what the user said of this request in advance, or the options that say nothing."""
-    found = request.extensions.get(EXTENSION)
+    return _options_in(request.extensions.get(EXTENSION))
+
+
+def _options_in(found: object) -> CallOptions:
+    if found is None:
+        return _NO_OPTIONS
     if type(found) is Call:
         return found.options
     return found if type(found) is CallOptions else _NO_OPTIONS

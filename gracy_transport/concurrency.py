@@ -14,7 +14,6 @@ from .clock import SYSTEM_CLOCK, Clock
 from .events import ConcurrencyLimitFreed, ConcurrencyLimitReached, tell
 from .family import AsyncTransport
 from .logevents import LogEvent, log
-from .matching import origin_of, target_of
 from .values import Value, one_or_many
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ __all__ = ["ConcurrencyKeeper", "ConcurrencyLimitTransport", "ConcurrentRequestL
 _ANY: Final = re.compile(".*")
 
 
-class ConcurrentRequestLimit(Value):
+class ConcurrentRequestLimit(Value, frozen=True):
     """At most so many requests in flight.
 
     A request holds its slot from dispatch until its body is read, closed or broken, not just until its headers came:
@@ -100,13 +99,13 @@ class ConcurrencyKeeper:
     def gates_for(self, request: Request, call: Call) -> Gates:
         """Returns the gate of the first limit that matches, or nothing."""
         for limit, gates in self._gates:
-            if limit.uurl_pattern is _ANY or self._matches(limit, request, call):
-                return (gates.get(_group(limit, request, call), self._clock.now()),)
+            if limit.uurl_pattern is _ANY or self._matches(limit, call):
+                return (gates.get(_group(limit, call), self._clock.now()),)
         return ()
 
     @staticmethod
-    def _matches(limit: ConcurrentRequestLimit, request: Request, call: Call) -> bool:
-        subject = target_of(request) if call.template is None else call.unformatted_url
+    def _matches(limit: ConcurrentRequestLimit, call: Call) -> bool:
+        subject = call.target if call.template is None else call.unformatted_url
         return limit.uurl_pattern.match(subject) is not None
 
     def limit_reached(self, call: Call, gate: Gate, wait: float, at: float) -> None:
@@ -124,7 +123,7 @@ class ConcurrencyKeeper:
         limit = gate.subject
         if isinstance(limit, ConcurrentRequestLimit):
             self._log(limit.log_limit_freed, "{UURL} goes on: a slot of {CONCURRENT_LIMIT} is free", call, gate)
-        if call.observers:
+        if call.observers or call.counters:
             tell(ConcurrencyLimitFreed(call, at, limit, waited))
 
     @staticmethod
@@ -138,10 +137,10 @@ class ConcurrencyKeeper:
         return f"limit {', '.join(str(limit.limit) for limit in self.limits)}", f"{held} in flight"
 
 
-def _group(limit: ConcurrentRequestLimit, request: Request, call: Call) -> Hashable:
+def _group(limit: ConcurrentRequestLimit, call: Call) -> Hashable:
     scope = ""
     if limit.limit_per_uurl:
-        scope = origin_of(request) if call.template is None else call.unformatted_url
+        scope = call.origin if call.template is None else call.unformatted_url
     if limit.blocking_args is None:
         return scope
     return (scope, *(call.args.get(name, "") for name in limit.blocking_args))

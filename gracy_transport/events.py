@@ -126,8 +126,8 @@ class ResponseRecorded(Event):
 
 
 def tell(event: Event) -> None:
-    """Lets every observer of the event's call hear it, one after the other."""
-    for observer in event.call.observers:
+    """Lets every observer and counter of the event's call hear it, one after the other."""
+    for observer in event.call.observers + event.call.counters:
         try:
             observer(event)
         except Exception:

@@ -19,7 +19,7 @@ from .exceptions import CompositionError, GracyException, GracyRequestFailed, pl
 
 if TYPE_CHECKING:
     import httpx2
-    from httpx import AsyncByteStream, Request, Response
+    from httpx import URL, AsyncByteStream, Request, Response
 
     class TransportBase(httpx.AsyncBaseTransport, httpx2.AsyncBaseTransport):
         """What type checkers see: a transport of ours fits the clients of both families."""
@@ -38,6 +38,7 @@ __all__ = [
     "Request",
     "Response",
     "TransportBase",
+    "URL",
     "error_for",
     "family_of",
     "is_error_like",

@@ -73,19 +73,16 @@ class Layer(TransportBase):
         try:
             answer = response = await self.handle(request, call)
         except BaseException as error:
-            self._left(call, None, error)
+            if call.observers:
+                tell(CallEnded(call, self.clock.now(), None, type(error).__name__))
             if call.rejected is not None and call.rejected.response is not None:
                 await discard(call.rejected.response)  # nobody will ever see it
             raise
         finally:
             call.leave(request, response)
-        self._left(call, answer, None)
-        return answer
-
-    def _left(self, call: Call, response: Response | None, error: BaseException | None) -> None:
         if call.observers:
-            status = None if response is None else response.status_code
-            tell(CallEnded(call, self.clock.now(), status, None if error is None else type(error).__name__))
+            tell(CallEnded(call, self.clock.now(), answer.status_code, None))
+        return answer
 
     def chain(self) -> Iterator[object]:
         """Yields this transport and everything below it, outermost first, down to the wire."""

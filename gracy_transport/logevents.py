@@ -67,7 +67,7 @@ class LogLevel(IntEnum):
     NOTSET = logging.NOTSET
 
 
-class LogEvent(Value):
+class LogEvent(Value, frozen=True):
     """How something is logged: the level, and the message if it is not to be the default one.
 
     Args:
@@ -92,9 +92,10 @@ class LogEvent(Value):
     @classmethod
     def _knows_its_placeholders(cls, message: str | Callable[..., str] | None) -> str | Callable[..., str] | None:
         if isinstance(message, str):
-            for name in _PLACEHOLDER.findall(message):
+            for match in _PLACEHOLDER.finditer(message):
+                name = match[1]
                 if name not in PLACEHOLDERS:
-                    nearest = get_close_matches(name.upper(), PLACEHOLDERS, n=1, cutoff=0.5)
+                    nearest: list[str] = get_close_matches(name.upper(), PLACEHOLDERS, n=1, cutoff=0.5)
                     hint = (
                         f"did you mean {{{nearest[0]}}}?" if nearest else f"known are {', '.join(sorted(PLACEHOLDERS))}"
                     )

@@ -1,4 +1,4 @@
-"""What a rule's pattern is matched against, and names for groups of requests."""
+"""What a rule's pattern is matched against, and the memory of what came of it."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from .family import Request
+    from .family import URL
 
-__all__ = ["Memo", "origin_of", "target_of"]
+__all__ = ["Memo", "origin_of", "path_of"]
 
 Answer = TypeVar("Answer")
 
 
-def origin_of(request: Request) -> str:
-    """Returns `scheme://host:port` of a request (the port only where the URL names one)."""
-    url = request.url
+def origin_of(url: URL) -> str:
+    """Returns `scheme://host:port` of a URL (the port only where the URL names one)."""
     return f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}"
 
 
-def target_of(request: Request) -> str:
-    """Returns the URL that patterns see: without userinfo, query and fragment."""
-    url = request.url
-    path = url.raw_path.partition(b"?")[0]
-    return f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}{path.decode('ascii', 'replace')}"
+def path_of(url: URL) -> str:
+    """Returns the path of a URL as it is sent, without the query.
+
+    Not the decoded path: that could bring line breaks and escape codes into logs.
+    """
+    return url.raw_path.partition(b"?")[0].decode("ascii", "replace")
 
 
 class Memo(Generic[Answer]):
-    """Remembers what a pure function said of a URL's target, for a bounded number of targets.
+    """Remembers what a pure function said of a URL, for a bounded number of URLs.
 
     When it is full it forgets everything: simple, constant in memory, and right after at most one more look-up each.
     """
@@ -38,17 +38,15 @@ class Memo(Generic[Answer]):
 
     def __init__(self, find: Callable[[str], Answer]) -> None:
         self._find = find
-        self._answers: dict[tuple[bytes, bytes, str], Answer] = {}
+        self._answers: dict[str, Answer] = {}
 
-    def __call__(self, request: Request) -> Answer:
-        """Returns the answer for that request's target."""
-        url = request.url
-        key = (url.netloc, url.raw_path, url.scheme)
+    def __call__(self, url: str) -> Answer:
+        """Returns the answer for that URL."""
         try:
-            return self._answers[key]
+            return self._answers[url]
         except KeyError:
             pass
         if len(self._answers) >= self.CAPACITY:
             self._answers.clear()
-        answer = self._answers[key] = self._find(target_of(request))
+        answer = self._answers[url] = self._find(url)
         return answer

@@ -196,7 +196,9 @@ class GracyTransport(Layer):
     def handle_async_request(self, request: AnyRequest) -> Any:
         """Answers a request, as a coroutine. Raises whatever the layers and the wire below raise."""
         call = call_inside(request)
-        if call is not None and call.stack is self:
+        if call is None:
+            return self._enter(request)
+        if call.stack is self:
             # The same request is being sent twice at once: the second gets a call of its own.
             return self._enter(
                 variant(request, extensions=extensions_with(request, **{EXTENSION: options_of(request)}))

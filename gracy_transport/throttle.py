@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Hashable, Iterable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 from pydantic import AliasChoices, BeforeValidator, Field
 
@@ -26,7 +26,7 @@ __all__ = ["GracefulThrottle", "ThrottleKeeper", "ThrottleRule", "ThrottleTransp
 ONE_SECOND: Final = timedelta(seconds=1)
 
 
-class ThrottleRule(Value):
+class ThrottleRule(Value, frozen=True):
     """At most so many requests in any window of so much time, for the URLs that a pattern matches.
 
     The promise is about dispatch, the instant a request is handed to the wire. What the server sees differs by the
@@ -87,7 +87,7 @@ class ThrottleRule(Value):
         return f"{self.max_requests} {noun} per {self.readable_time_range} for URLs matching {self.url_pattern}"
 
 
-class GracefulThrottle(Value):
+class GracefulThrottle(Value, frozen=True):
     """Rate rules, all of which hold at once, and what is logged when one of them makes a request wait.
 
     Args:
@@ -113,7 +113,7 @@ class GracefulThrottle(Value):
 def as_throttle(value: object) -> object:
     """Returns rules given without their `GracefulThrottle` in one; anything else as it is."""
     if isinstance(value, ThrottleRule | list | tuple | set | frozenset):
-        return GracefulThrottle(value)
+        return GracefulThrottle(cast("ThrottleRule | Iterable[ThrottleRule]", value))
     return value
 
 
@@ -130,9 +130,8 @@ class RuleGates:
         self._windows = KeyedGates(rule.max_requests, rule.period, rule)
         self._spaces = KeyedGates(1, rule.period / rule.max_requests, rule) if rule.smooth else None
 
-    def get(self, request: Request) -> Gates:
-        """Returns the gates that a request which the rule matches has to pass."""
-        key = None if self.rule.key is None else self.rule.key(request)
+    def get(self, key: Hashable = None) -> Gates:
+        """Returns the gates that a request with that key has to pass; those of a rule without `key` have none."""
         now = self._clock.now()
         window = self._windows.get(key, now)
         return (window,) if self._spaces is None else (window, self._spaces.get(key, now))
@@ -160,23 +159,31 @@ class ThrottleKeeper:
         self.config = config
         book = {} if book is None else book
         self._rules = tuple(book.setdefault(rule, RuleGates(rule, clock)) for rule in config.rules)
-        self._find: Memo[tuple[RuleGates, ...]] = Memo(self._matching)
-        self._is_for_all = all(rule.url_pattern.pattern == ".*" for rule in config.rules)
         self._is_keyed = any(rule.key is not None for rule in config.rules)
-        self._fixed: dict[tuple[RuleGates, ...], Gates] = {}
+        self._matching_at: Memo[tuple[RuleGates, ...]] = Memo(self._matching)
+        self._gates_at: Memo[Gates] = Memo(self._gates)
+        # Without a look at the URL, which takes longer than all the rest.
+        is_for_all = all(rule.url_pattern.pattern == ".*" for rule in config.rules)
+        self._for_all = self._gates("") if is_for_all and not self._is_keyed else None
 
     def gates_for(self, request: Request, call: Call) -> Gates:
         """Returns the gates of all rules that match the URL of the request."""
-        found = self._rules if self._is_for_all else self._find(request)
-        if self._is_keyed:
-            return tuple(gate for rule in found for gate in rule.get(request))
-        gates = self._fixed.get(found)
-        if gates is None:
-            gates = self._fixed[found] = tuple(gate for rule in found for gate in rule.get(request))
-        return gates
+        if self._for_all is not None:
+            return self._for_all
+        if not self._is_keyed:
+            return self._gates_at(call.target)
+        found: Gates = ()
+        for gates in self._matching_at(call.target):
+            key = gates.rule.key
+            found += gates.get(None if key is None else key(request))
+        return found
 
     def _matching(self, target: str) -> tuple[RuleGates, ...]:
         return tuple(rule for rule in self._rules if rule.rule.url_pattern.match(target))
+
+    def _gates(self, target: str) -> Gates:
+        """Returns the gates at a URL when none of the rules has a key."""
+        return tuple(gate for rule in self._matching(target) for gate in rule.get())
 
     def limit_reached(self, call: Call, gate: Gate, wait: float, at: float) -> None:
         """Logs and tells that a request has to wait."""
@@ -187,7 +194,7 @@ class ThrottleKeeper:
     def wait_over(self, call: Call, gate: Gate, waited: float, at: float) -> None:
         """Logs and tells that it waited."""
         self._log(self.config.log_wait_over, "{URL} waited {THROTTLE_TIME}s: the limit is ", call, gate, waited)
-        if call.observers:
+        if call.observers or call.counters:
             tell(ThrottleWaitOver(call, at, gate.subject, waited))
 
     def _log(self, event: LogEvent | None, default: str, call: Call, gate: Gate, seconds: float) -> None:

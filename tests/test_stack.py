@@ -536,7 +536,7 @@ class TestConfig:
         assert config.concurrent_requests == (ConcurrentRequestLimit(5),)
         assert repr(GracyConfig(retry=None)) == "GracyConfig(retry=None)"
         with pytest.raises(ValidationError, match="frozen"):
-            config.retry = None  # type: ignore[misc]
+            setattr(config, "retry", None)  # noqa: B010 - type checkers know that it is frozen
 
     @pytest.mark.parametrize(
         ("fields", "field"),

@@ -89,11 +89,14 @@ class Desk:
 
         `counted` are gates whose units are used as well, but never waited for.
         """
-        with self._lock:
+        self._lock.acquire()  # every request comes here, and `with` takes more than twice as long
+        try:
             now = self.clock.now()
             is_admitted = self._admission.try_now(gates, now)
             if is_admitted and counted:
                 self._admission.count_in(counted, now)
+        finally:
+            self._lock.release()
         if self._returned:
             self._take_back()
         return now if is_admitted else None
@@ -217,7 +220,8 @@ class Desk:
                 granted = self._admission.release(self._returned.popleft(), self.clock.now())
             finally:
                 self._lock.release()
-            self._wake(granted)
+            if self._rooms:  # whoever waits is in one
+                self._wake(granted)
 
     def _wake(self, granted: Sequence[Waiter]) -> None:
         """Wakes those who may go, and the leaders whose timer is now too late."""

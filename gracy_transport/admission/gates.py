@@ -79,6 +79,12 @@ class Gate:
         if self.period is not None:
             self.returns.append(now + self.period)
 
+    def use(self, now: float) -> None:
+        """Takes a unit and uses it at once."""
+        self.free -= 1
+        if self.period is not None:
+            self.returns.append(now + self.period)
+
     def give_back(self) -> None:
         """Returns a slot, or a permit that was taken and never used."""
         self.free += 1

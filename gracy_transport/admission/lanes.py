@@ -92,15 +92,13 @@ class Admission:
             if gate.waiting or not (self._has_room(gate, now, None) if is_guarded else gate.has_room(now)):
                 return False
         for gate in gates:
-            gate.take()
-            gate.stamp(now)
+            gate.use(now)
         return True
 
     def count_in(self, gates: Iterable[Gate], now: float) -> None:
         """Uses a unit of each gate without asking whether there is one: later requests wait the longer for it."""
         for gate in gates:
-            gate.take()
-            gate.stamp(now)
+            gate.use(now)
 
     def enqueue(self, waiter: Waiter, now: float) -> list[Waiter]:
         """Puts a waiter at the end of its lane; returns who may go now, which may include it."""

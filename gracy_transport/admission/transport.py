@@ -88,10 +88,11 @@ class AdmissionTransport(Layer):
     async def handle(self, request: Request, call: Call) -> Response:
         """Waits for permits and slots, delegates, and gives the slots back when the body is over."""
         gates = self._gates(self.keepers, request, call)
-        counted = self._gates(self.counted, request, call) if self.counted else ()
+        counted: Gates = ()
+        if self.counted:
+            counted = tuple(gate for gate in self._gates(self.counted, request, call) if gate not in gates)
         if not gates and not counted:
             return await self.inner.handle_async_request(request)  # type: ignore[no-any-return]
-        counted = tuple(gate for gate in counted if gate not in gates)
         at = self.desk.try_now(gates, counted)
         if at is None:
             at = await self._wait(request, call, gates, counted)
@@ -101,7 +102,7 @@ class AdmissionTransport(Layer):
             tell(RequestDispatched(call, at))
         if not self._has_slots:
             return await self.inner.handle_async_request(request)  # type: ignore[no-any-return]
-        slots = tuple(gate for gate in (*gates, *counted) if gate.period is None)
+        slots = tuple([gate for gate in gates + counted if gate.period is None])
         try:
             response: Response = await self.inner.handle_async_request(request)
         except BaseException:
@@ -125,7 +126,7 @@ class AdmissionTransport(Layer):
             raise error_for(request, TransportClosed, message, call=call) from None
         finally:
             waited = self.clock.now() - began
-            call.waits.append(Wait(keeper.wait_kind, waited, str(gate.subject)))
+            call.waits += (Wait(keeper.wait_kind, waited, str(gate.subject)),)
         keeper.wait_over(call, gate, waited, began + waited)
         return at
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ..bodies import on_end
@@ -63,32 +62,33 @@ class MetricsTransport(Layer):
         super().__init__(inner, clock=clock, observers=observers)
         self.registry = MetricsRegistry(clock) if registry is None else registry
         self.is_success = is_success
-        # A bound method is a new object each time it is asked for: kept, so that it can be found by identity.
-        self._ear: Observer = self._hear
-        self._only_ear = (self._ear,)
+        self._ear: tuple[Observer, ...] = (self._hear,)
 
     async def handle(self, request: Request, call: Call) -> Response:
         """Delegates, listening to what happens below, and counts the attempt that the answer came from."""
         arrived = call.attempt
-        others = call.observers
-        call.observers = listening = (*others, self._ear) if others else self._only_ear
+        others = call.counters
+        call.counters = others + self._ear
         try:
             response: Response = await self.inner.handle_async_request(request)
         except BaseException as error:
             self._failed(call, error, calls=int(arrived.number == 1))
             raise
         finally:
-            # Gone before the call leaves the stack: its end need not be told when nobody else listens.
-            call.observers = others if call.observers is listening else self._without_ear(call.observers)
+            call.counters = others
         attempt = call.attempt
         attempt.status = response.status_code
         url, calls = call.unformatted_url, int(arrived.number == 1)
+
+        def count(error: BaseException | None) -> None:
+            self._answered(call, attempt, url, calls, error)
+
         if response.is_closed:
-            self._answered(call, attempt, url, calls, None)
+            count(None)
             # A client times a body as it reads it. This one was read before, and would have no `elapsed`.
             response.elapsed = timedelta(0, self.clock.now() - arrived.started)
         else:
-            on_end(request, response, partial(self._answered, call, attempt, url, calls))
+            on_end(request, response, count)
         return response
 
     def get_report(self) -> GracyReport:
@@ -108,9 +108,6 @@ class MetricsTransport(Layer):
     def state(self) -> str:
         """Says how much has been counted."""
         return self.registry.state()
-
-    def _without_ear(self, observers: tuple[Observer, ...]) -> tuple[Observer, ...]:
-        return tuple(observer for observer in observers if observer is not self._ear)
 
     def _answered(self, call: Call, attempt: Attempt, url: str, calls: int, error: BaseException | None) -> None:
         """Counts an attempt when its body is over; a body that broke makes it an abort."""

@@ -21,7 +21,7 @@ from ..values import ABSENT
 from .config import GracefulRetry
 from .lines import AFTER, BEFORE, EXHAUSTED, say
 from .state import GracefulRetryState
-from .verdict import Accept, Facts, GiveUp, Retry, Verdict, is_failure, judge
+from .verdict import Accept, Facts, GiveUp, Retry, Verdict, is_failure, is_unwanted, judge
 
 if TYPE_CHECKING:
     from ..family import Request, Response
@@ -81,7 +81,14 @@ class RetryTransport(Layer):
             response: Response = await self.inner.handle_async_request(request)
             return response
         call.gave_up = None
-        outcome = await self._attempt(request, call, config)
+        try:
+            response = await self._send(request, call, config)
+        except Exception as error:  # noqa: BLE001 - `retry_on` may name any of them
+            outcome = self._failed(call, error)
+        else:
+            if not is_unwanted(config, response.status_code, is_followed=call.options.is_followed):
+                return response
+            outcome = Outcome(response)
         try:
             if is_failure(config, outcome, is_followed=call.options.is_followed):
                 outcome = await self._retry(request, call, config, outcome)
@@ -89,14 +96,17 @@ class RetryTransport(Layer):
         finally:
             del outcome  # its error refers back to this frame through its traceback
 
+    async def _send(self, request: Request, call: Call, config: GracefulRetry) -> Response:
+        response: Response = await self.inner.handle_async_request(request)
+        if config.buffer_body or call.options.reads_body:
+            await self._hold(request, call, config, response)
+        return response
+
     async def _attempt(self, request: Request, call: Call, config: GracefulRetry) -> Outcome:
         try:
-            response: Response = await self.inner.handle_async_request(request)
-            if config.buffer_body or call.options.reads_body:
-                await self._hold(request, call, config, response)
+            return Outcome(await self._send(request, call, config))
         except Exception as error:  # noqa: BLE001 - `retry_on` may name any of them
             return self._failed(call, error)
-        return Outcome(response)
 
     def _failed(self, call: Call, error: Exception) -> Outcome:
         """Returns the outcome of an attempt that raised, with the response that the error judges, if any."""
@@ -108,7 +118,7 @@ class RetryTransport(Layer):
     async def _hold(self, request: Request, call: Call, config: GracefulRetry, response: Response) -> None:
         """Reads the body of a response that will be accepted: if it breaks off, the attempt has failed."""
         is_followed = call.options.is_followed
-        if has_no_end(request, response) or is_failure(config, Outcome(response), is_followed=is_followed):
+        if has_no_end(request, response) or is_unwanted(config, response.status_code, is_followed=is_followed):
             return
         if call.options.reads_body:
             await buffer(request, response, sys.maxsize)  # the caller will hold all of it anyway
@@ -152,14 +162,14 @@ class RetryTransport(Layer):
         state.cur_attempt += 1
         state.delay = verdict.delay
         asleep = self.clock.now()
-        if call.observers:
+        if call.observers or call.counters:
             last = call.attempt
             told = (verdict.reason, last.status, last.error, last.latency or 0.0)
             tell(RetryScheduled(call, asleep, state.cur_attempt, verdict.delay, *told))
         self._say(this.config.log_before, BEFORE, this, failure)
         await self.clock.sleep(verdict.delay)
         awake = self.clock.now()
-        call.waits.append(Wait("back-off", awake - asleep, verdict.reason))
+        call.waits += (Wait("back-off", awake - asleep, verdict.reason),)
         call.begin_attempt(awake)
 
     def _give_up(self, this: _Pass, failure: Outcome, verdict: GiveUp) -> Outcome:
@@ -172,9 +182,7 @@ class RetryTransport(Layer):
         if call.observers:
             tell(RetriesExhausted(call, self.clock.now(), verdict.reason))
         hint = "" if verdict.hint is None else verdict.hint
-        self._say(
-            this.config.log_exhausted, EXHAUSTED, this, failure, REASON=verdict.reason, RETRY_AFTER=hint
-        )
+        self._say(this.config.log_exhausted, EXHAUSTED, this, failure, REASON=verdict.reason, RETRY_AFTER=hint)
         if this.config.behavior == "pass" and response is not None and can_be_read(response):
             return Outcome(response)
         return failure
@@ -189,9 +197,7 @@ class RetryTransport(Layer):
         if attempt.ended is None:
             attempt.ended = self.clock.now()
 
-    def _say(
-        self, event: LogEvent | None, default: str, this: _Pass, outcome: Outcome, **more: object
-    ) -> None:
+    def _say(self, event: LogEvent | None, default: str, this: _Pass, outcome: Outcome, **more: object) -> None:
         if outcome.response is not None:
             outcome.response.request = this.request  # user code may make the message, and want to see it
         say(event, default, this.call, this.state, outcome, now=self.clock.now(), **more)
@@ -244,6 +250,5 @@ def refuse_second(outer: RetryTransport) -> None:
         for part in layer.chain() if isinstance(layer, Layer) else ():
             if isinstance(part, RetryTransport):
                 raise CompositionError(
-                    f"there is a {part!r} below already, and the attempts of the two would multiply: "
-                    "keep one of them"
+                    f"there is a {part!r} below already, and the attempts of the two would multiply: keep one of them"
                 )

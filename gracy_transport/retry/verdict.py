@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..call import Outcome
     from .config import GracefulRetry
 
-__all__ = ["ACCEPT", "Accept", "Facts", "GiveUp", "Retry", "Verdict", "cause_of", "is_failure", "judge"]
+__all__ = ["ACCEPT", "Accept", "Facts", "GiveUp", "Retry", "Verdict", "cause_of", "is_failure", "is_unwanted", "judge"]
 
 _KEYS: Final = ("idempotency-key", "x-idempotency-key", "paypal-request-id")
 _NEVER: Final = (GracyRefusal, CompositionError)
@@ -92,23 +92,25 @@ def judge(
             f"max_retry_after={config.max_retry_after:.10g}; try again later, or raise max_retry_after",
             hint,
         )
-    return Retry(
-        hinted(hint, delay, chance, config.max_retry_after), f"{cause}, the server asks to wait {hint:.10g} s"
-    )
+    return Retry(hinted(hint, delay, chance, config.max_retry_after), f"{cause}, the server asks to wait {hint:.10g} s")
 
 
 def is_failure(config: GracefulRetry, outcome: Outcome, *, is_followed: bool) -> bool:
     """Tells whether an outcome is one that the configuration wants retried."""
     response, error, named = outcome.response, outcome.error, config.retry_on
-    status = None if response is None else response.status_code
     if isinstance(error, _NEVER):
         return False
-    if named is not None:
-        return status in named or (
-            error is not None and any(is_error_like(error, kind) for kind in named if isinstance(kind, type))
-        )
-    if error is not None or status is None:
+    if error is None and response is not None:
+        return is_unwanted(config, response.status_code, is_followed=is_followed)
+    if named is None or (response is not None and response.status_code in named):
         return True
+    return error is not None and any(is_error_like(error, kind) for kind in named if isinstance(kind, type))
+
+
+def is_unwanted(config: GracefulRetry, status: int, *, is_followed: bool) -> bool:
+    """Tells whether a status code alone, with no error, is one that the configuration wants retried."""
+    if config.retry_on is not None:
+        return status in config.retry_on
     if status < 300:  # 101, the only 1xx that gets here, is a success of its kind
         return False
     return not (is_followed and (status < 400 or status in _CHALLENGES))

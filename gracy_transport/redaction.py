@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Final, Protocol
+from collections.abc import Callable, Iterable
+from typing import Final, Protocol, TypeAlias
 from urllib.parse import unquote_plus
 
 __all__ = [
@@ -126,29 +126,44 @@ def is_secret_name(name: str) -> bool:
     return plain in _SECRET_NAMES or (plain.endswith(_SECRET_ENDINGS) and plain not in _PLACES)
 
 
+def is_secret_by_name(name: str, _value: str) -> bool:
+    """Judges a parameter by its name alone: what is shown to people can do without a value too many."""
+    return is_secret_name(name)
+
+
+IsSecret: TypeAlias = Callable[[str, str], bool]
+"""Tells by name and value whether a parameter holds a secret."""
+
+
 def is_secret_header(name: str) -> bool:
     """Tells whether the value of that header is a secret."""
     lowered = name.lower()
     return lowered in SECRET_HEADERS or lowered.endswith(("-token", "-secret", "-api-key", "-signature"))
 
 
-def redact_query(query: str) -> str:
-    """Returns a raw query with the values of secret parameters replaced; everything else stays as it was."""
+def redact_query(query: str, is_secret: IsSecret = is_secret_by_name) -> str:
+    """Returns a raw query with the values of secret parameters replaced; everything else stays as it was.
+
+    `is_secret` judges by name and value, both decoded; by the name alone unless given.
+    """
     parts = query.split("&")
     for index, part in enumerate(parts):
-        name, equals, _value = part.partition("=")
-        if equals and is_secret_name(unquote_plus(name)):
+        name, equals, value = part.partition("=")
+        if equals and is_secret(unquote_plus(name), unquote_plus(value)):
             parts[index] = f"{name}={REDACTED}"
     return "&".join(parts)
 
 
-def redact_url(url: _Url) -> str:
-    """Returns a URL of either family as text, without its userinfo, its fragment and the secrets of its query."""
+def redact_url(url: _Url, is_secret: IsSecret = is_secret_by_name) -> str:
+    """Returns a URL of either family as text, without its userinfo, its fragment and the secrets of its query.
+
+    `is_secret` is as for `redact_query`.
+    """
     path, mark, query = url.raw_path.decode("ascii", "replace").partition("?")
     userinfo = f"{REDACTED}@" if url.userinfo else ""
     # `netloc` is host and port alone in both families: userinfo never is a part of it.
     origin = f"{url.scheme}://{userinfo}{url.netloc.decode('ascii', 'replace')}" if url.scheme else ""
-    return f"{origin}{path}{mark}{redact_query(query)}" if mark else f"{origin}{path}"
+    return f"{origin}{path}{mark}{redact_query(query, is_secret)}" if mark else f"{origin}{path}"
 
 
 def redact_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

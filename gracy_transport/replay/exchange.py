@@ -12,7 +12,7 @@ from ..redaction import redact_url
 from .key import key_of
 from .recording import RecordedRequest, RecordedResponse, Recording
 from .redacting import Headers, redact_answer, redact_asked_body, redact_asked_headers, secrets_of
-from .secrets import Secrets
+from .secrets import Secrets, is_secret_field
 
 if TYPE_CHECKING:
     from ..family import Request, Response
@@ -38,7 +38,7 @@ class Asked:
         self.live = request
         self.content = content
         self._pairs: Headers | None = None
-        self._url = redact_url(request.url)
+        self._url = redact_url(request.url, is_secret_field)
         self._media_type = request.headers.get("content-type", "") if content else ""
         self._body = redact_asked_body(content, self._media_type) if content else b""
         self.key = key_of(request.method, self._url, self._body, self._media_type)

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias, cast
 
 from ..redaction import REDACTED, is_secret_name
 from .content import STYLES, json_of, text_of
-from .secrets import DATA_NAMES, SURE_LENGTH, Secrets
+from .secrets import Secrets, is_secret_field
 
 __all__ = ["IsSecret", "is_secret_answered", "is_secret_asked", "redact_json", "redact_urls"]
 
@@ -23,26 +23,23 @@ _PARAMETER: Final = re.compile(r"([?&#;])([^?&#;=\s\"'<>]+)=([^&#;\s\"'<>]*)")
 _USERINFO: Final = re.compile(r"://[^/?#\s@]+@")
 
 
-def is_secret_asked(name: str, _value: Any, _around: dict[str, Any]) -> bool:
-    """Judges by the name alone: what is asked is only looked up."""
-    return is_secret_name(name)
+def is_secret_asked(name: str, value: Any, _around: dict[str, Any]) -> bool:
+    """Judges a field of what is asked, which is only looked up."""
+    return is_secret_field(name, value) if isinstance(value, str) else is_secret_name(name)
 
 
 def is_secret_answered(name: str, value: Any, around: dict[str, Any]) -> bool:
     """Judges with care, because the program goes on with what was answered."""
-    if not isinstance(value, str) or not value or not is_secret_name(name):
+    if not isinstance(value, str) or not value or not is_secret_field(name, value):
         return False
-    lowered = name.lower()
-    if lowered in DATA_NAMES:
-        return len(value) >= SURE_LENGTH and not any(letter.isspace() for letter in value)
-    return not (lowered == "token" and "logprob" in around)  # a piece of text from a language model
+    return not (name.lower() == "token" and "logprob" in around)  # a piece of text from a language model
 
 
 def redact_urls(text: str) -> str:
     """Returns a text without userinfo and secret parameters of the URLs in it."""
     text = _USERINFO.sub(f"://{REDACTED}@", text)
     return _PARAMETER.sub(
-        lambda found: f"{found[1]}{found[2]}={REDACTED}" if is_secret_name(found[2]) else found[0], text
+        lambda found: f"{found[1]}{found[2]}={REDACTED}" if is_secret_field(found[2], found[3]) else found[0], text
     )
 
 
@@ -115,5 +112,5 @@ def _hide(name: str, value: Any, secrets: Secrets) -> Any:
         return [_hide(name, each, secrets) for each in cast("Iterable[Any]", value)]
     if value is None or isinstance(value, bool):
         return value
-    secrets.add_field(name, str(value))
+    secrets.add_field(str(value))
     return REDACTED

@@ -1,8 +1,8 @@
 """What a recording leaves out: secrets, replaced before anything is looked up or stored. Pure.
 
-The names of secrets are those of `redaction.py`. What is asked is treated strictly, because only the look-up sees it.
-What was answered goes back to the program, so there a field named `key` or `code` is left alone unless its value
-looks like a secret, and so is a `token` that stands beside a `logprob`. On the other hand whatever is known to be a
+The names of secrets are those of `redaction.py`; a field named `key` or `code` counts only when its value is long enough
+for one, since what differs in plain data must not be looked up as the same. What was answered goes back to the program,
+so there a `token` that stands beside a `logprob` is left alone. On the other hand whatever is known to be a
 secret of the request is removed from the answer wherever it stands, since many APIs echo what they were sent.
 """
 
@@ -12,10 +12,10 @@ import re
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-from ..redaction import REDACTED, is_secret_header, is_secret_name, redact_query
+from ..redaction import REDACTED, is_secret_header, redact_query
 from .content import BOUNDARY, boundary_of, has_json, is_form, text_of, with_plain_boundary
 from .fields import is_secret_answered, is_secret_asked, redact_json, redact_urls
-from .secrets import Secrets
+from .secrets import Secrets, is_secret_field
 
 __all__ = ["Headers", "redact_answer", "redact_asked_body", "redact_asked_headers", "secrets_of"]
 
@@ -64,7 +64,7 @@ def redact_asked_body(body: bytes, media_type: str, secrets: Secrets | None = No
     if is_form(media_type):
         query = body.decode("latin-1")
         found.add_query(query)
-        return redact_query(query).encode("latin-1")
+        return redact_query(query, is_secret_field).encode("latin-1")
     return redact_json(body, is_secret_asked, found) if has_json(body, media_type) else body
 
 
@@ -126,7 +126,7 @@ def _redact_answer_body(body: bytes, media_type: str, secrets: Secrets) -> bytes
         return body
     if is_form(media_type):
         secrets.add_query(text)
-        text = redact_query(text)
+        text = redact_query(text, is_secret_field)
     return secrets.remove_from(text).encode()
 
 
@@ -135,7 +135,8 @@ def _redact_multipart(body: bytes, boundary: str, secrets: Secrets) -> bytes:
     for place, part in enumerate(parts):
         head, blank_line, payload = part.partition(b"\r\n\r\n")
         name = _PART_NAME.search(head)
-        if blank_line and name is not None and is_secret_name(name[1].decode("latin-1")):
-            secrets.add_field(name[1].decode("latin-1"), payload.removesuffix(b"\r\n").decode("utf-8", "replace"))
+        value = payload.removesuffix(b"\r\n").decode("utf-8", "replace")
+        if blank_line and name is not None and is_secret_field(name[1].decode("latin-1"), value):
+            secrets.add_field(value)
             parts[place] = head + blank_line + REDACTED.encode() + b"\r\n"
     return (b"--" + BOUNDARY.encode()).join(parts)

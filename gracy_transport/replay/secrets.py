@@ -8,16 +8,24 @@ from urllib.parse import unquote_plus
 
 from ..redaction import REDACTED, is_secret_name
 
-__all__ = ["DATA_NAMES", "SURE_LENGTH", "Secrets"]
+__all__ = ["DATA_NAMES", "SURE_LENGTH", "Secrets", "is_secret_field"]
 
 DATA_NAMES: Final = frozenset({"code", "key"})
-"""Names of secrets in what is asked that in an answer are mostly plain data: a country code, the key of an issue."""
+"""Names of secrets that are plain data as well: a country code, the key of an issue. Taken for secrets by their name
+alone, requests for different countries would be looked up as one; so here the length of the value decides."""
 
 SURE_LENGTH: Final = 20
 """Characters from which on a value with a secret's name is taken for one, whatever it is made of."""
 
 _SHORTEST: Final = 6
 """Characters a secret must have to be searched for: shorter ones would be found by chance."""
+
+
+def is_secret_field(name: str, value: str) -> bool:
+    """Tells whether a field or parameter of that name and value holds a secret."""
+    if name.lower() in DATA_NAMES:
+        return len(value) >= SURE_LENGTH and not any(letter.isspace() for letter in value)
+    return is_secret_name(name)
 
 
 class Secrets:
@@ -37,10 +45,9 @@ class Secrets:
             # Longest first: one may be a part of another.
             self._values.sort(key=len, reverse=True)
 
-    def add_field(self, name: str, value: str) -> None:
+    def add_field(self, value: str) -> None:
         """Remembers the value of a field with a secret's name, unless it is a common word or number."""
-        is_sure = len(value) >= SURE_LENGTH
-        if is_sure or not (name.lower() in DATA_NAMES or value.isalpha() or value.isdigit()):
+        if len(value) >= SURE_LENGTH or not (value.isalpha() or value.isdigit()):
             self.add(value)
 
     def add_header(self, name: str, value: str) -> None:
@@ -59,9 +66,9 @@ class Secrets:
         """Remembers the secret parameters of a raw query or form."""
         for part in query.split("&"):
             name, equals, value = part.partition("=")
-            if equals and is_secret_name(name):
-                self.add_field(name, value)
-                self.add_field(name, unquote_plus(value))
+            if equals and is_secret_field(unquote_plus(name), unquote_plus(value)):
+                self.add_field(value)
+                self.add_field(unquote_plus(value))
 
     def are_in(self, body: bytes) -> bool:
         """Tells whether one of them may be in a body; escapes could hide it from a plain search."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import BeforeValidator, Field
@@ -89,7 +89,7 @@ class ConcurrencyKeeper:
         self,
         limits: tuple[ConcurrentRequestLimit, ...],
         clock: Clock,
-        book: dict[ConcurrentRequestLimit, KeyedGates] | None = None,
+        book: MutableMapping[ConcurrentRequestLimit, KeyedGates] | None = None,
     ) -> None:
         self.limits = limits
         self._clock = clock

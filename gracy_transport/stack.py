@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakValueDictionary
 
 from .admission import AdmissionTransport, Desk, Keeper, KeyedGates
 from .bodies import variant
@@ -52,8 +53,9 @@ class Shared:
         self.desk = Desk(clock)
         self.metrics = MetricsRegistry(clock)
         self.replay = None if replay is None else ReplayState(replay)
-        self.rules: dict[ThrottleRule, RuleGates] = {}
-        self.limits: dict[ConcurrentRequestLimit, KeyedGates] = {}
+        # Weak: the gates of a call's own limits go with the last chain that has them.
+        self.rules: WeakValueDictionary[ThrottleRule, RuleGates] = WeakValueDictionary()
+        self.limits: WeakValueDictionary[ConcurrentRequestLimit, KeyedGates] = WeakValueDictionary()
         self.base = config
         self.keepers = self.keepers_of(config)
 

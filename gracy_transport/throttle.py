@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, MutableMapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
@@ -154,11 +154,12 @@ class ThrottleKeeper:
     has_slots = False
 
     def __init__(
-        self, config: GracefulThrottle, clock: Clock, book: dict[ThrottleRule, RuleGates] | None = None
+        self, config: GracefulThrottle, clock: Clock, book: MutableMapping[ThrottleRule, RuleGates] | None = None
     ) -> None:
         self.config = config
         book = {} if book is None else book
-        self._rules = tuple(book.setdefault(rule, RuleGates(rule, clock)) for rule in config.rules)
+        # A rule that is listed twice is one rule.
+        self._rules = tuple(dict.fromkeys(book.setdefault(rule, RuleGates(rule, clock)) for rule in config.rules))
         self._is_keyed = any(rule.key is not None for rule in config.rules)
         self._matching_at: Memo[tuple[RuleGates, ...]] = Memo(self._matching)
         self._gates_at: Memo[Gates] = Memo(self._gates)

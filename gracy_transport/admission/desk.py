@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from threading import Lock
+from typing import TypeVar
 
 import anyio
 import anyio.lowlevel
@@ -24,6 +25,8 @@ from .gates import Gate
 from .lanes import Admission, Gates, Waiter
 
 __all__ = ["Desk", "DeskClosed"]
+
+Decision = TypeVar("Decision")
 
 
 class DeskClosed(Exception):
@@ -77,7 +80,7 @@ class Desk:
         self._admission = Admission()
         self._lock = Lock()
         self._rooms: dict[object, _Room] = {}
-        self._returned: deque[tuple[Gate, ...]] = deque()
+        self._returned: deque[Gates | _Guest] = deque()
 
     @property
     def waiting(self) -> int:
@@ -101,47 +104,40 @@ class Desk:
             self._take_back()
         return now if is_admitted else None
 
-    async def wait(self, gates: Gates, counted: Gates = (), *, guest: _Guest | None = None) -> float:
+    async def wait(
+        self, gates: Gates, counted: Gates = (), *, blocked: Callable[[Gate], object] | None = None
+    ) -> float:
         """Waits until all the gates let the request through, stamps its units as it goes on, and returns the stamp.
+
+        `blocked` is called once with the gate that is waited for first, unless there is no need to wait after all.
 
         Raises:
             DeskClosed: when the desk was closed meanwhile.
         """
-        guest = self.enter(gates) if guest is None else guest
+        guest = self._enter(gates)
         try:
+            if blocked is not None and guest.blocked_by is not None and not guest.is_granted:
+                blocked(guest.blocked_by)
             await self._until_granted(guest)
         except BaseException:
             self._leave(guest)
             raise
-        with self._lock:
-            now = self.clock.now()
-            self._admission.stamp(gates, now)
-            self._admission.count_in(counted, now)
+        now = self._decide(lambda admission, now: admission.use(gates, counted, now))
         self._check_out(guest)
         return now
 
-    def enter(self, gates: Gates) -> _Guest:
-        """Joins the queue; `wait` has to follow, with the guest that is returned."""
-        room = self._room_here()
-        guest = _Guest(gates, room)
-        room.waiters[guest] = None
-        with self._lock:
-            granted = self._admission.enqueue(guest, self.clock.now())
-        self._wake(granted)
-        return guest
-
     def estimate(self, gates: Gates) -> float:
         """Returns the seconds a request that came now would wait, as far as rates and pauses can tell."""
-        with self._lock:
-            return self._admission.estimate(gates, self.clock.now())
+        return self._decide(lambda admission, now: admission.estimate(gates, now))
 
     def next_permit(self, gates: Iterable[Gate]) -> float:
         """Returns the seconds until all of these gates can have room, as far as rates and pauses can tell."""
-        with self._lock:
-            now = self.clock.now()
-            return max(
-                (0.0 if gate.has_room(now) else (gate.opens_at(now) or now) - now for gate in gates), default=0.0
-            )
+
+        def until_room(_admission: Admission, now: float) -> float:
+            waits = [0.0 if gate.has_room(now) else (gate.opens_at(now) or now) - now for gate in gates]
+            return max(waits, default=0.0)
+
+        return self._decide(until_room)
 
     def release(self, gates: Gates) -> None:
         """Gives back one unit of each gate, from anywhere, and lets whoever waits for them go on."""
@@ -150,20 +146,36 @@ class Desk:
 
     def pause(self, gates: Iterable[Gate], seconds: float) -> None:
         """Lets nobody through these gates for that long; pauses do not add up, the longest holds."""
-        with self._lock:
-            now = self.clock.now()
+
+        def hold(admission: Admission, now: float) -> None:
             for gate in gates:
-                self._admission.pause(gate, now + seconds, now)
+                admission.pause(gate, now + seconds, now)
+
+        self._decide(hold)
         self._reset_timers()
 
     def close(self) -> None:
-        """Sends everybody away who waits: they raise `DeskClosed`. Who comes later is served again."""
-        for room in list(self._rooms.values()):
-            for guest in list(room.waiters):
-                if not guest.is_granted:
-                    guest.is_closed = True
-                    if not room.rouse(guest):
-                        self._leave(guest)
+        """Sends everybody away who waits in this event loop: they raise `DeskClosed`. Who comes later is served."""
+        room = self._rooms.get(current_loop().native)
+        for guest in [] if room is None else list(room.waiters):
+            if not guest.is_granted:
+                guest.is_closed = True
+                guest.rouse()
+
+    def _decide(self, decision: Callable[[Admission, float], Decision]) -> Decision:
+        """Makes a decision under the lock, and sees to what was given back meanwhile."""
+        with self._lock:
+            made = decision(self._admission, self.clock.now())
+        if self._returned:
+            self._take_back()
+        return made
+
+    def _enter(self, gates: Gates) -> _Guest:
+        room = self._room_here()
+        guest = _Guest(gates, room)
+        room.waiters[guest] = None
+        self._wake(self._decide(lambda admission, now: admission.enqueue(guest, now)))
+        return guest
 
     async def _until_granted(self, guest: _Guest) -> None:
         room = guest.room
@@ -180,10 +192,7 @@ class Desk:
 
     async def _lead(self, room: _Room, guest: _Guest) -> None:
         """Lets time pass until the next opening, and hands out what it opens; once, so that the caller looks around."""
-        with self._lock:
-            now = self.clock.now()
-            granted = self._admission.tick(now)
-            at = self._admission.next_opening()
+        granted, at, now = self._decide(lambda admission, now: (admission.tick(now), admission.next_opening(), now))
         self._wake(granted)
         if guest.is_granted:
             return
@@ -195,11 +204,13 @@ class Desk:
                 room.scope, room.wakes_at = None, math.inf
 
     def _leave(self, guest: _Guest) -> None:
-        """Takes a waiter out who gave up, before or after it was granted its units."""
-        with self._lock:
-            granted = self._admission.leave(guest, self.clock.now())
+        """Takes a waiter out who gave up, before or after it was granted its units.
+
+        A coroutine that was abandoned is ended by the garbage collector, so this may come in the middle of anything.
+        """
+        self._returned.append(guest)
         self._check_out(guest)
-        self._wake(granted)
+        self._take_back()
 
     def _check_out(self, guest: _Guest) -> None:
         room = guest.room
@@ -210,34 +221,37 @@ class Desk:
             room.leader = next(reversed(room.waiters), None)
             if room.leader is not None:
                 room.rouse(room.leader)
-        if self._returned:
-            self._take_back()
 
     def _take_back(self) -> None:
         """Works off what was given back. Whoever holds the lock does it for those who could not get it."""
         while self._returned and self._lock.acquire(blocking=False):
             try:
-                granted = self._admission.release(self._returned.popleft(), self.clock.now())
+                granted = self._take_back_one()
             finally:
                 self._lock.release()
-            if self._rooms:  # whoever waits is in one
-                self._wake(granted)
+            self._wake(granted)
+
+    def _take_back_one(self) -> list[Waiter]:
+        if not self._returned:  # another thread was faster
+            return []
+        back = self._returned.popleft()
+        if isinstance(back, _Guest):
+            return self._admission.leave(back, self.clock.now())
+        return self._admission.release(back, self.clock.now())
 
     def _wake(self, granted: Sequence[Waiter]) -> None:
         """Wakes those who may go, and the leaders whose timer is now too late."""
         for guest in granted:
             assert isinstance(guest, _Guest)
             if not guest.room.rouse(guest):
-                self._leave(guest)  # its loop has ended with it in the queue: the next one may have its units
-        self._reset_timers()
+                # Its loop has ended with it in the queue: the next one may have its units.
+                self._returned.append(guest)
+                self._check_out(guest)
+        if self._rooms:
+            self._reset_timers()
 
     def _reset_timers(self) -> None:
-        if not self._rooms:
-            return
-        with self._lock:
-            at = self._admission.next_opening()
-        if self._returned:
-            self._take_back()
+        at = self._decide(lambda admission, _now: admission.next_opening())
         if at is None:
             return
         for room in list(self._rooms.values()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from threading import Lock
 from typing import Final
 
 from .gates import Gate
@@ -20,7 +21,7 @@ class KeyedGates:
     use, and never drops a gate that somebody is just about to pass.
     """
 
-    __slots__ = ("_gates", "_limit", "_old", "_period", "_subject", "_sweep_at")
+    __slots__ = ("__weakref__", "_gates", "_limit", "_lock", "_old", "_period", "_subject", "_sweep_at")
 
     def __init__(self, limit: int, period: float | None, subject: object) -> None:
         self._limit = limit
@@ -29,6 +30,7 @@ class KeyedGates:
         self._gates: dict[Hashable, Gate] = {}
         self._old: dict[Hashable, Gate] = {}
         self._sweep_at = _FEWEST
+        self._lock = Lock()
 
     def __len__(self) -> int:
         """Counts the gates that are kept."""
@@ -36,13 +38,17 @@ class KeyedGates:
 
     def get(self, key: Hashable, now: float) -> Gate:
         """Returns the gate of a key."""
-        gate = self._gates.get(key)
-        if gate is None:
+        return self._gates.get(key) or self._find_or_make(key, now)
+
+    def _find_or_make(self, key: Hashable, now: float) -> Gate:
+        with self._lock:
             if len(self._gates) >= self._sweep_at:
                 self._sweep(now)
-            gate = self._old.pop(key, None) or Gate(self._limit, self._period, subject=self._subject)
-            gate = self._gates.setdefault(key, gate)
-        return gate
+            gate = self._gates.get(key) or self._old.pop(key, None)
+            if gate is None:
+                gate = Gate(self._limit, self._period, subject=self._subject)
+            self._gates[key] = gate
+            return gate
 
     def all(self) -> list[Gate]:
         """Returns the gates that are kept."""

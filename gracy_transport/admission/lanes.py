@@ -139,6 +139,12 @@ class Admission:
         for gate in gates:
             gate.stamp(now)
 
+    def use(self, gates: Iterable[Gate], counted: Iterable[Gate], now: float) -> float:
+        """Notes that granted units are used from now on, and those of the counted gates; returns the stamp."""
+        self.stamp(gates, now)
+        self.count_in(counted, now)
+        return now
+
     def release(self, gates: Gates, now: float) -> list[Waiter]:
         """Gives back one unit of each gate (slots, or permits that were not used); returns who may go now."""
         is_wanted = False

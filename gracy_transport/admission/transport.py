@@ -7,8 +7,7 @@ one with both, so that permits and slots are taken jointly and nothing is held b
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..bodies import on_end
 from ..call import Call, Observer, Wait
@@ -57,6 +56,14 @@ class Keeper(Protocol):
         ...
 
 
+class _Waited(NamedTuple):
+    """A wait that is over: until when, for how many seconds, and at which gate (none if it was over at once)."""
+
+    until: float
+    seconds: float
+    gates: Sequence[Gate]
+
+
 class AdmissionTransport(Layer):
     """Hands a request to the transport below once all its gates let it through.
 
@@ -94,41 +101,51 @@ class AdmissionTransport(Layer):
         if not gates and not counted:
             return await self.inner.handle_async_request(request)  # type: ignore[no-any-return]
         at = self.desk.try_now(gates, counted)
-        if at is None:
-            at = await self._wait(request, call, gates, counted)
-        # The stamp of the gates, not a later reading: what is told is what the rules were kept by.
-        call.attempt.dispatched = at
-        if call.observers:
-            tell(RequestDispatched(call, at))
-        if not self._has_slots:
-            return await self.inner.handle_async_request(request)  # type: ignore[no-any-return]
-        slots = tuple([gate for gate in gates + counted if gate.period is None])
+        waited = None if at is not None else await self._wait(request, call, gates, counted)
+        slots = tuple([gate for gate in gates + counted if gate.period is None]) if self._has_slots else ()
         try:
+            if waited is not None:
+                at = self._tell_of(waited, call)
+            # The stamp of the gates, not a later reading: what is told is what the rules were kept by.
+            call.attempt.dispatched = at
+            if call.observers and at is not None:
+                tell(RequestDispatched(call, at))
             response: Response = await self.inner.handle_async_request(request)
+            if slots:
+                on_end(request, response, lambda _error: self.desk.release(slots))
         except BaseException:
-            self.desk.release(slots)
+            if slots:
+                self.desk.release(slots)
             raise
-        on_end(request, response, partial(_release, self.desk, slots))
         return response
 
-    async def _wait(self, request: Request, call: Call, gates: Gates, counted: Gates) -> float:
+    async def _wait(self, request: Request, call: Call, gates: Gates, counted: Gates) -> _Waited:
         began = self.clock.now()
         estimate = self.desk.estimate(gates)
-        guest = self.desk.enter(gates)
-        gate = guest.blocked_by
-        assert gate is not None
-        keeper = next(keeper for keeper in self.keepers if gate in keeper.gates_for(request, call))
-        keeper.limit_reached(call, gate, estimate, began)
+        waited_at: list[Gate] = []
+
+        def blocked(gate: Gate) -> None:
+            waited_at.append(gate)
+            self._keeper_of(gate).limit_reached(call, gate, estimate, began)
+
         try:
-            at = await self.desk.wait(gates, counted, guest=guest)
+            at = await self.desk.wait(gates, counted, blocked=blocked)
         except DeskClosed:
             message = f"{call.method} {call.url.path}: the transport was closed while the request waited for its turn"
             raise error_for(request, TransportClosed, message, call=call) from None
         finally:
-            waited = self.clock.now() - began
-            call.waits += (Wait(keeper.wait_kind, waited, str(gate.subject)),)
-        keeper.wait_over(call, gate, waited, began + waited)
-        return at
+            for gate in waited_at:
+                seconds = self.clock.now() - began
+                call.waits += (Wait(self._keeper_of(gate).wait_kind, seconds, str(gate.subject)),)
+        return _Waited(at, at - began, waited_at)
+
+    def _tell_of(self, waited: _Waited, call: Call) -> float:
+        for gate in waited.gates:
+            self._keeper_of(gate).wait_over(call, gate, waited.seconds, waited.until)
+        return waited.until
+
+    def _keeper_of(self, gate: Gate) -> Keeper:
+        return next(keeper for keeper in self.keepers if keeper.has_slots == (gate.period is None))
 
     @staticmethod
     def _gates(keepers: tuple[Keeper, ...], request: Request, call: Call) -> Gates:
@@ -147,7 +164,3 @@ class AdmissionTransport(Layer):
         """Says the gates, who waits, and when the next permit comes."""
         words = [keeper.describe(self.desk) for keeper in self.keepers]
         return ", ".join([limits for limits, _ in words] + [f"{self.desk.waiting} waiting"] + [now for _, now in words])
-
-
-def _release(desk: Desk, slots: Gates, _error: BaseException | None) -> None:
-    desk.release(slots)

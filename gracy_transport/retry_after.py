@@ -12,7 +12,9 @@ __all__ = ["parse_http_date", "retry_after"]
 
 _MILLISECONDS: Final = ("retry-after-ms", "x-amz-retry-after")
 _LONGEST: Final = 10.0**9
-_NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
+_NUMBER: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
+_LONGEST_TEXT: Final = 64
+"""Characters of a value that is looked at: twice the longest date. More is junk, and takes long to parse."""
 
 
 def retry_after(headers: Mapping[str, str], wall: float) -> float | None:
@@ -20,7 +22,8 @@ def retry_after(headers: Mapping[str, str], wall: float) -> float | None:
 
     Milliseconds of `retry-after-ms` and `x-amz-retry-after` come first because they are more exact. A date is
     compared with the response's own `Date` when it has one, which cancels the skew between the two clocks, else
-    with `wall` (seconds since 1970 UTC). The past and negative numbers count as 0; junk counts as nothing said.
+    with `wall` (seconds since 1970 UTC). The past and negative numbers count as 0; junk, and anything over 64 characters, counts
+    as nothing said.
     """
     for name in _MILLISECONDS:
         milliseconds = _number(headers.get(name))
@@ -44,6 +47,8 @@ def parse_http_date(text: str) -> float | None:
 
     A date without a zone (the asctime form) is in UTC, as RFC 9110 section 5.6.7 has it.
     """
+    if len(text) > _LONGEST_TEXT:
+        return None
     try:
         moment = parsedate_to_datetime(text.strip())
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
@@ -52,7 +57,7 @@ def parse_http_date(text: str) -> float | None:
 
 
 def _number(text: str | None) -> float | None:
-    if text is None:
+    if text is None or len(text) > _LONGEST_TEXT:
         return None
     # `float` alone would also take "nan", "inf" and "1_000", which no server may mean.
     if not _NUMBER.fullmatch(text.strip()):

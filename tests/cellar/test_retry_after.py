@@ -52,6 +52,11 @@ def time_zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
         ("Sun, 06 Nov 1994 08:00:00 GMT", 0.0),
         ("Sun, 99 Nov 1994 08:49:37 GMT", None),
         ("Sun, 06 Nov 99999999999 08:49:37 GMT", None),
+        ("5.", 5.0),
+        (".5", 0.5),
+        ("1" * 64, 1e9),
+        ("1" * 65, None),
+        ("Sun, 06 Nov 1994 08:50:37 GMT" + " " * 36, None),
     ],
 )
 def test_retry_after_is_read_alike_in_every_time_zone(value: str, seconds: float | None) -> None:
@@ -87,6 +92,14 @@ def test_milliseconds_come_first_because_they_are_more_exact(name: str) -> None:
 def test_milliseconds_of_junk_leave_the_seconds() -> None:
     """A dialect that cannot be read does not hide the standard header."""
     assert retry_after({"retry-after-ms": "soon", "retry-after": "2"}, WALL) == 2.0
+
+
+@pytest.mark.parametrize("name", ["retry-after", "retry-after-ms", "date"])
+def test_long_junk_takes_no_time(name: str) -> None:
+    """What a server sends must not hold up the process: 30,000 digits and a letter took 40 seconds once."""
+    began = time.process_time()
+    assert retry_after({"retry-after": "soon", name: "1" * 100_000 + "x"}, WALL) is None
+    assert time.process_time() - began < 1
 
 
 def test_nothing_said_is_none() -> None:

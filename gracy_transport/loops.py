@@ -69,8 +69,8 @@ def current_loop() -> Loop:
     if sys.modules.get("trio") is not None:
         try:
             return Loop(_trio_token(), is_trio=True, thread=get_ident())
-        except RuntimeError:
-            pass  # not in trio: asyncio then
+        except (RuntimeError, AttributeError):
+            pass  # not in trio, or another thread is just importing it: asyncio then
     return Loop(asyncio.get_running_loop(), is_trio=False, thread=get_ident())
 
 

@@ -8,6 +8,8 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -56,6 +58,14 @@ def test_asyncio_is_found_when_trio_was_never_imported() -> None:
 async def test_asyncio_is_found_where_trio_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     """`None` in `sys.modules` is how an import is forbidden."""
     monkeypatch.setitem(sys.modules, "trio", None)
+    assert not current_loop().is_trio
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("half", [SimpleNamespace(), SimpleNamespace(lowlevel=SimpleNamespace())])
+async def test_asyncio_is_found_while_another_thread_imports_trio(half: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module is in `sys.modules` before it has its names."""
+    monkeypatch.setitem(sys.modules, "trio", half)
     assert not current_loop().is_trio
 
 

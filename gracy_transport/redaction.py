@@ -12,6 +12,8 @@ __all__ = [
     "SECRET_HEADERS",
     "is_secret_header",
     "is_secret_name",
+    "printable",
+    "redact_endpoint",
     "redact_headers",
     "redact_query",
     "redact_url",
@@ -35,6 +37,8 @@ SECRET_HEADERS: Final = frozenset(
         "x-amz-security-token",
         "private-token",
         "ocp-apim-subscription-key",
+        "password",
+        "token",
     }
 )
 """Header names (lower case) whose values are never shown."""
@@ -51,23 +55,30 @@ _SECRET_NAMES: Final = frozenset(
         "auth",
         "authkey",
         "authtoken",
+        "authcode",
         "authorization",
         "awsaccesskeyid",
+        "awssecretaccesskey",
         "bearer",
+        "clientassertion",
         "clientsecret",
         "code",
         "credential",
         "credentials",
         "idtoken",
+        "jsessionid",
         "jwt",
         "key",
+        "otp",
         "passphrase",
         "passwd",
         "password",
+        "phpsessid",
         "privatekey",
         "pwd",
         "refreshtoken",
         "secret",
+        "secretaccesskey",
         "secretkey",
         "session",
         "sessionid",
@@ -105,6 +116,11 @@ _PLACES: Final = frozenset(
 
 _NOT_A_LETTER: Final = re.compile(r"[^a-z0-9]")
 _SECRET_ENDINGS: Final = ("token", "secret", "password", "apikey", "signature")
+_HEADER_ENDINGS: Final = (
+    *("-token", "-secret", "-signature", "-apikey"),
+    *("api-key", "auth-key", "functions-key", "subscription-key"),
+)
+_USERINFO: Final = re.compile(r"^([a-z][a-z0-9+.-]*:)?//[^/?]*@", re.IGNORECASE)
 
 
 class _Url(Protocol):
@@ -138,7 +154,7 @@ IsSecret: TypeAlias = Callable[[str, str], bool]
 def is_secret_header(name: str) -> bool:
     """Tells whether the value of that header is a secret."""
     lowered = name.lower()
-    return lowered in SECRET_HEADERS or lowered.endswith(("-token", "-secret", "-api-key", "-signature"))
+    return lowered in SECRET_HEADERS or lowered.endswith(_HEADER_ENDINGS)
 
 
 def redact_query(query: str, is_secret: IsSecret = is_secret_by_name) -> str:
@@ -164,6 +180,28 @@ def redact_url(url: _Url, is_secret: IsSecret = is_secret_by_name) -> str:
     # `netloc` is host and port alone in both families: userinfo never is a part of it.
     origin = f"{url.scheme}://{userinfo}{url.netloc.decode('ascii', 'replace')}" if url.scheme else ""
     return f"{origin}{path}{mark}{redact_query(query, is_secret)}" if mark else f"{origin}{path}"
+
+
+def redact_endpoint(text: str) -> str:
+    """Returns an endpoint or an unformatted URL on one line, without its userinfo, its fragment and its secrets.
+
+    Secrets are the values of secret parameters, be they literal or a placeholder. Placeholders elsewhere stay.
+    """
+    path, mark, query = text.partition("#")[0].partition("?")
+    if "@" in path:
+        path = _USERINFO.sub(rf"\1//{REDACTED}@", path)
+    return printable(f"{path}?{redact_query(query)}" if mark else path)
+
+
+def printable(text: str) -> str:
+    """Returns a text with `%0A` for a line break, and likewise for all else that a terminal would not just show."""
+    if text.isprintable():
+        return text
+    return "".join([character if character.isprintable() else _encoded(character) for character in text])
+
+
+def _encoded(character: str) -> str:
+    return "".join([f"%{byte:02X}" for byte in character.encode("utf-8", "surrogatepass")])
 
 
 def redact_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ __all__ = ["IsSecret", "is_secret_answered", "is_secret_asked", "redact_json", "
 IsSecret: TypeAlias = Callable[[str, Any, dict[str, Any]], bool]
 """Tells by name, value and the object around them whether a field of a JSON body holds a secret."""
 
-STEMS: Final = tuple(b"auth bearer code cred jwt key pass pwd secret session sig token".split())
+STEMS: Final = tuple(b"assert auth bearer code cred jwt key otp pass pwd secret sess sig token".split())
 """Each secret name holds one of these, so a body without any of them need not be parsed."""
 
 _PARAMETER: Final = re.compile(r"([?&#;])([^?&#;=\s\"'<>]+)=([^&#;\s\"'<>]*)")

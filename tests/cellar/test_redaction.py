@@ -15,6 +15,7 @@ from gracy_transport.redaction import (
     SECRET_HEADERS,
     is_secret_header,
     is_secret_name,
+    redact_endpoint,
     redact_headers,
     redact_query,
     redact_url,
@@ -38,6 +39,13 @@ SECRET_NAMES = [
     "code",
     "session_id",
     "csrf-token",
+    "secret_access_key",
+    "AWSSecretAccessKey",
+    "client_assertion",
+    "auth_code",
+    "otp",
+    "PHPSESSID",
+    "JSESSIONID",
 ]
 PLAIN_NAMES = ["page", "q", "keyboard", "monkey", "tokens_per_page", "country_code_of", "", "signatures"]
 
@@ -78,6 +86,27 @@ def test_odd_urls_are_shown_as_far_as_they_go(url: str, shown: str, family: Modu
     assert redact_url(family.URL(url)) == shown
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("/pokemon/{NAME}", "/pokemon/{NAME}"),
+        ("/x?api_key={K}&page={N}", f"/x?api_key={REDACTED}&page={{N}}"),
+        ("/x?token=hunter2", f"/x?token={REDACTED}"),
+        ("https://me:hunter2@api.test/{NAME}", f"https://{REDACTED}@api.test/{{NAME}}"),
+        ("//me:hunter@2@api.test/a@b", f"//{REDACTED}@api.test/a@b"),
+        ("/a@b#token=hunter2", "/a@b"),
+        ("/a\r\n\x1b[2Jb", "/a%0D%0A%1B[2Jb"),
+        ("/x?q=\n", "/x?q=%0A"),
+        ("/a\u2028\u202eb", "/a%E2%80%A8%E2%80%AEb"),
+        ("/ü b%0a", "/ü b%0a"),
+        ("/\ud800", "/%ED%A0%80"),
+    ],
+)
+def test_an_endpoint_is_shown_on_one_line_and_without_secrets(text: str, shown: str) -> None:
+    """Userinfo, secret parameters and the fragment go, control characters are encoded, all else stays."""
+    assert redact_endpoint(text) == shown
+
+
 def test_a_query_keeps_what_is_no_secret() -> None:
     """Order, duplicates and odd bits are left alone."""
     assert redact_query("a=1&&flag&a=2&token=x&token=y=z") == f"a=1&&flag&a=2&token={REDACTED}&token={REDACTED}"
@@ -109,7 +138,21 @@ def test_a_secret_parameter_is_never_shown(name: str, secret: str, others: dict[
 
 
 @pytest.mark.parametrize(
-    "name", [*sorted(SECRET_HEADERS), "X-My-Token", "X-My-Secret", "X-My-API-Key", "X-My-Signature"]
+    "name",
+    [
+        *sorted(SECRET_HEADERS),
+        "X-My-Token",
+        "X-My-Secret",
+        "X-My-API-Key",
+        "X-My-Signature",
+        "X-RapidAPI-Key",
+        "X-Functions-Key",
+        "X-Auth-Key",
+        "X-ApiKey",
+        "X-Subscription-Key",
+        "Token",
+        "Password",
+    ],
 )
 def test_secret_headers_are_known_in_any_case(name: str) -> None:
     """The list, and the endings under which APIs invent their own."""
@@ -117,7 +160,7 @@ def test_secret_headers_are_known_in_any_case(name: str) -> None:
     assert is_secret_header(name.upper())
 
 
-@pytest.mark.parametrize("name", ["accept", "user-agent", "x-request-id", "content-type", "x-tokens-left"])
+@pytest.mark.parametrize("name", ["accept", "user-agent", "x-request-id", "content-type", "x-tokens-left", "idempotency-key"])
 def test_other_headers_are_not_secrets(name: str) -> None:
     """They are what one looks for in a log."""
     assert not is_secret_header(name)

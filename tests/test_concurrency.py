@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from gracy_transport.call import EXTENSION, CallOptions
 from gracy_transport.concurrency import ConcurrencyLimitTransport, ConcurrentRequestLimit
-from gracy_transport.events import ConcurrencyLimitFreed, ConcurrencyLimitReached
+from gracy_transport.events import ConcurrencyLimitFreed, ConcurrencyLimitReached, RequestDispatched
 from gracy_transport.exceptions import TransportClosed
 from gracy_transport.logevents import LogEvent, LogLevel
 from gracy_transport.testing import FakeClock, ScriptedResponse, ScriptedWire, capture_events
@@ -303,3 +303,34 @@ def test_a_limit_reads_as_a_sentence() -> None:
     assert str(ConcurrentRequestLimit(1, "x", limit_per_uurl=False)) == (
         "1 request at once for URLs matching re.compile('x')"
     )
+
+
+async def test_an_inner_transport_that_answers_nonsense_costs_no_slot(clock: FakeClock) -> None:
+    """`None` instead of a response is somebody's bug, and the slot is free all the same."""
+
+    class Nonsense:
+        async def handle_async_request(self, request: Any) -> Any:
+            return None
+
+        async def aclose(self) -> None:
+            pass
+
+    transport = ConcurrencyLimitTransport(Nonsense(), 1, clock=clock)
+    for _ in range(2):
+        with pytest.raises(AttributeError):
+            await transport.handle_async_request(httpx.Request("GET", "https://api.test/"))
+    assert held(transport) == 0
+
+
+async def test_an_observer_that_interrupts_costs_no_slot(clock: FakeClock) -> None:
+    """Between the grant and the wire nothing may go wrong without giving the slot back."""
+
+    def interrupt(event: object) -> None:
+        raise KeyboardInterrupt
+
+    transport, wire = limited(clock, 1, 200)
+    transport.observers = (lambda event: interrupt(event) if isinstance(event, RequestDispatched) else None,)
+    with pytest.raises(KeyboardInterrupt):
+        await transport.handle_async_request(httpx.Request("GET", "https://api.test/"))
+    assert held(transport) == 0
+    assert wire.sent == []

@@ -559,3 +559,15 @@ class TestConfig:
             with pytest.raises(ValidationError) as caught:
                 make(**fields)
             assert field in str(caught.value)
+
+
+async def test_limits_of_single_calls_are_forgotten_with_their_chains(clock: FakeClock) -> None:
+    """Thousands of calls with rules of their own leave no more gates than chains."""
+    transport, _wire = stacked(clock, GracyConfig())
+    async with httpx.AsyncClient(transport=transport) as client:
+        for number in range(600):
+            own = call_options(throttling=ThrottleRule(f".*{number}", 1), concurrent_requests=1 + number)
+            await client.get("https://api.test/", extensions=own)
+    gc.collect()
+    assert len(transport._shared.rules) <= 256
+    assert len(transport._shared.limits) <= 256

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import cycle
 from types import ModuleType
 from typing import Any
 
@@ -349,3 +350,48 @@ def test_rules_are_values() -> None:
     assert hash(rule) == hash(ThrottleRule(".*", 2))
     assert GracefulThrottle([rule]) == GracefulThrottle(rule)
     assert GracefulThrottle({rule}).rules == (rule,)
+
+
+async def test_a_key_may_give_another_answer_each_time(clock: FakeClock) -> None:
+    """A round robin over budgets: everybody goes, nobody is left in the queue."""
+    turns = cycle("ab")
+    transport, wire = throttled(clock, ThrottleRule(".*", 1, key=lambda _request: next(turns)))
+    async with httpx.AsyncClient(transport=transport) as client:
+        await gather(client, ["https://api.test/"] * 7)
+    assert len(wire.sent) == 7
+    assert transport.desk.waiting == 0
+
+
+async def test_equal_rules_are_one_rule(clock: FakeClock) -> None:
+    """A rule that is listed twice does not take two permits."""
+    transport, wire = throttled(clock, [ThrottleRule(".*", 10), ThrottleRule(".*", 10)])
+    async with httpx.AsyncClient(transport=transport) as client:
+        await gather(client, ["https://api.test/"] * 30)
+    assert clock.now() == 1002.0
+
+
+class Raising(logging.Filter):
+    """A filter that fails, as a handler of somebody's may."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("which", ["log_limit_reached", "log_wait_over"])
+async def test_whatever_breaks_in_logging_leaves_nobody_in_the_queue(clock: FakeClock, which: str) -> None:
+    """Interrupted as it starts to wait or as it goes on: the next one has its turn, exactly on time."""
+    config = GracefulThrottle(ThrottleRule(".*", 1), **{which: LogEvent(LogLevel.ERROR)})
+    transport, wire = throttled(clock, config)
+    breaking = Raising()
+    logger = logging.getLogger("gracy_transport")
+    request = httpx.Request("GET", "https://api.test/")
+    await transport.handle_async_request(request)
+    logger.addFilter(breaking)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            await transport.handle_async_request(httpx.Request("GET", "https://api.test/"))
+    finally:
+        logger.removeFilter(breaking)
+    assert transport.desk.waiting == 0
+    await transport.handle_async_request(httpx.Request("GET", "https://api.test/"))
+    assert sent_at(wire) == [1000.0, 1001.0 if which == "log_limit_reached" else 1002.0]

@@ -152,7 +152,7 @@ class Desk:
                 admission.pause(gate, now + seconds, now)
 
         self._decide(hold)
-        self._reset_timers()
+        self._hand_out([])
 
     def close(self) -> None:
         """Sends everybody away who waits in this event loop: they raise `DeskClosed`. Who comes later is served."""
@@ -174,7 +174,7 @@ class Desk:
         room = self._room_here()
         guest = _Guest(gates, room)
         room.waiters[guest] = None
-        self._wake(self._decide(lambda admission, now: admission.enqueue(guest, now)))
+        self._hand_out(self._decide(lambda admission, now: admission.enqueue(guest, now)))
         return guest
 
     async def _until_granted(self, guest: _Guest) -> None:
@@ -193,7 +193,7 @@ class Desk:
     async def _lead(self, room: _Room, guest: _Guest) -> None:
         """Lets time pass until the next opening, and hands out what it opens; once, so that the caller looks around."""
         granted, at, now = self._decide(lambda admission, now: (admission.tick(now), admission.next_opening(), now))
-        self._wake(granted)
+        self._hand_out(granted)
         if guest.is_granted:
             return
         with anyio.CancelScope() as scope:
@@ -239,6 +239,11 @@ class Desk:
             return self._admission.leave(back, self.clock.now())
         return self._admission.release(back, self.clock.now())
 
+    def _hand_out(self, granted: Sequence[Waiter]) -> None:
+        self._wake(granted)
+        if self._returned:
+            self._take_back()
+
     def _wake(self, granted: Sequence[Waiter]) -> None:
         """Wakes those who may go, and the leaders whose timer is now too late."""
         for guest in granted:
@@ -251,7 +256,8 @@ class Desk:
             self._reset_timers()
 
     def _reset_timers(self) -> None:
-        at = self._decide(lambda admission, _now: admission.next_opening())
+        with self._lock:  # what is given back meanwhile is the caller's to see to
+            at = self._admission.next_opening()
         if at is None:
             return
         for room in list(self._rooms.values()):

@@ -363,3 +363,50 @@ async def test_counted_gates_are_used_without_waiting(clock: FakeClock) -> None:
     await desk.wait((own,), (gate,))
     assert gate.held == 3
     assert clock.now() == 1001.0
+
+
+async def test_the_next_permit_is_asked_for_without_forgetting_a_release(clock: FakeClock) -> None:
+    """A slot given back while somebody only asks for the state of things still wakes who waits for it."""
+    gate = Gate(1)
+
+    class Nosy(FakeClock):
+        def now(self) -> float:
+            if is_armed.pop() if is_armed else False:
+                desk.release((gate,))
+            return super().now()
+
+    is_armed: list[bool] = []
+    nosy = Nosy()
+    desk = Desk(nosy)
+    assert desk.try_now((gate,))
+    async with anyio.create_task_group() as group:
+        group.start_soon(desk.wait, (gate,))
+        await anyio.wait_all_tasks_blocked()
+        is_armed.append(True)
+        desk.next_permit((gate,))
+    assert desk.waiting == 0
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_a_thousand_waiters_of_a_loop_that_ended_are_passed_by() -> None:
+    """However many there are, the next loop gets its turn, without running out of stack."""
+    desk, gate = Desk(SYSTEM_CLOCK), Gate(1)
+
+    async def leave_some_behind() -> None:
+        assert desk.try_now((gate,))
+        for _ in range(1_000):
+            tasks.append(asyncio.ensure_future(desk.wait((gate,))))
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+    async def next_one() -> None:
+        desk.release((gate,))
+        with anyio.fail_after(20):
+            await admit(desk, gate)
+
+    tasks: list[asyncio.Future[float]] = []
+    run_and_abandon(leave_some_behind)
+    anyio.run(next_one)
+    assert desk.waiting == 0
+    tasks.clear()
+    gc.collect()

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from .matching import origin_of, path_of
+from .redaction import redact_endpoint
 from .values import ABSENT
 
 if TYPE_CHECKING:
@@ -182,17 +183,26 @@ class Call:
         return known
 
     @property
+    def unformatted_endpoint(self) -> str:
+        """The template, or else the path as it is sent; on one line and without secrets."""
+        template = self.options.template
+        return path_of(self.url) if template is None else redact_endpoint(template)
+
+    @property
     def unformatted_url(self) -> str:
-        """The full URL with the template in place of the endpoint; without a template, origin and path."""
+        """The full URL with the template in place of the endpoint; without a template, origin and path.
+
+        It is on one line, and without secrets.
+        """
         known = self._unformatted_url
         if known is None:
             template, base = self.options.template, self.options.base
             if template is None:
-                known = base + path_of(self.url) if base else self.target
+                known = redact_endpoint(base + path_of(self.url)) if base else self.target
             elif base or not template.startswith("/"):
-                known = base + template
+                known = redact_endpoint(base + template)
             else:
-                known = self.origin + template
+                known = redact_endpoint(self.origin + template)
             self._unformatted_url = known
         return known
 
@@ -267,12 +277,12 @@ class Call:
         until = last.ended if last.ended is not None else last.started
         spent = [f"{kind} {self._total(kind):.1f}" for kind in ("throttle", "slot", "back-off") if self._total(kind)]
         spent.append(f"{len(self.attempts)} attempt{'s' if len(self.attempts) > 1 else ''}")
-        where = self.template or self.url.path
+        where = self.unformatted_endpoint
         return f"{self.method} {where} {what} in {until - self.started:.1f} s: {', '.join(spent)}"
 
     def __repr__(self) -> str:
         """Names the call without its arguments, which may be secrets."""
-        return f"<Call {self.method} {self.template or self.url.path} attempt {self.attempt.number}>"
+        return f"<Call {self.method} {self.unformatted_endpoint} attempt {self.attempt.number}>"
 
     def _total(self, kind: str) -> float:
         return sum(wait.seconds for wait in self.waits if wait.kind == kind)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import field_validator
 
-from .redaction import redact_url
+from .redaction import printable, redact_url
 from .values import Value
 
 if TYPE_CHECKING:
@@ -139,13 +139,13 @@ def _message_of(event: LogEvent, default: str, response: Any) -> str:
 
 
 def _of_call(call: Call) -> dict[str, object]:
-    template = call.template
+    endpoint = call.unformatted_endpoint
     return {
         "METHOD": call.method,
         "URL": redact_url(call.url),
         "UURL": call.unformatted_url,
-        "ENDPOINT": call.url.path if template is None else fill_endpoint(template, call.args),
-        "UENDPOINT": call.url.path if template is None else template,
+        "ENDPOINT": endpoint if call.template is None else fill_endpoint(endpoint, call.args),
+        "UENDPOINT": endpoint,
         "REPLAY": "REPLAYED" if call.is_replayed else "",
         "IS_REPLAY": "TRUE" if call.is_replayed else "FALSE",
     }
@@ -156,5 +156,5 @@ def _of_response(response: Any) -> dict[str, object]:
 
 
 def fill_endpoint(template: str, args: Mapping[str, str]) -> str:
-    """Returns a template with its arguments in place, as they were given (nothing is escaped: this is for people)."""
-    return _PLACEHOLDER.sub(lambda match: str(args.get(match[1], match[0])), template)
+    """Returns a template with its arguments in place, for people: only what cannot be shown is escaped."""
+    return _PLACEHOLDER.sub(lambda match: printable(str(args.get(match[1], match[0]))), template)

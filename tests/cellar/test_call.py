@@ -130,6 +130,21 @@ def test_a_call_without_a_template_is_named_by_its_path() -> None:
     assert repr(call) == "<Call GET /pokemon/pika attempt 1>"
 
 
+@pytest.mark.parametrize(
+    ("url", "options", "where"),
+    [
+        ("https://api.test/a%0ab%1b", CallOptions(), "/a%0ab%1b"),
+        ("https://api.test/x?key=hunter2", CallOptions(template="/x\n?key=hunter2"), "/x%0A?key=[redacted]"),
+    ],
+)
+def test_a_call_is_named_on_one_line_and_without_secrets(url: str, options: CallOptions, where: str) -> None:
+    """Whatever stands in its path or its template."""
+    call = Call(request_of(url=url), options, 0.0)
+    assert str(call) == f"GET {where} under way in 0.0 s: 1 attempt"
+    assert repr(call) == f"<Call GET {where} attempt 1>"
+    assert call.unformatted_url == f"https://api.test{where}"
+
+
 # ---------------------------------------------------------------- opening and going on
 
 

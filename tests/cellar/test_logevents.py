@@ -22,6 +22,7 @@ from gracy_transport.logevents import (
     is_logged,
     log,
 )
+from gracy_transport.redaction import REDACTED
 
 URL = "https://user:hunter2@api.test/v2/pokemon/pika?api_key=hunter2"
 SHOWN = "https://[redacted]@api.test/v2/pokemon/pika?api_key=[redacted]"
@@ -171,6 +172,23 @@ def test_the_logger_has_no_handler_and_root_is_left_alone() -> None:
     assert logging.getLogger(LOGGER_NAME).propagate
 
 
+def test_no_endpoint_breaks_a_line_or_shows_a_secret(caplog: pytest.LogCaptureFixture) -> None:
+    """Neither what a path decodes to, nor an argument, nor the query of a template."""
+    everything = LogEvent(LogLevel.INFO, "{URL} {UURL} {ENDPOINT} {UENDPOINT}")
+    plain = Call(httpx.Request("GET", "https://api.test/a%0ab%1b"), CallOptions(), 0.0)
+    options = CallOptions(template="/x/{A}?api_key={K}&sig=hunter2", args={"A": "a\n\x1b", "K": "hunter2"})
+    asked = Call(httpx.Request("GET", "https://api.test/x/a%0A%1B?api_key=hunter2&sig=hunter2"), options, 0.0)
+    based = Call(httpx.Request("GET", "https://api.test/x"), CallOptions(template="/x", base="https://me:hunter2@api.test"), 0.0)
+    for call in (plain, asked, based):
+        log(everything, "unused", call)
+    query = f"?api_key={REDACTED}&sig={REDACTED}"
+    assert caplog.messages == [
+        "https://api.test/a%0ab%1b https://api.test/a%0ab%1b /a%0ab%1b /a%0ab%1b",
+        f"https://api.test/x/a%0A%1B{query} https://api.test/x/{{A}}{query} /x/a%0A%1B{query} /x/{{A}}{query}",
+        f"https://api.test/x https://{REDACTED}@api.test/x /x /x",
+    ]
+
+
 def test_an_endpoint_shows_its_arguments_as_they_were_given() -> None:
-    """Nothing is escaped, an argument that is missing stays visible."""
+    """Nothing that can be shown is escaped, an argument that is missing stays visible."""
     assert fill_endpoint("/a/{NAME}/{ID2}/{X}", {"NAME": "a b/c", "ID2": "7"}) == "/a/a b/c/7/{X}"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Hashable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, TypeAdapter
 
 from .admission import AdmissionTransport, Desk, Gate, Gates, KeyedGates
 from .call import Call, Observer
@@ -165,5 +165,5 @@ class ConcurrencyLimitTransport(AdmissionTransport):
     ) -> None:
         if isinstance(limits, int):
             limits = ConcurrentRequestLimit(limits, limit_per_uurl=False)
-        given = (limits,) if isinstance(limits, ConcurrentRequestLimit) else tuple(limits)
+        given = TypeAdapter(Limits).validate_python(limits)
         super().__init__(inner, [ConcurrencyKeeper(given, clock)], clock=clock, observers=observers)

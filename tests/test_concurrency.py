@@ -287,8 +287,10 @@ async def test_repr_says_limit_waiters_and_holders(clock: FakeClock) -> None:
         (lambda: ConcurrentRequestLimit(1, blocking_args=[object()]), "blocking_args"),
         (lambda: ConcurrentRequestLimit(1, limits=3), "limits"),
         (lambda: ConcurrencyLimitTransport(ScriptedWire(), -5), "limit"),
+        (lambda: ConcurrencyLimitTransport(ScriptedWire(), "5"), "ConcurrentRequestLimit"),  # type: ignore[arg-type]
+        (lambda: ConcurrencyLimitTransport(ScriptedWire(), None), "tuple"),  # type: ignore[arg-type]
     ],
-    ids=["negative", "zero", "pattern", "args", "unknown", "door"],
+    ids=["negative", "zero", "pattern", "args", "unknown", "door", "text", "nothing"],
 )
 def test_a_wrong_value_names_its_field(make: Any, field: str) -> None:
     """A mistake is found when the limit is made."""

@@ -279,7 +279,7 @@ async def test_memory_stays_bounded_over_distinct_urls(clock: FakeClock) -> None
         await transport.handle_async_request(httpx.Request("GET", f"https://api.test/{number}"))
     (keeper,) = transport.keepers
     assert len(keeper._gates_at._answers) <= 4096  # type: ignore[attr-defined]
-    assert len({gates for gates in keeper._gates_at._answers.values()}) == 1  # type: ignore[attr-defined]
+    assert len(set(keeper._gates_at._answers.values())) == 1  # type: ignore[attr-defined]
 
 
 async def test_streams_pass_unread(family: ModuleType, clock: FakeClock) -> None:
@@ -364,7 +364,7 @@ async def test_a_key_may_give_another_answer_each_time(clock: FakeClock) -> None
 
 async def test_equal_rules_are_one_rule(clock: FakeClock) -> None:
     """A rule that is listed twice does not take two permits."""
-    transport, wire = throttled(clock, [ThrottleRule(".*", 10), ThrottleRule(".*", 10)])
+    transport, _wire = throttled(clock, [ThrottleRule(".*", 10), ThrottleRule(".*", 10)])
     async with httpx.AsyncClient(transport=transport) as client:
         await gather(client, ["https://api.test/"] * 30)
     assert clock.now() == 1002.0

@@ -394,8 +394,7 @@ def test_a_thousand_waiters_of_a_loop_that_ended_are_passed_by() -> None:
 
     async def leave_some_behind() -> None:
         assert desk.try_now((gate,))
-        for _ in range(1_000):
-            tasks.append(asyncio.ensure_future(desk.wait((gate,))))
+        tasks.extend(asyncio.ensure_future(desk.wait((gate,))) for _ in range(1_000))
         for _ in range(3):
             await asyncio.sleep(0)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from .call import extensions_of
 from .exceptions import BodyTooLarge
 from .family import Family, error_for, family_of
+from .redaction import redact_url
 
 if TYPE_CHECKING:
     from .family import AsyncByteStream, Request, Response
@@ -30,8 +31,11 @@ __all__ = [
 BODY_CAP: Final = 10 * 1024 * 1024
 """Bytes of a body that may be held in memory: enough for any JSON an API sends, too little to hurt a process."""
 
-AtEnd: TypeAlias = Callable[[BaseException | None], None]
-"""Called once, synchronously, when a body is over: with the error that broke it, or `None`."""
+_PIECE: Final = 16 * 1024
+"""Bytes that are decoded at a time: they come to 1,000 times as many at most, so that the cap can hold."""
+
+AtEnd: TypeAlias = Callable[..., None]
+"""Called once, synchronously, when a body is over: with the error that broke it, or `None`, as the last argument."""
 
 _logger = logging.getLogger("gracy_transport")
 
@@ -39,11 +43,11 @@ _logger = logging.getLogger("gracy_transport")
 class _WatchedStream:
     """A response body that says when it is over: at its end, when it breaks, is closed, or is dropped unread."""
 
-    def __init__(self, source: AsyncByteStream, at_end: AtEnd, request: Request) -> None:
+    def __init__(self, source: AsyncByteStream, request: Request, at_end: tuple[AtEnd, tuple[Any, ...]]) -> None:
         self._source = source
         self._chunks: AsyncIterator[bytes] | None = None
         self._request = request
-        self.at_end: tuple[AtEnd, ...] = (at_end,)
+        self.at_end: tuple[tuple[AtEnd, tuple[Any, ...]], ...] = (at_end,)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         self._chunks = self._source.__aiter__()
@@ -74,8 +78,8 @@ class _WatchedStream:
 
     def _over(self, error: BaseException | None) -> None:
         at_end, self.at_end = self.at_end, ()
-        for tell in at_end:
-            tell(error)
+        for tell, facts in at_end:
+            tell(*facts, error)
 
     def __del__(self) -> None:
         if self.at_end:
@@ -102,20 +106,20 @@ def _stream_of(request: Request, kind: type) -> Any:
         return made
 
 
-def on_end(request: Request, response: Response, at_end: AtEnd) -> None:
-    """Calls `at_end` once when the body of the response is over.
+def on_end(request: Request, response: Response, at_end: AtEnd, *facts: Any) -> None:
+    """Calls `at_end(*facts, error)` once when the body of the response is over.
 
     That is at its end, on an error in it, on closing, or when it is dropped unread; at once where there is no body to
     come (a HEAD, a 204, a 304, a response that was read already).
     """
     if response.is_closed or request.method == "HEAD" or response.status_code in {204, 304}:
-        at_end(None)
+        at_end(*facts, None)
         return
     stream: Any = response.stream
     if isinstance(stream, _WatchedStream) and stream.at_end:
-        stream.at_end += (at_end,)
+        stream.at_end += ((at_end, facts),)
         return
-    response.stream = _stream_of(request, _WatchedStream)(stream, at_end, request)
+    response.stream = _stream_of(request, _WatchedStream)(stream, request, (at_end, facts))
 
 
 async def buffer(request: Request, response: Response, cap: int = BODY_CAP) -> bytes:
@@ -161,21 +165,44 @@ async def _leave(chunks: AsyncIterator[bytes]) -> None:
 async def readable(request: Request, response: Response, cap: int = BODY_CAP) -> Response:
     """Returns a copy of the response whose body is read already, with `.request` set, for user code to look at.
 
-    The response itself stays unread, so that the client treats it as any other. Raises as `buffer` does.
+    The response itself stays unread, so that the client treats it as any other. The cap holds for what comes over the
+    wire and for what it decodes to. Raises as `buffer` does, and `DecodingError` where the encoding is broken.
     """
     if response.is_closed:
         response.request = request
         return response
     raw = await buffer(request, response, cap)
+    try:
+        return _decoded(request, response, raw, cap)
+    except BodyTooLarge:
+        await discard(response)
+        raise
+
+
+def _decoded(request: Request, response: Response, raw: bytes, cap: int) -> Response:
+    """Returns a copy of a response with a body that has been read, decoded piece by piece up to the cap."""
     family = family_of(request)
+    # Synchronous, as all bytes are here: a decoding error must not leave asynchronous generators behind.
+    pieces = (raw[start : start + _PIECE] for start in range(0, len(raw), _PIECE))
     view = family.Response(
         response.status_code,
         headers=response.headers,
-        stream=family.ByteStream(raw),
+        stream=family.Response(200, content=pieces).stream,
         request=request,
         extensions=extensions_of(response),
     )
-    view.read()  # all bytes are here: a decoding error must not leave asynchronous generators behind
+    content = bytearray()
+    for chunk in view.iter_bytes():
+        content += chunk
+        if len(content) > cap:
+            raise error_for(
+                request,
+                BodyTooLarge,
+                f"{request.method} {redact_url(request.url)}: the body decodes to more than {cap} bytes, which is the "
+                "most that is held in memory; stream it without validators, recording and buffer_body",
+            )
+    view.stream = family.ByteStream(raw)
+    view._content = bytes(content)  # what `read` does, which knows no cap
     return view
 
 

@@ -34,10 +34,12 @@ class Clock(Protocol):
 class SystemClock:
     """The real time of this machine."""
 
-    __slots__ = ()
+    __slots__ = ("now", "wall")
 
-    now = staticmethod(time.monotonic)
-    wall = staticmethod(time.time)
+    def __init__(self) -> None:
+        # Attributes, because a method would only call these, and `now` is read several times for each request.
+        self.now = time.monotonic
+        self.wall = time.time
 
     async def sleep(self, seconds: float) -> None:
         """Waits for that long; zero or less still lets other tasks run once."""

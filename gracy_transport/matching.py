@@ -15,7 +15,7 @@ Answer = TypeVar("Answer")
 
 def origin_of(url: URL) -> str:
     """Returns `scheme://host:port` of a URL (the port only where the URL names one)."""
-    return f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}"
+    return f"{url.scheme}://{url.netloc.decode()}"
 
 
 def path_of(url: URL) -> str:
@@ -23,7 +23,7 @@ def path_of(url: URL) -> str:
 
     Not the decoded path: that could bring line breaks and escape codes into logs.
     """
-    return url.raw_path.partition(b"?")[0].decode("ascii", "replace")
+    return url.raw_path.decode().partition("?")[0]
 
 
 class Memo(Generic[Answer]):

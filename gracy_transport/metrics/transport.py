@@ -80,15 +80,12 @@ class MetricsTransport(Layer):
         attempt.status = response.status_code
         url, calls = call.unformatted_url, int(arrived.number == 1)
 
-        def count(error: BaseException | None) -> None:
-            self._answered(call, attempt, url, calls, error)
-
         if response.is_closed:
-            count(None)
+            self._answered(call, attempt, url, calls, None)
             # A client times a body as it reads it. This one was read before, and would have no `elapsed`.
             response.elapsed = timedelta(0, self.clock.now() - arrived.started)
         else:
-            on_end(request, response, count)
+            on_end(request, response, self._answered, call, attempt, url, calls)
         return response
 
     def get_report(self) -> GracyReport:

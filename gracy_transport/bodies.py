@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from .call import extensions_of
 from .exceptions import BodyTooLarge
-from .family import Family, error_for, family_of
+from .family import error_for, family_of
 from .redaction import redact_url
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def _decoded(request: Request, response: Response, raw: bytes, cap: int) -> Resp
                 "most that is held in memory; stream it without validators, recording and buffer_body",
             )
     view.stream = family.ByteStream(raw)
-    view._content = bytes(content)  # what `read` does, which knows no cap
+    view._content = bytes(content)  # noqa: SLF001 - what `read` does, which knows no cap
     return view
 
 

@@ -178,7 +178,9 @@ def test_no_endpoint_breaks_a_line_or_shows_a_secret(caplog: pytest.LogCaptureFi
     plain = Call(httpx.Request("GET", "https://api.test/a%0ab%1b"), CallOptions(), 0.0)
     options = CallOptions(template="/x/{A}?api_key={K}&sig=hunter2", args={"A": "a\n\x1b", "K": "hunter2"})
     asked = Call(httpx.Request("GET", "https://api.test/x/a%0A%1B?api_key=hunter2&sig=hunter2"), options, 0.0)
-    based = Call(httpx.Request("GET", "https://api.test/x"), CallOptions(template="/x", base="https://me:hunter2@api.test"), 0.0)
+    based = Call(
+        httpx.Request("GET", "https://api.test/x"), CallOptions(template="/x", base="https://me:hunter2@api.test"), 0.0
+    )
     for call in (plain, asked, based):
         log(everything, "unused", call)
     query = f"?api_key={REDACTED}&sig={REDACTED}"

@@ -160,7 +160,9 @@ def test_secret_headers_are_known_in_any_case(name: str) -> None:
     assert is_secret_header(name.upper())
 
 
-@pytest.mark.parametrize("name", ["accept", "user-agent", "x-request-id", "content-type", "x-tokens-left", "idempotency-key"])
+@pytest.mark.parametrize(
+    "name", ["accept", "user-agent", "x-request-id", "content-type", "x-tokens-left", "idempotency-key"]
+)
 def test_other_headers_are_not_secrets(name: str) -> None:
     """They are what one looks for in a log."""
     assert not is_secret_header(name)

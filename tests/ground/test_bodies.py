@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import gzip
 import logging
+import tracemalloc
 import weakref
 from collections.abc import AsyncIterator
 from types import ModuleType
@@ -325,6 +326,50 @@ async def test_a_body_that_cannot_be_decoded_is_not_left_half_read(family: Modul
         await readable(request, response)
     assert wire.open_bodies == 0
     assert [chunk async for chunk in response.aiter_raw()] == [b"not gzip"]
+
+
+@pytest.mark.parametrize("size", [10_000, 10_001])
+async def test_the_cap_holds_for_what_a_body_decodes_to(family: ModuleType, size: int) -> None:
+    """A kilobyte of gzip may come to a megabyte; too large a body is closed and unread."""
+    step = ScriptedResponse(headers={"content-encoding": "gzip"}, content=gzip.compress(bytes(size)))
+    request, response, wire = await response_of(family, step)
+    if size <= 10_000:
+        assert (await readable(request, response, 10_000)).content == bytes(size)
+        assert not response.is_closed
+    else:
+        with pytest.raises(BodyTooLarge, match="decodes to more than 10000 bytes"):
+            await readable(request, response, 10_000)
+        assert response.is_closed
+        assert not hasattr(response, "_content")
+    assert wire.open_bodies == 0
+
+
+async def test_a_gzip_bomb_is_not_blown_up(family: ModuleType) -> None:
+    """Decoding stops soon after the cap, long before 256 MiB are there."""
+    bomb = gzip.compress(bytes(2**28), compresslevel=1)
+    request, response, _ = await response_of(
+        family, ScriptedResponse(headers={"content-encoding": "gzip"}, content=bomb)
+    )
+    tracemalloc.start()
+    try:
+        with pytest.raises(BodyTooLarge):
+            await readable(request, response)
+        assert tracemalloc.get_traced_memory()[1] < 2**27
+    finally:
+        tracemalloc.stop()
+
+
+async def test_a_readable_copy_is_as_if_it_had_been_read(family: ModuleType) -> None:
+    """Closed, consumed, and with the number of bytes that came over the wire."""
+    raw = gzip.compress(b"abc" * 30_000)
+    request, response, _ = await response_of(
+        family, ScriptedResponse(headers={"content-encoding": "gzip"}, content=raw)
+    )
+    view = await readable(request, response)
+    assert (view.is_closed, view.is_stream_consumed, view.num_bytes_downloaded) == (True, True, len(raw))
+    assert [*view.iter_bytes()] == [b"abc" * 30_000]
+    assert await view.aread() == view.content
+    await view.aclose()
 
 
 async def test_discarding_closes(family: ModuleType) -> None:

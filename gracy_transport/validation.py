@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Collection, Iterable
+from datetime import timedelta
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, TypeVar
 
 from pydantic import Field
 
@@ -130,6 +131,8 @@ def _any_of(names: list[str]) -> str:
 
 # ---------------------------------------------------------------- transport
 
+Error = TypeVar("Error", bound=Exception)
+
 _Rules: TypeAlias = tuple[Collection[int] | None, Collection[int] | None, tuple[GracefulValidator, ...]]
 
 
@@ -189,10 +192,52 @@ class ValidationTransport(Layer):
         expected = judge(response.status_code, strict, allowed)
         if expected is not None:
             kind = NonOkResponse if strict is None else UnexpectedResponse
-            raise await _rejection(request, response, call, kind, expected)
+            raise await self._rejection(request, response, call, kind, expected)
         if validators:
-            await _check(request, response, call, validators)
+            await self._check(request, response, call, validators)
         return response
+
+    async def _rejection(
+        self, request: Request, response: Response, call: Call, kind: type[BadResponse], expected: str
+    ) -> BadResponse:
+        """Returns the error of a response with an unwanted status code, and notes the outcome on the call."""
+        where = f"{request.method} {redact_url(request.url)}"
+        message = f"{where} was rejected: status {response.status_code}, expected {expected}"
+        # No local name for the error: a traceback through this frame would keep it, and the body, in a circle.
+        try:
+            view = await readable(request, response)
+        except Exception as cause:  # noqa: BLE001 - the status code is the news, whatever became of the body
+            self._complete(response, request, call)
+            return _rejected(call, response, error_for(request, kind, message, response=response, call=call), cause)
+        self._complete(view, request, call)
+        return _rejected(call, response, error_for(request, kind, message, response=view, call=call))
+
+    async def _check(
+        self, request: Request, response: Response, call: Call, validators: tuple[GracefulValidator, ...]
+    ) -> None:
+        """Lets the validators look at a response, in order; the first that raises rejects it."""
+        needs_body = any(validator.needs_body for validator in validators)
+        view = await readable(request, response) if needs_body else response
+        self._complete(view, request, call)
+        try:
+            for validator in validators:
+                verdict = validator.check(view)
+                if isawaitable(verdict):
+                    await verdict
+        except (StopIteration, StopAsyncIteration) as error:
+            # A coroutine cannot raise these: Python would put an error in its place that nobody has noted.
+            raise _rejected(call, response, RuntimeError(f"a validator raised {type(error).__name__}")) from error
+        except Exception as error:
+            call.rejected = Outcome(response, error)
+            raise
+        except BaseException:
+            await discard(response)
+            raise
+
+    def _complete(self, view: Response, request: Request, call: Call) -> None:
+        """Gives a response what only a client would: its request, and the time it took so far."""
+        view.request = request
+        view.elapsed = timedelta(0, self.clock.now() - call.attempt.started)
 
     def _rules_for(self, call: Call) -> _Rules:
         strict, allowed, validators = self._rules
@@ -215,42 +260,8 @@ def _own(call: Call, name: str, otherwise: Any) -> Any:
     return otherwise if override is ABSENT else override
 
 
-async def _rejection(
-    request: Request, response: Response, call: Call, kind: type[BadResponse], expected: str
-) -> BadResponse:
-    """Returns the error of a response with an unwanted status code, and notes the outcome on the call."""
-    where = f"{request.method} {redact_url(request.url)}"
-    message = f"{where} was rejected: status {response.status_code}, expected {expected}"
-    # No local name for the error: a traceback through this frame would keep it, and the body, in a circle.
-    try:
-        view = await readable(request, response)
-    except Exception as cause:  # noqa: BLE001 - the status code is the news, whatever became of the body
-        response.request = request
-        return _rejected(call, response, error_for(request, kind, message, response=response, call=call), cause)
-    return _rejected(call, response, error_for(request, kind, message, response=view, call=call))
-
-
-def _rejected(call: Call, response: Response, error: BadResponse, cause: Exception | None = None) -> BadResponse:
+def _rejected(call: Call, response: Response, error: Error, cause: Exception | None = None) -> Error:
+    """Notes the outcome of a response that was turned down, and returns its error."""
     error.__cause__ = cause
     call.rejected = Outcome(response, error)
     return error
-
-
-async def _check(request: Request, response: Response, call: Call, validators: tuple[GracefulValidator, ...]) -> None:
-    """Lets the validators look at a response, in order; the first that raises rejects it."""
-    if any(validator.needs_body for validator in validators):
-        view = await readable(request, response)
-    else:
-        view = response
-        view.request = request
-    try:
-        for validator in validators:
-            verdict = validator.check(view)
-            if isawaitable(verdict):
-                await verdict
-    except Exception as error:
-        call.rejected = Outcome(response, error)
-        raise
-    except BaseException:
-        await discard(response)
-        raise

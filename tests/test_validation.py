@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+import gzip
 import weakref
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from http import HTTPStatus
 from types import ModuleType
 from typing import Any
@@ -194,6 +197,31 @@ async def test_a_rejection_gives_its_connection_back(family: ModuleType) -> None
             with pytest.raises(NonOkResponse):
                 await client.get(URL)
             assert wire.in_flight == 0
+
+
+@pytest.mark.parametrize("step", [500, GARBLED])
+async def test_a_rejection_says_how_long_the_answer_took(family: ModuleType, clock: FakeClock, step: Any) -> None:
+    """From the start of its attempt to the end of its body; with a body that cannot be read too."""
+    step = ScriptedResponse(status=500) if step == 500 else step
+    wire = ScriptedWire(replace(step, delay=1.5, chunk_delay=0.25), clock=clock)
+    async with family.AsyncClient(transport=ValidationTransport(wire, clock=clock)) as client:
+        with pytest.raises(NonOkResponse) as caught:
+            await client.get(URL)
+    assert error_of(caught).response.elapsed == timedelta(seconds=1.75)
+
+
+async def test_a_bomb_is_given_up_like_a_body_over_the_cap(family: ModuleType) -> None:
+    """What a body decodes to is held in memory as well."""
+    bomb = ScriptedResponse(
+        status=500, headers={"content-encoding": "gzip"}, content=gzip.compress(bytes(2 * BODY_CAP))
+    )
+    async with client_of(family, bomb) as client:
+        with pytest.raises(NonOkResponse) as caught:
+            await client.get(URL)
+    error = error_of(caught)
+    assert isinstance(error.__cause__, BodyTooLarge)
+    assert error.response.is_closed
+    assert not hasattr(error.response, "_content")
 
 
 async def test_a_body_over_the_cap_is_given_up(family: ModuleType) -> None:

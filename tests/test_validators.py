@@ -272,6 +272,43 @@ async def test_the_outcome_is_noted_with_its_error(family: ModuleType) -> None:
     assert error.call.rejected is None
 
 
+@pytest.mark.parametrize("kind", [StopIteration, StopAsyncIteration])
+@pytest.mark.parametrize("needs_body", [False, True])
+async def test_an_end_of_iteration_in_a_validator_is_an_error_like_any_other(
+    family: ModuleType, kind: type[Exception], needs_body: bool
+) -> None:
+    """Python lets no such error out of a coroutine; what is raised is what is noted, and nothing stays open."""
+    wire = ScriptedWire(200)
+    stopped = kind("no next item")
+    above = Above(ValidationTransport(wire, validators=Noting(needs_body=needs_body, raises=stopped)))
+    async with family.AsyncClient(transport=above) as client:
+        with pytest.raises(RuntimeError, match=f"validator raised {kind.__name__}") as caught:
+            await client.get(URL)
+    assert caught.value.__cause__ is stopped
+    (outcome,) = above.rejected
+    assert outcome.error is caught.value
+    assert wire.open_bodies == 0
+
+
+async def test_a_validator_sees_how_long_the_answer_took(family: ModuleType, clock: FakeClock) -> None:
+    """To the headers, or to the end of the body where it is read."""
+    took: list[float] = []
+
+    class Timing(GracefulValidator):
+        def __init__(self, *, needs_body: bool) -> None:
+            self.needs_body = needs_body
+
+        def check(self, response: httpx.Response) -> None:
+            took.append(response.elapsed.total_seconds())
+
+    for needs_body in (False, True):
+        validator = Timing(needs_body=needs_body)
+        wire = ScriptedWire(ScriptedResponse(delay=1.5, chunk_delay=1.0), clock=clock)
+        async with family.AsyncClient(transport=ValidationTransport(wire, validators=validator, clock=clock)) as client:
+            await client.get(URL)
+    assert took == [1.5, 2.5]
+
+
 async def test_an_accepted_response_notes_nothing(family: ModuleType) -> None:
     """Nor does an error of the network."""
     above = Above(ValidationTransport(ScriptedWire(httpx.ReadError)))

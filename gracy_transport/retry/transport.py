@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from ..bodies import BODY_CAP, buffer, can_resend, discard
+from ..bodies import BODY_CAP, buffer, can_resend, discard, readable
 from ..call import Call, Observer, Outcome, Wait
 from ..clock import SYSTEM_CLOCK, Clock
 from ..events import RetriesExhausted, RetryScheduled, tell
@@ -84,7 +84,7 @@ class RetryTransport(Layer):
         try:
             response = await self._send(request, call, config)
         except Exception as error:  # noqa: BLE001 - `retry_on` may name any of them
-            outcome = self._failed(call, error)
+            outcome = await self._failed(call, error)
         else:
             if not is_unwanted(config, response.status_code, is_followed=call.options.is_followed):
                 return response
@@ -106,22 +106,29 @@ class RetryTransport(Layer):
         try:
             return Outcome(await self._send(request, call, config))
         except Exception as error:  # noqa: BLE001 - `retry_on` may name any of them
-            return self._failed(call, error)
+            return await self._failed(call, error)
 
-    def _failed(self, call: Call, error: Exception) -> Outcome:
+    async def _failed(self, call: Call, error: Exception) -> Outcome:
         """Returns the outcome of an attempt that raised, with the response that the error judges, if any."""
         rejected = call.rejected
-        outcome = rejected if rejected is not None and rejected.error is error else Outcome(error=error)
+        if rejected is None or rejected.error is not error:
+            outcome = Outcome(error=error)
+            if rejected is not None and rejected.response is not None:
+                await discard(rejected.response)  # a layer in between put its own error in place of the judgement
+        else:
+            outcome = rejected
         self._end_attempt(call, outcome)
         return outcome
 
     async def _hold(self, request: Request, call: Call, config: GracefulRetry, response: Response) -> None:
-        """Reads the body of a response that will be accepted: if it breaks off, the attempt has failed."""
+        """Reads the body of a response that will be accepted: if it breaks, the attempt has failed."""
         is_followed = call.options.is_followed
         if has_no_end(request, response) or is_unwanted(config, response.status_code, is_followed=is_followed):
             return
         if call.options.reads_body:
-            await buffer(request, response, sys.maxsize)  # the caller will hold all of it anyway
+            # The caller will hold all of it anyway, and would fail on a broken encoding when it is too late.
+            hold = readable if "content-encoding" in response.headers else buffer
+            await hold(request, response, sys.maxsize)
         elif is_holdable(response):
             await buffer(request, response)
 

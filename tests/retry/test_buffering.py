@@ -65,6 +65,21 @@ async def test_a_call_that_reads_its_body_is_buffered_by_itself(family: ModuleTy
     assert len(response.content) == BODY_CAP + 1
 
 
+@pytest.mark.parametrize("reads_body", [True, False])
+async def test_a_body_that_cannot_be_decoded_is_retried_where_the_call_reads_it(
+    family: ModuleType, clock: FakeClock, reads_body: bool
+) -> None:
+    """The caller would fail on it, when it is too late for another attempt."""
+    garbled = ScriptedResponse(headers={"content-encoding": "gzip"}, content=b"no gzip at all")
+    wire = ScriptedWire(garbled, WHOLE, clock=clock)
+    async with retrying(family, wire, clock) as client:
+        request = client.build_request("GET", URL, extensions={"gracy": CallOptions(reads_body=reads_body)})
+        response = await client.send(request, stream=True)
+        assert [attempt.error for attempt in call_of(response).attempts] == [*["DecodingError"] * reads_body, None]
+        await response.aclose()
+    assert (len(wire.sent), wire.open_bodies) == (1 + reads_body, 0)
+
+
 async def test_a_body_that_keeps_breaking_ends_with_its_error(family: ModuleType, clock: FakeClock) -> None:
     """The number of retries holds for it as for any failure."""
     wire = ScriptedWire(broken(family), clock=clock)

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from gracy_transport.call import Call
 from gracy_transport.exceptions import NonOkResponse
+from gracy_transport.layer import Layer
+from gracy_transport.logevents import LogEvent, LogLevel
 from gracy_transport.retry import GracefulRetry
 from gracy_transport.testing import FakeClock, ScriptedResponse, ScriptedWire
 from gracy_transport.validation import GracefulValidator, ValidationTransport
@@ -143,6 +146,33 @@ async def test_a_connection_error_of_the_validators_own_request_does_not_repeat_
         with pytest.raises(family.ConnectError):
             await client.post(URL)
     assert len(wire.sent) == 1
+
+
+async def test_a_rejected_response_whose_error_was_replaced_is_let_go(family: ModuleType, clock: FakeClock) -> None:
+    """A layer in between may raise an error of its own: the connection is given back before the back-off."""
+
+    class Replacing(Layer):
+        async def handle(self, request: Any, call: Call) -> Any:
+            try:
+                return await super().handle(request, call)
+            except RetryThis as error:
+                raise KeyError("another") from error
+
+    class Headers(GracefulValidator):
+        needs_body = False
+
+        def check(self, response: Any) -> None:
+            raise RetryThis
+
+    wire = ScriptedWire(200, clock=clock)
+    open_in_back_off: list[int] = []
+    event = LogEvent(LogLevel.ERROR, lambda _response: str(open_in_back_off.append(wire.open_bodies)))
+    layer = Replacing(ValidationTransport(wire, validators=Headers(), clock=clock))
+    config = GracefulRetry(max_attempts=2, log_before=event)
+    async with retrying(family, layer, clock, config) as client:
+        with pytest.raises(KeyError):
+            await client.get(URL)
+    assert (len(wire.sent), open_in_back_off, wire.open_bodies) == (3, [0, 0], 0)
 
 
 @pytest.mark.filterwarnings("ignore:Async generator 'httpx:ResourceWarning")  # it leaves its own half-way

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from .bodies import buffer
 from .call import Call, Observer
 from .clock import SYSTEM_CLOCK, Clock
 from .exceptions import GracyException
@@ -64,6 +66,11 @@ def rejection_of(call: Call, response: Response) -> Exception | None:
     return rejected.error if rejected is not None and rejected.response is response else None
 
 
+def has_end(request: Request, response: Response) -> bool:
+    """Tells whether there is a body to read to its end, as opposed to none at all or a connection handed over."""
+    return not response.is_closed and request.method not in {"HEAD", "CONNECT"} and response.status_code >= 200
+
+
 # ---------------------------------------------------------------- transport
 
 _Events: TypeAlias = tuple[LogEvent | None, LogEvent | None, LogEvent | None]
@@ -76,9 +83,10 @@ class LoggingTransport(Layer):
     retry below is not. Nothing is formatted for a level that is off.
 
     {ELAPSED} is seconds with three decimals, from entering this transport (waits and retries below are in it)
-    to the headers of the response: the body may still have to come. {STATUS} is `ABORTED` when there was no
-    response. {ERROR} is the class of an error; its text is not logged, because it may hold a secret. A call
-    that the caller cancelled has no error line, because nothing went wrong.
+    to the headers of the response: the body may still have to come. A call that says it will read its body, as
+    those of the facade do, is logged when all of it is there; if it breaks, the request has failed. {STATUS} is
+    `ABORTED` when there was no response. {ERROR} is the class of an error; its text is not logged, because it
+    may hold a secret. A call that the caller cancelled has no error line, because nothing went wrong.
 
     Args:
         inner: the transport below.
@@ -119,6 +127,9 @@ class LoggingTransport(Layer):
         log(events[0], _STARTED, call)
         try:
             response: Response = await self.inner.handle_async_request(request)
+            if call.options.reads_body and has_end(request, response):
+                # The caller gets no response when the body breaks, so that is a failure.
+                await buffer(request, response, sys.maxsize)  # no cap: the caller will hold all of it anyway
         except Exception as error:
             answer = rejected_response(call, error)
             if answer is not None:

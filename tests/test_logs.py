@@ -13,13 +13,14 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
+from gracy_transport.bodies import BODY_CAP
 from gracy_transport.call import EXTENSION, Call, CallOptions
 from gracy_transport.exceptions import NonOkResponse, TransportClosed
 from gracy_transport.family import error_for
 from gracy_transport.layer import Layer
 from gracy_transport.logevents import LOGGER_NAME, LogEvent, LogLevel
 from gracy_transport.logs import LoggingTransport
-from gracy_transport.testing import FakeClock, ScriptedResponse, ScriptedWire
+from gracy_transport.testing import NEVER, FakeClock, ScriptedResponse, ScriptedWire
 from gracy_transport.validation import GracefulValidator, ValidationTransport
 from gracy_transport.values import ABSENT
 
@@ -364,6 +365,55 @@ async def test_without_events_it_only_delegates(
     async with client_of(family, ScriptedWire(), clock) as client:
         assert (await client.get(URL)).status_code == 200
     assert lines(caplog) == []
+
+
+async def test_a_body_that_breaks_where_the_call_reads_it_is_a_failure(
+    family: ModuleType, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The caller gets no response, so there is none in the log; its time is that to the break."""
+    step = ScriptedResponse(chunks=[b"half", family.ReadError("reset")], chunk_delay=0.5)
+    wire = ScriptedWire(step, clock=clock)
+    async with client_of(family, wire, clock, **ALL) as client:
+        with pytest.raises(family.ReadError):
+            await client.get(URL, extensions={EXTENSION: CallOptions(reads_body=True)})
+    assert lines(caplog)[1:] == [("ERROR", f"GET {SHOWN} failed after 1.000s: ReadError")]
+    assert wire.open_bodies == 0
+
+
+async def test_a_body_that_the_call_reads_is_whole_when_it_is_logged(
+    family: ModuleType, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The caller reads it as ever; it may be larger than what is held otherwise."""
+    wire = ScriptedWire(ScriptedResponse(chunks=[bytes(BODY_CAP), b"x"], delay=1.0, chunk_delay=0.5), clock=clock)
+    async with client_of(family, wire, clock, **ALL) as client:
+        response = await client.get(URL, extensions={EXTENSION: CallOptions(reads_body=True)})
+    assert len(response.content) == BODY_CAP + 1
+    assert lines(caplog)[1:] == [("INFO", f"GET {SHOWN} gave 200 in 2.000s")]
+
+
+@pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("CONNECT", 200), ("GET", 101)])
+async def test_what_has_no_body_to_read_is_left_alone(
+    family: ModuleType, clock: FakeClock, method: str, status: int
+) -> None:
+    """A connection that was handed over has no end to wait for."""
+    wire = ScriptedWire(ScriptedResponse(status=status, chunks=[b"x"], chunk_delay=NEVER), clock=clock)
+    options = {EXTENSION: CallOptions(reads_body=True)}
+    async with client_of(family, wire, clock, **ALL) as client:
+        request = client.build_request(method, URL, extensions=options)
+        with clock.timeout(1.0):
+            response = await client.send(request, stream=True)
+        assert response.status_code == status
+        await response.aclose()
+
+
+async def test_a_response_that_was_read_before_is_logged_as_it_is(
+    family: ModuleType, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """There is nothing more to read."""
+    wire = family.MockTransport(lambda _request: family.Response(200, content=b"x"))
+    async with client_of(family, wire, clock, **ALL) as client:
+        await client.get(URL, extensions={EXTENSION: CallOptions(reads_body=True)})
+    assert lines(caplog)[1:] == [("INFO", f"GET {SHOWN} gave 200 in 0.000s")]
 
 
 async def test_a_stream_stays_a_stream(family: ModuleType, clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:

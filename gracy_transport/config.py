@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from http import HTTPStatus
+from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, TypedDict, Unpack, cast
 
 from pydantic import BeforeValidator
@@ -26,6 +26,9 @@ __all__ = [
 ]
 
 
+_TYPING: Final = frozenset({"typing", "typing_extensions"})
+
+
 def _as_parsers(value: object) -> object:
     """Returns the parsers by status code (an int) or "default", frozen."""
     if not isinstance(value, Mapping):
@@ -33,16 +36,25 @@ def _as_parsers(value: object) -> object:
             return value
         raise ValueError(f'{value!r} is not a mapping: give parser={{"default": ..., HTTPStatus.NOT_FOUND: ...}}')
     given = cast("Mapping[object, object]", value)
-    return FrozenDict({_as_parser_key(key): parser for key, parser in given.items()})
+    return FrozenDict({_as_parser_key(key): _as_parser(parser, key) for key, parser in given.items()})
 
 
 def _as_parser_key(key: object) -> int | str:
     if key == "default":
         return "default"
-    try:
-        return int(HTTPStatus(cast("int", key)))
-    except ValueError:
-        raise ValueError(f'{key!r} is neither "default" nor a status code') from None
+    if isinstance(key, int) and not isinstance(key, bool) and 100 <= key <= 599:
+        return int(key)
+    raise ValueError(f'{key!r} is neither "default" nor a status code (100-599)')
+
+
+def _as_parser(parser: object, key: object) -> object:
+    # A union and the result of a `type` statement are types that cannot be called.
+    if parser is None or callable(parser) or isinstance(parser, UnionType) or type(parser).__module__ in _TYPING:
+        return parser
+    raise ValueError(
+        f"{parser!r} for {key!r} cannot parse a response: give a callable that takes the response, a type "
+        "(a model, list[Model], Model | None), None, or an exception class"
+    )
 
 
 Parsers: TypeAlias = Annotated[FrozenDict[int | str, Any], BeforeValidator(_as_parsers)]
@@ -78,7 +90,8 @@ class GracyConfig(Value, frozen=True):
         strict_status_code: the only status codes that are accepted; one or several.
         allowed_status_code: status codes that are accepted besides 200-299; one or several.
         validators: `GracefulValidator`s that look at accepted responses; one or several.
-        parser: what the facade makes of a response, by status code or "default". Transports pass it by.
+        parser: what the facade makes of a response, by status code (100-599) or "default": a callable that takes the
+            response, a type for its JSON, `None`, or an exception class. Transports pass it by.
         throttling: rate rules: a `GracefulThrottle`, a `ThrottleRule` or several.
         concurrent_requests: limits of requests in flight: a `ConcurrentRequestLimit` or several, or a number, which
             means so many per endpoint.
@@ -148,6 +161,9 @@ def call_options(
         f"/pokemon/{name}", extensions=call_options(template="/pokemon/{NAME}", args={"NAME": name}, retry=None)
     )
     ```
+
+    The methods of a `Gracy` take it, too: `overrides` go over what the method is decorated with, while `template` and
+    `args` replace those of the endpoint in all that is told of the call. Where the request goes stays the endpoint's.
 
     Args:
         template: the unformatted endpoint; limits, reports and metrics group by it.

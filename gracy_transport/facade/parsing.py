@@ -85,7 +85,7 @@ def prepared(parser: Any) -> Parse:
     """Returns the function of a response that a parser stands for.
 
     Raises:
-        TypeError: when it is neither a callable nor a type.
+        pydantic.PydanticSchemaGenerationError: when it is a type that pydantic cannot read, nor anyone call.
     """
     # `list[int]` and a NewType can be called too, but a type says what to expect, not how to get it.
     if isinstance(parser, type) or type(parser).__module__ in _TYPING:
@@ -96,12 +96,7 @@ def prepared(parser: Any) -> Parse:
                 raise
         else:
             return lambda response: adapter.validate_json(response.content)
-    if callable(parser):
-        return parser  # type: ignore[no-any-return]
-    raise TypeError(
-        f"the parser {parser!r} is neither a callable nor a type: give a function of the response, a model, "
-        "None, or an exception class"
-    )
+    return parser  # type: ignore[no-any-return]
 
 
 def made(kind: type[Exception], response: AnyResponse, sending: Sending) -> Exception:

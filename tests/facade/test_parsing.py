@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from types import ModuleType
-from typing import Annotated, Any, NewType, TypedDict
+from typing import Annotated, Any, NewType
 
 import pytest
 from pydantic import BaseModel, Field, ValidationError
+from typing_extensions import TypedDict
 
 from gracy_transport import GracefulRetry, GracyConfig
 from gracy_transport.exceptions import (
@@ -231,19 +232,19 @@ async def test_a_model_that_does_not_fit_says_where(family: ModuleType) -> None:
     assert "hunter2" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("parser", "message"),
-    [
-        ("json", "the parser 'json' is neither a callable nor a type"),
-        (ValueError("an instance"), "give a function of the response, a model, None, or an exception class"),
-        (Reader | None, "Unable to generate pydantic-core schema"),
-    ],
-)
-async def test_something_that_cannot_parse_is_a_parse_failure(family: ModuleType, parser: Any, message: str) -> None:
-    """The cause says what is wrong with it."""
+async def test_a_type_that_cannot_be_read_is_a_parse_failure(family: ModuleType) -> None:
+    """What is in a type shows when it is made ready, on first use; the cause says what is wrong with it."""
     with pytest.raises(GracyParseFailed) as caught:
-        await api(family, PIKACHU, parser={"default": parser}).get_pokemon()
-    assert message in str(caught.value.__cause__)
+        await api(family, PIKACHU, parser={"default": Reader | None}).get_pokemon()
+    assert "Unable to generate pydantic-core schema" in str(caught.value.__cause__)
+
+
+async def test_a_status_that_has_no_name_has_a_parser(family: ModuleType) -> None:
+    """As it can be allowed, too."""
+    tried = api(family, 520, 499, allowed_status_code=520, parser={520: None, 499: PokemonNotFound})
+    assert await tried.get_pokemon() is None
+    with pytest.raises(PokemonNotFound, match="returned 499"):
+        await tried.get_pokemon()
 
 
 async def test_a_parser_may_raise_the_users_own_exception(family: ModuleType) -> None:

@@ -180,7 +180,7 @@ class GracyUserDefinedException(GracyException):
         return self.BASE_MESSAGE.format(**self._build_default_args())
 
     def _build_default_args(self) -> dict[str, Any]:
-        """Returns what the placeholders of a message stand for; the URL has its secrets redacted."""
+        """Returns what the placeholders of a message stand for; URLs and endpoints have their secrets redacted."""
         context, response = self.request_context, self.response
         return {
             "METHOD": response.request.method,

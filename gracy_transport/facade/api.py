@@ -64,6 +64,7 @@ class Gracy(Verbs[EndpointT]):
     Raises:
         CompositionError: when what `_create_client` returns is no client, is closed, or has a stack already.
         TypeError: when the inner `Config` has something of a wrong type.
+        ValueError: when its `BASE_URL` has a query.
     """
 
     def __init__(

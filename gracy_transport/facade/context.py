@@ -21,11 +21,12 @@ class GracyRequestContext:
     Attributes:
         method: the HTTP method.
         base_url: what stands before the endpoint, without credentials; empty when the endpoint is a whole URL.
-        endpoint: the endpoint with its arguments in place, percent-encoded: `/pokemon/pikachu`.
+        endpoint: the endpoint with its arguments in place, percent-encoded: `/pokemon/pikachu`. The values of secret
+            query parameters are redacted, credentials left out.
         endpoint_args: the arguments, as text, by placeholder.
         endpoint_params: the query parameters as they were given, or `None`.
         active_config: the configuration in force for the request, overrides of the method included.
-        unformatted_endpoint: the endpoint with its placeholders: `/pokemon/{NAME}`.
+        unformatted_endpoint: the endpoint with its placeholders: `/pokemon/{NAME}`; without secrets, as `endpoint`.
         elapsed: seconds from the start of the call until now (or its end), waits and retries included.
     """
 
@@ -41,7 +42,7 @@ class GracyRequestContext:
     @property
     def url(self) -> str:
         """The full URL, without credentials and query parameters: `https://pokeapi.co/api/v2/pokemon/pikachu`."""
-        return self.base_url + self.endpoint
+        return self.base_url + self.endpoint.partition("?")[0]
 
     @property
     def unformatted_url(self) -> str:

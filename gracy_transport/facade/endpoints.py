@@ -11,12 +11,12 @@ from urllib.parse import quote
 
 from ..redaction import redact_query
 
-__all__ = ["BaseEndpoint", "Template"]
+__all__ = ["BaseEndpoint", "Template", "shown"]
 
 _TOKEN: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _PLACEHOLDER: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(:path)?")
 _ORIGIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_USERINFO: Final = re.compile(r"^([^/?#]*://)[^/?#@]*@")
+_USERINFO: Final = re.compile(r"^([^/?#]*://)[^/?#]*@")
 _DOTS: Final = frozenset({".", ".."})
 
 
@@ -51,6 +51,12 @@ Pieces: TypeAlias = str | tuple[str | _Slot, ...]
 """A part of a template: literal text, or a sequence of text and placeholders."""
 
 
+def shown(address: str) -> str:
+    """Returns an endpoint or a URL for people: without credentials, fragment and the values of secret parameters."""
+    path, mark, query = address.partition("#")[0].partition("?")
+    return _USERINFO.sub(r"\1", path) + (mark and f"?{redact_query(query)}")
+
+
 class Template:
     """An endpoint, taken apart once.
 
@@ -69,15 +75,15 @@ class Template:
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self.label = shown(text).replace(":path}", "}")
         self.is_absolute = _ORIGIN.match(text) is not None
         # A fragment is never sent, and a client drops that of a relative URL too.
         path, mark, query = text.partition("#")[0].partition("?")
         self.has_query = bool(mark)
-        self._segments = [_pieces(segment, text) for segment in path.split("/")]
-        self._query = _pieces(query, text)
+        self._segments = [_pieces(segment, self.label) for segment in path.split("/")]
+        self._query = _pieces(query, self.label)
         slots = [slot for pieces in (*self._segments, self._query) for slot in _slots(pieces)]
         self.names = tuple(dict.fromkeys(slot.name for slot in slots))
-        self.label = _USERINFO.sub(r"\1", path).replace(":path}", "}") + (mark and f"?{redact_query(query)}")
         self._fixed = None if self.names else self._fill({})
 
     def texts(self, args: Mapping[str, object] | None) -> dict[str, str]:

@@ -57,7 +57,8 @@ class Session:
     def _rebase(self) -> None:
         """Takes over the base URL of the client, which has a slash at its end."""
         self._base = base = self.client.base_url
-        self._prefix = str(base.copy_with(raw_path=base.raw_path))  # a path of "/" is left out without this
+        # A path of "/" is left out unless it is given; a fragment would take in the endpoint.
+        self._prefix = str(base.copy_with(raw_path=base.raw_path, fragment=None))
         origin = f"{base.scheme}://{base.netloc.decode('ascii', 'replace')}"
         self._label = origin + base.raw_path.decode("ascii", "replace").partition("?")[0].rstrip("/")
 

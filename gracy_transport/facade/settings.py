@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from ..config import GracyConfig
 from ..values import ABSENT, Absent
+from .endpoints import shown
 
 __all__ = ["Settings", "judged", "settings_of"]
 
@@ -19,7 +20,7 @@ class Settings:
     """The inner `Config` of a class, with what it inherits.
 
     Attributes:
-        base_url: `BASE_URL`, empty when it was not given.
+        base_url: `BASE_URL` without a fragment, empty when it was not given.
         config: `SETTINGS`, the fields of a class over those of its base classes.
         timeout: `REQUEST_TIMEOUT`: seconds, an `httpx.Timeout`, `None` for no limit, or absent.
     """
@@ -34,6 +35,7 @@ def settings_of(owner: type) -> Settings:
 
     Raises:
         TypeError: when `SETTINGS` is no `GracyConfig`, or `BASE_URL` no text.
+        ValueError: when `BASE_URL` has a query.
     """
     base_url, config = "", GracyConfig()
     timeout: Any = ABSENT
@@ -44,6 +46,13 @@ def settings_of(owner: type) -> Settings:
         base_url = getattr(inner, "BASE_URL", base_url) or ""
         if not isinstance(base_url, str):
             raise TypeError(f"{kind.__name__}.Config.BASE_URL is {base_url!r}: give a string, 'https://…'")
+        base_url = base_url.partition("#")[0]  # never sent, and it would take in the endpoints
+        if "?" in base_url:
+            raise ValueError(
+                f"{kind.__name__}.Config.BASE_URL is {shown(base_url)!r}, with a query in front of the endpoints: "
+                "leave it out, and give the parameters to a client of your own, AsyncClient(params=...) in "
+                "_create_client, or params= to each request"
+            )
         own = getattr(inner, "SETTINGS", None)
         if not isinstance(own, GracyConfig | None):
             raise TypeError(f"{kind.__name__}.Config.SETTINGS is {own!r}: give a GracyConfig(...)")

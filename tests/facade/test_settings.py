@@ -92,6 +92,45 @@ def test_a_wrong_setting_is_named(name: str, value: object, message: str) -> Non
         kind()
 
 
+@pytest.mark.parametrize(
+    ("base_url", "shown"),
+    [
+        ("https://api.test/v2?lang=en", "'https://api.test/v2?lang=en'"),
+        ("https://api.test/v2?", "'https://api.test/v2?'"),
+        ("https://me:hunter2@api.test?key=hunter2#part", "'https://api.test?key=[redacted]'"),
+    ],
+)
+def test_a_query_in_the_base_url_is_refused(base_url: str, shown: str) -> None:
+    """An endpoint would end up in it."""
+    kind = type("Wrong", (Gracy,), {"Config": type("Config", (), {"BASE_URL": base_url})})
+    with pytest.raises(ValueError, match=r"^Wrong\.Config\.BASE_URL is ") as caught:
+        kind()
+    assert str(caught.value) == (
+        f"Wrong.Config.BASE_URL is {shown}, with a query in front of the endpoints: leave it out, and give the "
+        "parameters to a client of your own, AsyncClient(params=...) in _create_client, or params= to each request"
+    )
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("fragment", ["#frag", "/#frag", "#a?b=c", "#"])
+async def test_a_fragment_of_the_base_url_is_dropped(family: ModuleType, fragment: str) -> None:
+    """It is never sent, and must not swallow the endpoints. It makes no difference who gave it to the client."""
+
+    class Fragmented(Scripted):
+        class Config:
+            BASE_URL = BASE + fragment
+
+    class OfTheClient(Fragmented):
+        def _create_client(self) -> Any:
+            return self.family.AsyncClient(transport=self.wire, base_url=BASE + fragment)
+
+    for kind in (Fragmented, OfTheClient):
+        api = kind(family, ScriptedWire())
+        response = await api.get_pokemon()
+        assert api.wire.sent[0].url == f"{BASE}/pokemon/pikachu"
+        assert response.extensions["gracy"].unformatted_url == f"{BASE}/pokemon/{{NAME}}"
+
+
 @pytest.mark.anyio
 async def test_settings_lie_over_the_defaults(family: ModuleType, caplog: pytest.LogCaptureFixture) -> None:
     """Which log errors, and nothing else."""

@@ -22,7 +22,8 @@ class RequestOptions(TypedDict, total=False):
         auth: how to authenticate; `None` not to.
         follow_redirects: whether a redirect is followed.
         timeout: seconds, or an `httpx.Timeout`; `None` for no limit.
-        extensions: what the transport below may know.
+        extensions: what the transport below may know. `call_options(...)` overrides the configuration for this request,
+            over what the method is decorated with.
     """
 
     params: Mapping[str, Any] | Sequence[tuple[str, Any]] | str | bytes | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from enum import Enum
 from typing import Any, Final
 
@@ -23,6 +24,8 @@ __all__ = ["Active", "Scope"]
 MOST_KEPT: Final = 1024
 """Endpoints and overrides that are remembered; when there are more, all are forgotten and made again."""
 
+_NOTHING: Final = GracyConfig()
+
 
 class Active:
     """A configuration in force.
@@ -31,16 +34,16 @@ class Active:
         config: all of it.
         own: what of it the stack has to be told for a call, `None` when it is the stack's own.
         parsers: its parsers.
-        source: the override it comes from, kept so that its identity stays taken.
+        sources: the overrides it comes from, kept so that their identities stay taken.
     """
 
-    __slots__ = ("config", "own", "parsers", "source")
+    __slots__ = ("config", "own", "parsers", "sources")
 
-    def __init__(self, config: GracyConfig, own: GracyConfig | None, source: GracyConfig | None = None) -> None:
+    def __init__(self, config: GracyConfig, own: GracyConfig | None, sources: tuple[object, ...] = ()) -> None:
         self.config = config
         self.own = own
         self.parsers = Parsers(config.value_of("parser"))
-        self.source = source
+        self.sources = sources
 
 
 class Scope:
@@ -58,7 +61,7 @@ class Scope:
         self._own = own
         self._plain = Active(config, own)
         self._templates: dict[object, Template] = {}
-        self._overridden: dict[int, Active] = {}
+        self._overridden: dict[tuple[int, int], Active] = {}
 
     async def answer(
         self, owner: object, method: str, endpoint: str, args: Mapping[str, object] | None, given: RequestOptions
@@ -109,25 +112,28 @@ class Scope:
         """
         template = self._templates.get(endpoint) or self._template(endpoint)
         texts = template.texts(args)
-        active = self._active(override_for(owner))
+        extensions = given.get("extensions")
+        told = _told_in(extensions) if extensions else None
+        active = self._active(override_for(owner), None if told is None else told.config)
         session = self.sessions.current()
         session.was_used = True
         client = session.client
         url, base = session.address(template, texts)
         options = CallOptions(template.label, base, texts, active.own, reads_body, may_go_on(client, given))
-        building: dict[str, Any] = {**given}
-        params = building.get("params")
+        if told is not None:
+            options = _as_told(options, told)
+        building: dict[str, Any] = {**given, "extensions": {**(extensions or {}), EXTENSION: options}}
         send_options: dict[str, Any] = {
             name: building.pop(name) for name in ("auth", "follow_redirects") if name in building
         }
+        params = given.get("params")
         if template.has_query:
             # httpx lets parameters replace a query that a URL has. An endpoint means its own to stay.
             building.pop("params", None)
             if params or client.params:
                 building["params"] = url.params.merge(params)
-        building["extensions"] = {**(building.get("extensions") or {}), EXTENSION: options}
         request = client.build_request(method, url, **building)
-        return Sending(session, request, template, options, active, params, send_options)
+        return Sending(session, request, template, texts, options, active, params, send_options)
 
     def _template(self, endpoint: object) -> Template:
         if not isinstance(endpoint, str):
@@ -138,13 +144,33 @@ class Scope:
         template = self._templates[endpoint] = Template(text)
         return template
 
-    def _active(self, override: GracyConfig | None) -> Active:
-        if override is None:
+    def _active(self, override: GracyConfig | None, over: Any) -> Active:
+        """Returns the configuration of the object under that of a method, under that of a call."""
+        if override is None and over is None:
             return self._plain
-        active = self._overridden.get(id(override))
+        key = (id(override), id(over))
+        active = self._overridden.get(key)
         if active is None:
             if len(self._overridden) >= MOST_KEPT:
                 self._overridden.clear()
-            own = judged(override if self._own is None else self._own.merged(override))
-            active = self._overridden[id(override)] = Active(self.config.merged(override), own, override)
+            merged = (override or _NOTHING).merged(over)
+            own = judged(merged if self._own is None else self._own.merged(merged))
+            active = self._overridden[key] = Active(self.config.merged(merged), own, (override, over))
         return active
+
+
+def _told_in(extensions: Mapping[str, Any]) -> CallOptions | None:
+    """Returns what the user said of the call with `call_options`, if anything."""
+    told = extensions.get(EXTENSION)
+    return told if isinstance(told, CallOptions) else None
+
+
+def _as_told(options: CallOptions, told: CallOptions) -> CallOptions:
+    """Returns the options of a call with the template and the arguments that the user gave in place of ours."""
+    template, base = told.template, options.base
+    if template is None:
+        template = options.template
+    elif base:
+        # Where the base ends with a slash the endpoint has none at its start, and the other way round.
+        template = template.lstrip("/") if base.endswith("/") else f"/{template.lstrip('/')}"
+    return replace(options, template=template, args=told.args or options.args)

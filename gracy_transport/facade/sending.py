@@ -14,6 +14,7 @@ from ..logevents import log
 from ..redaction import redact_url
 from ..validation import judge
 from .context import GracyRequestContext
+from .endpoints import shown
 
 if TYPE_CHECKING:
     from ..family import AnyResponse
@@ -48,6 +49,7 @@ class Sending:
         session: what it goes through.
         request: of the client's family.
         template: the endpoint.
+        args: its arguments, as text.
         options: what the stack is told of it.
         active: the configuration in force.
         params: the query parameters as they were given.
@@ -57,6 +59,7 @@ class Sending:
     session: Session
     request: Any
     template: Template
+    args: Mapping[str, str]
     options: CallOptions
     active: Active
     params: Any
@@ -67,15 +70,15 @@ class Sending:
 
         Raises:
             BadResponse: when its status code is not.
-            GracyRequestFailed: from any error of httpx that is not about a response.
-            Exception: what a validator of the user's raised.
+            GracyRequestFailed: from any error of httpx that is not about a response (a `RequestError`), also from one
+                that a validator raised: it cannot be told from the others here.
+            Exception: anything else that a validator of the user's raised.
         """
         try:
             response = await self.session.client.send(self.request, stream=stream, **self.send_options)
-        except GracyException:
-            raise
         except Exception as error:
-            if not is_error_like(error, GracyRequestFailed):
+            self._keep_cookies(error)
+            if isinstance(error, GracyException) or not is_error_like(error, GracyRequestFailed):
                 raise
             raise self._failed(error) from error
         if self.options.is_followed and not 200 <= response.status_code < 300:
@@ -100,11 +103,11 @@ class Sending:
         return GracyRequestContext(
             method=self.request.method,
             base_url=options.base,
-            endpoint=self.template.fill(options.args),
+            endpoint=shown(self.template.fill(self.args)),
             endpoint_args=options.args,
             endpoint_params=self.params,
             active_config=self.active.config,
-            unformatted_endpoint=self.template.label,
+            unformatted_endpoint=options.template or "",
             elapsed=self._elapsed(),
         )
 
@@ -129,6 +132,19 @@ class Sending:
         where = f"{response.request.method} {redact_url(response.request.url)}"
         message = f"{where} was rejected: status {response.status_code}, expected {expected}"
         raise error_for(self.request, kind, message, response=response, call=call) from cause
+
+    def _keep_cookies(self, error: Exception) -> None:
+        """Takes over the cookies of an answer that was turned down in the stack, where the client never sees it."""
+        client, response = self.session.client, getattr(error, "response", None)
+        if not isinstance(response, family_of(client).Response):
+            return
+        try:
+            answered = response.request
+        except RuntimeError:  # a validator made this response, and said not of what
+            return
+        call = self.call
+        if call is not None and extensions_with(answered).get(EXTENSION) is call:
+            client.cookies.extract_cookies(response)
 
     def _failed(self, error: Exception) -> GracyRequestFailed:
         # The text of the error is left to the cause: it may quote a header or a URL with a secret.

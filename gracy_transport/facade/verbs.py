@@ -53,7 +53,8 @@ class BoundVerb(Generic[EndpointT, Result]):
             GracyRequestFailed: when there was no response; the error of httpx is its cause.
             GracyParseFailed: when the parser raised.
             ValueError: when the arguments do not fit the endpoint.
-            Exception: what a validator raised, or what the parser names for the status.
+            Exception: what a validator raised (an error of httpx that is not about a response, a `RequestError`, as the
+                cause of a GracyRequestFailed), or what the parser names for the status.
         """
         return cast("Result", await self._api.request(self._method, endpoint, endpoint_args, **options))
 

@@ -120,6 +120,41 @@ async def test_the_context_says_what_was_asked_for(family: ModuleType) -> None:
     assert repr(context) == "<GracyRequestContext PATCH https://api.test/v2/pokemon/{NAME}>"
 
 
+class Everywhere(GracyUserDefinedException):
+    """One that tells all it knows of the place."""
+
+    BASE_MESSAGE = "{URL} {UURL} {ENDPOINT} {UENDPOINT}"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("endpoint", "args", "shown"),
+    [
+        ("/x?api_key={K}&page={P}", {"K": "hunter2", "P": 2}, "/x?api_key=[redacted]&page=2"),
+        ("/x?api_key=hunter2", None, "/x?api_key=[redacted]"),
+        ("https://{U}:{P}@api.test/x", {"U": "hunter2", "P": "hunter2"}, "https://api.test/x"),
+        ("https://me:hunter2@api.test/x?sig={S}", {"S": "hunter2"}, "https://api.test/x?sig=[redacted]"),
+        ("https://{U}@api.test/x", {"U": "a@hunter2"}, "https://api.test/x"),
+    ],
+)
+async def test_no_secret_of_an_endpoint_is_shown(family: ModuleType, endpoint: str, args: Any, shown: str) -> None:
+    """Neither what its query takes as an argument, nor who it says is asking."""
+    wire = ScriptedWire(404)
+
+    class Telling(Scripted):
+        class Config:
+            BASE_URL = BASE
+            SETTINGS = GracyConfig(parser={404: Everywhere})
+
+    with pytest.raises(Everywhere) as caught:
+        await Telling(family, wire).get(endpoint, args)
+    context: GracyRequestContext = caught.value.request_context
+    assert context.endpoint == shown
+    assert context.url == context.base_url + shown.partition("?")[0]
+    assert "hunter2" not in f"{caught.value} {context!r} {context.url} {context.unformatted_url}"
+    assert "hunter2" in wire.sent[0].url
+
+
 def test_a_context_can_be_made_by_hand() -> None:
     """For tests of a user's exceptions."""
     context = GracyRequestContext("GET", BASE, "/pokemon/x", {"NAME": "x"})

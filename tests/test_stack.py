@@ -118,6 +118,16 @@ async def test_a_retry_waits_without_a_slot_and_pays_for_its_permit(clock: FakeC
     assert sent_at(wire, "healthy") == [1001.0]
 
 
+async def test_an_allowed_status_is_a_success_of_the_report_though_it_was_retried(clock: FakeClock) -> None:
+    """The last attempt gave what is accepted; those before it were followed by another, so they failed."""
+    config = GracyConfig(allowed_status_code=404, retry=GracefulRetry(max_attempts=1))
+    stack, _wire = stacked(clock, config, 404)
+    async with httpx.AsyncClient(transport=stack) as client:
+        assert (await client.get("https://api.test/x")).status_code == 404
+    (row,) = stack.get_report().rows
+    assert (row.attempts, row.retries, row.successes, row.failures) == (2, 1, 1, 1)
+
+
 async def test_a_call_may_bring_its_own_config(family: ModuleType, clock: FakeClock) -> None:
     """`retry=None` for one call switches retries off for it and for no other."""
     transport, wire = stacked(clock, GracyConfig(retry=GracefulRetry(delay=1, max_attempts=1)), 503)

@@ -46,7 +46,8 @@ class MetricsTransport(Layer):
         inner: the transport below.
         registry: where to count; layers that share one share a report. Made here unless given.
         is_success: tells whether a returned response with that status code was accepted; those below 400 are,
-            unless given. Where retries gave up, the attempt failed whatever this says. It must not raise.
+            unless given. One that a validator turned down failed whatever this says, even when retries pass it
+            on, and so did every attempt that was retried. It must not raise.
         clock, observers: as for every layer.
     """
 
@@ -79,13 +80,15 @@ class MetricsTransport(Layer):
         attempt = call.attempt
         attempt.status = response.status_code
         url, calls = call.unformatted_url, int(arrived.number == 1)
+        # Judged now: when the body is over, the call will know no more of a rejected response that was passed on.
+        is_success = call.rejected is None and self.is_success(response.status_code)
 
         if response.is_closed:
-            self._answered(call, attempt, url, calls, None)
+            self._answered(call, attempt, url, calls, is_success, None)
             # A client times a body as it reads it. This one was read before, and would have no `elapsed`.
             response.elapsed = timedelta(0, self.clock.now() - arrived.started)
         else:
-            on_end(request, response, self._answered, call, attempt, url, calls)
+            on_end(request, response, self._answered, call, attempt, url, calls, is_success)
         return response
 
     def get_report(self) -> GracyReport:
@@ -106,7 +109,15 @@ class MetricsTransport(Layer):
         """Says how much has been counted."""
         return self.registry.state()
 
-    def _answered(self, call: Call, attempt: Attempt, url: str, calls: int, error: BaseException | None) -> None:
+    def _answered(  # noqa: PLR0917 - `on_end` gives its facts by place
+        self,
+        call: Call,
+        attempt: Attempt,
+        url: str,
+        calls: int,
+        is_success: bool,  # noqa: FBT001 - likewise
+        error: BaseException | None,
+    ) -> None:
         """Counts an attempt when its body is over; a body that broke makes it an abort."""
         ended = attempt.ended = self.clock.now()
         began = attempt.started if attempt.dispatched is None else attempt.dispatched
@@ -116,9 +127,7 @@ class MetricsTransport(Layer):
             row = registry.row(url, has_template=call.template is not None)
             row.calls += calls
             if error is None:
-                status = attempt.status
-                is_success = status is not None and call.gave_up is None and self.is_success(status)
-                row.count_attempt(status, began, ended, is_success=is_success, is_replayed=call.is_replayed)
+                row.count_attempt(attempt.status, began, ended, is_success=is_success, is_replayed=call.is_replayed)
             else:
                 attempt.error = type(error).__name__
                 row.count_error(error, None, began, ended, is_replayed=call.is_replayed)

@@ -29,6 +29,7 @@ from gracy_transport.layer import Layer
 from gracy_transport.metrics import MetricsRegistry, MetricsTransport, ReportRow
 from gracy_transport.retry import GracefulRetry, RetryTransport
 from gracy_transport.testing import NEVER, FakeClock, ScriptedResponse, ScriptedWire
+from gracy_transport.validation import GracefulValidator, ValidationTransport
 
 pytestmark = pytest.mark.anyio
 
@@ -138,16 +139,40 @@ async def test_an_allowed_status_is_a_success(family: ModuleType) -> None:
     assert only_row(transport).success_rate == 100
 
 
-async def test_an_answer_that_retries_gave_up_on_is_a_failure(family: ModuleType) -> None:
-    """Even where its status code alone would pass."""
-
-    def give_up(_request: Any, call: Call) -> None:
-        call.gave_up = "max_attempts=3 is used up"
-
-    transport = MetricsTransport(Below(ScriptedWire(200), give_up))
+@pytest.mark.parametrize(("status", "failures"), [(404, 0), (503, 1)])
+async def test_an_answer_that_retries_gave_up_on_is_judged_as_any_other(
+    family: ModuleType, clock: FakeClock, status: int, failures: int
+) -> None:
+    """An allowed status may be worth a retry and is accepted all the same; the retried attempts failed."""
+    retries = RetryTransport(ScriptedWire(status, clock=clock), GracefulRetry(max_attempts=2), clock=clock)
+    transport = MetricsTransport(retries, is_success=lambda code: code in {200, 404}, clock=clock)
     async with client_of(family, transport) as client:
-        await client.get(URL)
-    assert facts(only_row(transport)) == {"calls": 1, "attempts": 1, "failures": 1, "responses_2xx": 1}
+        assert (await client.get(URL)).status_code == status
+    row = only_row(transport)
+    assert (row.attempts, row.retries, row.successes, row.failures) == (3, 2, 1 - failures, 2 + failures)
+
+
+class Turning(GracefulValidator):
+    """Turns every response down."""
+
+    def check(self, response: Any) -> None:
+        """Always raises."""
+        raise ValueError("not what was hoped for")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_rejected_response_that_is_passed_on_is_a_failure(
+    family: ModuleType, clock: FakeClock, stream: bool
+) -> None:
+    """Though its status code alone would pass, and though the call knows no more of it when the body is over."""
+    judging = ValidationTransport(ScriptedWire(200, clock=clock), validators=Turning(), clock=clock)
+    config = GracefulRetry(max_attempts=1, behavior="pass")
+    transport = MetricsTransport(RetryTransport(judging, config, clock=clock), clock=clock)
+    async with client_of(family, transport) as client:
+        response = await client.send(client.build_request("GET", URL), stream=stream)
+        await response.aread()
+    row = only_row(transport)
+    assert (row.attempts, row.successes, row.failures, row.responses_2xx) == (2, 0, 2, 2)
 
 
 @pytest.mark.parametrize("error", [None, ValueError("not what was hoped for")])

@@ -63,9 +63,9 @@ class Latencies:
         if not 0 <= share <= 1:
             raise ValueError(f"a share of {share!r} is not from 0 to 1: write 0.95 for the 95th percentile")
         rank, seen = max(1, ceil(share * self.count)), 0
-        for bucket, count in self.buckets:
+        for bucket, count in self.buckets if rank < self.count else ():
             seen += count
-            if rank <= seen < self.count:
+            if rank <= seen:
                 return min(_middle(bucket), self.longest)
         return self.longest
 

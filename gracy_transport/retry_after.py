@@ -22,8 +22,8 @@ def retry_after(headers: Mapping[str, str], wall: float) -> float | None:
 
     Milliseconds of `retry-after-ms` and `x-amz-retry-after` come first because they are more exact. A date is
     compared with the response's own `Date` when it has one, which cancels the skew between the two clocks, else
-    with `wall` (seconds since 1970 UTC). The past and negative numbers count as 0; junk, and anything over 64 characters, counts
-    as nothing said.
+    with `wall` (seconds since 1970 UTC). The past and negative numbers count as 0; junk, and
+    anything over 64 characters, counts as nothing said.
     """
     for name in _MILLISECONDS:
         milliseconds = _number(headers.get(name))

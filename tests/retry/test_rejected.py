@@ -166,9 +166,13 @@ async def test_a_rejected_response_whose_error_was_replaced_is_let_go(family: Mo
 
     wire = ScriptedWire(200, clock=clock)
     open_in_back_off: list[int] = []
-    event = LogEvent(LogLevel.ERROR, lambda _response: str(open_in_back_off.append(wire.open_bodies)))
+
+    def look(_response: Any) -> str:
+        open_in_back_off.append(wire.open_bodies)
+        return "again"
+
     layer = Replacing(ValidationTransport(wire, validators=Headers(), clock=clock))
-    config = GracefulRetry(max_attempts=2, log_before=event)
+    config = GracefulRetry(max_attempts=2, log_before=LogEvent(LogLevel.ERROR, look))
     async with retrying(family, layer, clock, config) as client:
         with pytest.raises(KeyError):
             await client.get(URL)

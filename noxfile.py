@@ -20,6 +20,7 @@ nox.options.error_on_external_run = True
 
 PROJECT = nox.project.load_toml()
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
+IN_PARALLEL = ["--numprocesses=auto", "--dist=worksteal"]
 COVERAGE_FLOOR = 97  # percent of lines and branches
 
 
@@ -65,12 +66,12 @@ def tests(session: nox.Session) -> None:
     """
     session.install("-e", ".", *group("tests"))
     if session.posargs or session.python != MEASURED:
-        session.run("python", "-m", "pytest", *session.posargs)
+        session.run("python", "-m", "pytest", *(session.posargs or IN_PARALLEL))
         return
     session.install(*group("coverage"))
     session.env["COVERAGE_FILE"] = str(Path(session.virtualenv.location, "coverage-data").resolve())
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest")
+    session.run("coverage", "run", "-m", "pytest", *IN_PARALLEL)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report", f"--fail-under={COVERAGE_FLOOR}")
 

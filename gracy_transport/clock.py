@@ -34,12 +34,11 @@ class Clock(Protocol):
 class SystemClock:
     """The real time of this machine."""
 
-    __slots__ = ("now", "wall")
+    __slots__ = ()
 
-    def __init__(self) -> None:
-        # Attributes, because a method would only call these, and `now` is read several times for each request.
-        self.now = time.monotonic
-        self.wall = time.time
+    # Not methods, which would only call these: `now` is read several times for each request.
+    now = staticmethod(time.monotonic)
+    wall = staticmethod(time.time)
 
     async def sleep(self, seconds: float) -> None:
         """Waits for that long; zero or less still lets other tasks run once."""

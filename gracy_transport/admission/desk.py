@@ -17,7 +17,6 @@ from threading import Lock
 from typing import TypeVar
 
 import anyio
-import anyio.lowlevel
 
 from ..clock import Clock
 from ..loops import Loop, current_loop

@@ -112,7 +112,7 @@ class AdmissionTransport(Layer):
                 tell(RequestDispatched(call, at))
             response: Response = await self.inner.handle_async_request(request)
             if slots:
-                on_end(request, response, lambda _error: self.desk.release(slots))
+                on_end(request, response, self._give_back, slots)
         except BaseException:
             if slots:
                 self.desk.release(slots)
@@ -146,6 +146,9 @@ class AdmissionTransport(Layer):
 
     def _keeper_of(self, gate: Gate) -> Keeper:
         return next(keeper for keeper in self.keepers if keeper.has_slots == (gate.period is None))
+
+    def _give_back(self, slots: Gates, _error: BaseException | None) -> None:
+        self.desk.release(slots)
 
     @staticmethod
     def _gates(keepers: tuple[Keeper, ...], request: Request, call: Call) -> Gates:

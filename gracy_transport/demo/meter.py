@@ -40,7 +40,7 @@ class Meter(Layer):
         except BaseException:
             tally.in_flight -= 1
             raise
-        on_end(request, response, lambda _error: _left(tally))
+        on_end(request, response, _left, tally)
         return response
 
     def state(self) -> str:
@@ -48,5 +48,5 @@ class Meter(Layer):
         return f"{self.board.total.in_flight} in flight"
 
 
-def _left(tally: Tally) -> None:
+def _left(tally: Tally, _error: BaseException | None) -> None:
     tally.in_flight -= 1

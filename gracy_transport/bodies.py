@@ -158,7 +158,8 @@ async def buffer(request: Request, response: Response, cap: int = BODY_CAP) -> b
 async def _leave(chunks: AsyncIterator[bytes]) -> None:
     """Closes an iteration: a generator that is left half-way holds its frame, and its source, until then."""
     close = getattr(chunks, "aclose", None)
-    if close is not None:
+    # With another task in the middle of it, it cannot be closed: it ends by itself as its source is.
+    if close is not None and not getattr(chunks, "ag_running", False):
         await close()
 
 

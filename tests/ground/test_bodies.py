@@ -153,6 +153,34 @@ async def test_a_body_that_is_over_is_dropped_silently(family: ModuleType) -> No
     assert layer.ends == [None]
 
 
+async def test_a_body_can_be_closed_while_another_task_reads_it(family: ModuleType, clock: FakeClock) -> None:
+    """A watchdog closes a response that hangs: it is closed, and nobody is told that a generator is running already."""
+    wire = ScriptedWire(ScriptedResponse(chunks=[b"late"], chunk_delay=60.0), clock=clock)
+    request = family.Request("GET", "https://api.test/")
+    response = await wire.handle_async_request(request)
+    ended: list[BaseException | None] = []
+    on_end(request, response, ended.append)
+    async with anyio.create_task_group() as group:
+        group.start_soon(response.aread)
+        await clock.sleep(1.0)
+        await response.aclose()
+        assert ended == [None]
+        assert wire.open_bodies == 0
+        group.cancel_scope.cancel()
+
+
+async def test_a_stream_that_was_read_has_no_more_to_give(family: ModuleType) -> None:
+    """Asked once more after its end, it says so again."""
+    request = family.Request("GET", "https://api.test/")
+    response = await ScriptedWire(ScriptedResponse(chunks=[b"a"])).handle_async_request(request)
+    on_end(request, response, lambda _error: None)
+    chunks = aiter(response.stream)
+    assert [chunk async for chunk in chunks] == [b"a"]
+    with pytest.raises(StopAsyncIteration):
+        await anext(chunks)
+    await response.aclose()
+
+
 @pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 204), ("GET", 304)])
 async def test_where_no_body_comes_the_end_is_at_once(family: ModuleType, method: str, status: int) -> None:
     """A slot need not wait for the reader of nothing."""

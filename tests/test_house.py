@@ -27,7 +27,7 @@ FLOORS = {
     ),
     "ground": ("family", "bodies", "layer", "admission"),
     "concerns": ("throttle", "concurrency", "retry", "validation", "replay", "logs", "metrics"),
-    "assembly": ("config", "stack"),
+    "assembly": ("config", "order", "stack"),
     "roof": ("facade", "reports", "replays", "testing", "demo", "__main__", "__init__"),
 }
 ORDER = list(FLOORS)

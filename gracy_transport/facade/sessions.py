@@ -10,8 +10,9 @@ from ..call import Observer
 from ..clock import Clock
 from ..config import GracyConfig
 from ..loops import current_loop
+from ..order import Shared
 from ..replay import GracyReplay
-from ..stack import GracyTransport, Shared, attach
+from ..stack import GracyTransport, attach
 from .endpoints import Template
 
 __all__ = ["Session", "Sessions"]

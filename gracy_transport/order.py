@@ -1,0 +1,142 @@
+"""Which layers there are for a config, and in which order.
+
+This is the only place where the order is written. From the outside in:
+
+    metrics → logging → retry → validation → [replay] → admission → [replay] → wire
+
+Meaning is above, traffic below, the recording between: retry and validation judge a replayed answer exactly as a live
+one. Whether a replayed answer costs a permit is decided by where the replay layer stands: below admission it does (as
+`GracyReplay(disable_throttling=False)` has it), above it does not. Retry is above admission, so that a sleeping retry
+holds no slot and each attempt pays for its own permit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+from weakref import WeakValueDictionary
+
+from .admission import AdmissionTransport, Desk, Keeper, KeyedGates
+from .clock import Clock
+from .concurrency import ConcurrencyKeeper, ConcurrentRequestLimit
+from .config import GracyConfig
+from .family import AsyncTransport
+from .layer import Layer
+from .logs import LoggingTransport
+from .metrics import MetricsRegistry, MetricsTransport
+from .replay import GracyReplay, ReplayState, ReplayTransport
+from .retry import RetryTransport
+from .throttle import RuleGates, ThrottleKeeper, ThrottleRule
+from .validation import ValidationTransport, judge
+
+__all__ = ["ORDER", "Plan", "Shared", "build_chain"]
+
+
+class Shared:
+    """The state of a stack that outlives any chain: gates, metrics, counters of a replay."""
+
+    def __init__(self, config: GracyConfig, replay: GracyReplay | None, clock: Clock) -> None:
+        self.clock = clock
+        self.desk = Desk(clock)
+        self.metrics = MetricsRegistry(clock)
+        self.replay = None if replay is None else ReplayState(replay)
+        # Weak: the gates of a call's own limits go with the last chain that has them.
+        self.rules: WeakValueDictionary[ThrottleRule, RuleGates] = WeakValueDictionary()
+        self.limits: WeakValueDictionary[ConcurrentRequestLimit, KeyedGates] = WeakValueDictionary()
+        self.base = config
+        self.keepers = self.keepers_of(config)
+
+    def keepers_of(self, config: GracyConfig) -> dict[str, Keeper]:
+        """Returns who knows the gates of a config, by concern; equal rules and limits share their gates."""
+        keepers: dict[str, Keeper] = {}
+        throttling, limits = config.value_of("throttling"), config.value_of("concurrent_requests")
+        if throttling is not None:
+            keepers["throttling"] = ThrottleKeeper(throttling, self.clock, self.rules)
+        if limits is not None:
+            keepers["concurrent_requests"] = ConcurrencyKeeper(limits, self.clock, self.limits)
+        return keepers
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a chain is built from."""
+
+    config: GracyConfig
+    shared: Shared
+
+    def get(self, name: str) -> Any:
+        """Returns a field of the config, `None` where it is absent."""
+        return self.config.value_of(name)
+
+
+def _metrics(inner: AsyncTransport, plan: Plan) -> AsyncTransport:
+    strict, allowed = plan.get("strict_status_code"), plan.get("allowed_status_code")
+
+    def is_success(status: int) -> bool:
+        return status < 400 or judge(status, strict, allowed) is None
+
+    return MetricsTransport(inner, registry=plan.shared.metrics, is_success=is_success, clock=plan.shared.clock)
+
+
+def _logging(inner: AsyncTransport, plan: Plan) -> AsyncTransport:
+    events = {name: plan.get(name) for name in ("log_request", "log_response", "log_errors")}
+    if not any(events.values()):
+        return inner
+    return LoggingTransport(inner, **events, clock=plan.shared.clock)
+
+
+def _retry(inner: AsyncTransport, plan: Plan) -> AsyncTransport:
+    retry = plan.get("retry")
+    return inner if retry is None else RetryTransport(inner, retry, clock=plan.shared.clock)
+
+
+def _validation(inner: AsyncTransport, plan: Plan) -> AsyncTransport:
+    checks = {name: plan.get(name) for name in ("strict_status_code", "allowed_status_code", "validators")}
+    if all(check is None for check in checks.values()):
+        return inner
+    return ValidationTransport(inner, **checks, clock=plan.shared.clock)
+
+
+def _replay_above(inner: AsyncTransport, plan: Plan) -> AsyncTransport:
+    state = plan.shared.replay
+    if state is None or not state.config.disable_throttling:
+        return inner
+    return ReplayTransport(inner, state, clock=plan.shared.clock)
+
+
+def _admission(inner: AsyncTransport, plan: Plan) -> AsyncTransport:
+    shared = plan.shared
+    own = shared.keepers if plan.config is shared.base else shared.keepers_of(plan.config)
+    counted = [keeper for name, keeper in shared.keepers.items() if plan.get(name) != shared.base.value_of(name)]
+    if not own and not counted:
+        return inner
+    return AdmissionTransport(inner, list(own.values()), counted=counted, desk=shared.desk, clock=shared.clock)
+
+
+def _replay_below(inner: AsyncTransport, plan: Plan) -> AsyncTransport:
+    state = plan.shared.replay
+    if state is None or state.config.disable_throttling:
+        return inner
+    return ReplayTransport(inner, state, clock=plan.shared.clock)
+
+
+ORDER: Final[tuple[Callable[[AsyncTransport, Plan], AsyncTransport], ...]] = (
+    _metrics,
+    _logging,
+    _retry,
+    _validation,
+    _replay_above,
+    _admission,
+    _replay_below,
+)
+"""The order of the stack, outermost first. A concern that is not configured returns `inner`: it is not in the chain."""
+
+
+def build_chain(wire: AsyncTransport, plan: Plan) -> Layer:
+    """Returns the chain of layers for a plan, in front of the wire."""
+    transport = wire
+    for build in reversed(ORDER):
+        transport = build(transport, plan)
+    assert isinstance(transport, Layer)
+    return transport

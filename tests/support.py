@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable
 from typing import Any
 
@@ -44,3 +45,8 @@ async def gather(client: Any, urls: Iterable[str], *, in_turn: bool = True) -> l
 def sent_paths(sent: Iterable[Sent]) -> list[str]:
     """Returns the last segment of each URL that reached the wire, in order."""
     return [each.url.rpartition("/")[2] for each in sent]
+
+
+def heed_interrupts() -> None:
+    """Lets a child process heed Ctrl-C also where the tests were started in the background, which makes it ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -19,6 +19,7 @@ import pytest
 
 from gracy_transport.testing.origin import Arrival, Origin, OriginProcess, Reply, origin_process
 from gracy_transport.testing.origin.__main__ import load
+from tests.support import heed_interrupts
 
 HERE = str(Path(__file__))
 
@@ -100,12 +101,15 @@ def test_an_interrupt_ends_the_command_quietly() -> None:
     """Ctrl-C is the way to end an origin that a person started."""
     command = [sys.executable, "-m", "gracy_transport.testing.origin", f"{HERE}:scripted"]
     pipe, path = subprocess.PIPE, {"PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(command, stdout=pipe, stderr=pipe, env=path, text=True) as child:
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, env=path, text=True, preexec_fn=heed_interrupts) as child:
         assert child.stdout is not None
         assert child.stderr is not None
         assert child.stdout.readline().startswith("http://127.0.0.1:")
         child.send_signal(signal.SIGINT)
-        assert child.wait(5) == 130
+        try:
+            assert child.wait(5) == 130
+        finally:
+            child.kill()
         assert child.stderr.read() == "scripted\n"
 
 

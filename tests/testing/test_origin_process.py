@@ -101,7 +101,14 @@ def test_an_interrupt_ends_the_command_quietly() -> None:
     """Ctrl-C is the way to end an origin that a person started."""
     command = [sys.executable, "-m", "gracy_transport.testing.origin", f"{HERE}:scripted"]
     pipe, path = subprocess.PIPE, {"PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(command, stdout=pipe, stderr=pipe, env=path, text=True, preexec_fn=heed_interrupts) as child:
+    with subprocess.Popen(
+        command,
+        stdout=pipe,
+        stderr=pipe,
+        env=path,
+        text=True,
+        preexec_fn=heed_interrupts,  # noqa: PLW1509 - it sets one signal and takes no lock
+    ) as child:
         assert child.stdout is not None
         assert child.stderr is not None
         assert child.stdout.readline().startswith("http://127.0.0.1:")

@@ -74,7 +74,8 @@ class _WatchedStream:
             try:
                 await self._source.aclose()
             finally:
-                self._over(None)
+                if self.at_end:
+                    self._over(None)
 
     def _over(self, error: BaseException | None) -> None:
         at_end, self.at_end = self.at_end, ()
@@ -93,16 +94,16 @@ class _WatchedStream:
             )
 
 
-_streams: dict[tuple[type, type], Any] = {}
+_streams: dict[type, dict[type, Any]] = {}
 
 
 def _stream_of(request: Request, kind: type) -> Any:
     """Returns the class of `kind` that is also a stream of the request's family, made on first use."""
     try:
-        return _streams[kind, type(request)]
+        return _streams[kind][type(request)]
     except KeyError:
         base = family_of(request).AsyncByteStream
-        made = _streams[kind, type(request)] = type(kind.__name__.strip("_"), (kind, base), {})
+        made = _streams.setdefault(kind, {})[type(request)] = type(kind.__name__.strip("_"), (kind, base), {})
         return made
 
 

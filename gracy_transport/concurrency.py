@@ -140,7 +140,7 @@ class ConcurrencyKeeper:
 def _group(limit: ConcurrentRequestLimit, call: Call) -> Hashable:
     scope = ""
     if limit.limit_per_uurl:
-        scope = call.origin if call.template is None else call.unformatted_url
+        scope = call.origin if call.options.template is None else call.unformatted_url
     if limit.blocking_args is None:
         return scope
     return (scope, *(call.args.get(name, "") for name in limit.blocking_args))

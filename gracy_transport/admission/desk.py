@@ -223,12 +223,13 @@ class Desk:
 
     def _take_back(self) -> None:
         """Works off what was given back. Whoever holds the lock does it for those who could not get it."""
-        while self._returned and self._lock.acquire(blocking=False):
+        while self._returned and self._lock.acquire(False):  # noqa: FBT003 - the keyword takes twice as long
             try:
                 granted = self._take_back_one()
             finally:
                 self._lock.release()
-            self._wake(granted)
+            if self._rooms:  # whoever waits is in one
+                self._wake(granted)
 
     def _take_back_one(self) -> list[Waiter]:
         if not self._returned:  # another thread was faster

@@ -87,9 +87,10 @@ class Admission:
 
     def try_now(self, gates: Gates, now: float) -> bool:
         """Takes and stamps a unit of each gate if all have room and nobody who waits would be passed."""
-        is_guarded = self._guarded is not None
+        if self._guarded is not None and not all(self._has_room(gate, now, None) for gate in gates):
+            return False
         for gate in gates:
-            if gate.waiting or not (self._has_room(gate, now, None) if is_guarded else gate.has_room(now)):
+            if gate.waiting or not gate.has_room(now):
                 return False
         for gate in gates:
             gate.use(now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
@@ -22,8 +22,8 @@ __all__ = ["Layer"]
 class Layer(TransportBase):
     """A transport that wraps a transport.
 
-    A concern implements `handle(request, call)` and delegates to `self.inner`. The first layer a request meets
-    opens its Call; the layers below find it.
+    A concern implements `handle(request, call)` and delegates with `await self.pass_on(request, call)`. The first
+    layer a request meets opens its Call; the layers below are handed it, or find it in the request.
 
     Args:
         inner: the transport below. Anything with `handle_async_request` and `aclose` will do.
@@ -41,6 +41,7 @@ class Layer(TransportBase):
     ) -> None:
         refuse_unfit(inner)
         self.inner = inner
+        self.pass_on = _way_into(inner)
         self.clock = clock
         self.observers = tuple(observers)
         self._entered = 0
@@ -49,16 +50,17 @@ class Layer(TransportBase):
     def handle_async_request(self, request: AnyRequest) -> Any:
         """Answers a request, as a coroutine. Raises whatever the layers and the wire below raise."""
         call = call_inside(request)
-        if call is None:
-            return self._enter(request)
+        return self._enter(request) if call is None else self.take(request, call)
+
+    def take(self, request: Request, call: Call) -> Awaitable[Response]:
+        """Answers a request of a call that is in the stack already, as a coroutine."""
         if self.observers:
             call.observe(*self.observers)
         return self.handle(request, call)
 
     async def handle(self, request: Request, call: Call) -> Response:
-        """Does this layer's part for a request of `call` and delegates to `self.inner`."""
-        response: Response = await self.inner.handle_async_request(request)
-        return response
+        """Does this layer's part for a request of `call` and delegates with `self.pass_on`."""
+        return await self.pass_on(request, call)
 
     async def _enter(self, request: Request) -> Response:
         """Opens the Call, lets the layers work, and notes how it left."""
@@ -160,6 +162,18 @@ class Layer(TransportBase):
 
 
 _NOT_SYNC = "{} is asynchronous: give it to an httpx.AsyncClient (or httpx2.AsyncClient), not to a synchronous Client"
+
+
+def _way_into(inner: AsyncTransport) -> Callable[[Request, Call], Awaitable[Response]]:
+    """Returns how a request of a call gets into a transport: a layer need not look for the call again."""
+    if isinstance(inner, Layer) and type(inner).handle_async_request is Layer.handle_async_request:
+        return inner.take
+
+    def send(request: Request, _call: Call) -> Awaitable[Response]:
+        answer: Awaitable[Response] = inner.handle_async_request(request)
+        return answer
+
+    return send
 
 
 def refuse_unfit(inner: object) -> None:

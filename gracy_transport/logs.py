@@ -122,11 +122,11 @@ class LoggingTransport(Layer):
             events = self._events_for(call)
             loudest = _loudest(events)
         if not is_logged(loudest):
-            return await self.inner.handle_async_request(request)  # type: ignore[no-any-return]
+            return await self.pass_on(request, call)
         began = self.clock.now()
         log(events[0], _STARTED, call)
         try:
-            response: Response = await self.inner.handle_async_request(request)
+            response = await self.pass_on(request, call)
             if call.options.reads_body and has_end(request, response):
                 # The caller gets no response when the body breaks, so that is a failure.
                 await buffer(request, response, sys.maxsize)  # no cap: the caller will hold all of it anyway

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Iterable, Iterator
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from .bodies import variant
-from .call import EXTENSION, Call, Observer, call_inside, extensions_with, options_of
+from .call import EXTENSION, Call, Observer, extensions_with, options_of
 from .clock import SYSTEM_CLOCK, Clock
 from .config import GracyConfig
 from .exceptions import CompositionError
-from .family import AnyRequest, AsyncTransport
+from .family import AsyncTransport
 from .layer import Layer
 from .metrics import GracyReport
 from .order import Plan, Shared, build_chain
@@ -69,17 +69,14 @@ class GracyTransport(Layer):
         self._chains: OrderedDict[int, tuple[object, Layer]] = OrderedDict()
         self._lock = Lock()
 
-    def handle_async_request(self, request: AnyRequest) -> Any:
-        """Answers a request, as a coroutine. Raises whatever the layers and the wire below raise."""
-        call = call_inside(request)
-        if call is None:
-            return self._enter(request)
+    def take(self, request: Request, call: Call) -> Awaitable[Response]:
+        """Answers a request of a call that is in the stack already, as a coroutine."""
         if call.stack is self:
             # The same request is being sent twice at once: the second gets a call of its own.
             return self._enter(
                 variant(request, extensions=extensions_with(request, **{EXTENSION: options_of(request)}))
             )
-        return super().handle_async_request(request)
+        return super().take(request, call)
 
     async def handle(self, request: Request, call: Call) -> Response:
         """Sends the request through the chain for the call's config."""
@@ -87,7 +84,7 @@ class GracyTransport(Layer):
         chain = self._base if own is None else self._chain_for(own)
         outer, call.stack = call.stack, self
         try:
-            return await chain.handle_async_request(request)  # type: ignore[no-any-return]
+            return await chain.take(request, call)
         finally:
             call.stack = outer
 

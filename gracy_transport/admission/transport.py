@@ -94,12 +94,14 @@ class AdmissionTransport(Layer):
 
     async def handle(self, request: Request, call: Call) -> Response:
         """Waits for permits and slots, delegates, and gives the slots back when the body is over."""
-        gates = self._gates(self.keepers, request, call)
+        gates: Gates = ()
+        for keeper in self.keepers:
+            gates += keeper.gates_for(request, call)
         counted: Gates = ()
-        if self.counted:
-            counted = tuple(gate for gate in self._gates(self.counted, request, call) if gate not in gates)
+        for keeper in self.counted:
+            counted += tuple([gate for gate in keeper.gates_for(request, call) if gate not in gates])
         if not gates and not counted:
-            return await self.inner.handle_async_request(request)  # type: ignore[no-any-return]
+            return await self.pass_on(request, call)
         at = self.desk.try_now(gates, counted)
         waited = None if at is not None else await self._wait(request, call, gates, counted)
         slots = tuple([gate for gate in gates + counted if gate.period is None]) if self._has_slots else ()
@@ -110,7 +112,7 @@ class AdmissionTransport(Layer):
             call.attempt.dispatched = at
             if call.observers and at is not None:
                 tell(RequestDispatched(call, at))
-            response: Response = await self.inner.handle_async_request(request)
+            response = await self.pass_on(request, call)
             if slots:
                 on_end(request, response, self._give_back, slots)
         except BaseException:
@@ -149,15 +151,6 @@ class AdmissionTransport(Layer):
 
     def _give_back(self, slots: Gates, _error: BaseException | None) -> None:
         self.desk.release(slots)
-
-    @staticmethod
-    def _gates(keepers: tuple[Keeper, ...], request: Request, call: Call) -> Gates:
-        if len(keepers) == 1:
-            return keepers[0].gates_for(request, call)
-        gates: Gates = ()
-        for keeper in keepers:
-            gates += keeper.gates_for(request, call)
-        return gates
 
     async def let_go(self) -> None:
         """Sends everybody away who waits."""

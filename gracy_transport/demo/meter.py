@@ -36,7 +36,7 @@ class Meter(Layer):
         tally.in_flight += 1
         tally.peak = max(tally.peak, tally.in_flight)
         try:
-            response: Response = await self.inner.handle_async_request(request)
+            response = await self.pass_on(request, call)
         except BaseException:
             tally.in_flight -= 1
             raise

@@ -71,7 +71,7 @@ class MetricsTransport(Layer):
         others = call.counters
         call.counters = others + self._ear
         try:
-            response: Response = await self.inner.handle_async_request(request)
+            response = await self.pass_on(request, call)
         except BaseException as error:
             self._failed(call, error, calls=int(arrived.number == 1))
             raise
@@ -124,7 +124,7 @@ class MetricsTransport(Layer):
         registry = self.registry
         registry.lock.acquire()  # every request comes here, and `with` takes more than twice as long
         try:
-            row = registry.row(url, has_template=call.template is not None)
+            row = registry.row(url, has_template=call.options.template is not None)
             row.calls += calls
             if error is None:
                 row.count_attempt(attempt.status, began, ended, is_success=is_success, is_replayed=call.is_replayed)

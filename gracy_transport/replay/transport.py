@@ -144,8 +144,7 @@ class ReplayTransport(Layer):
             message = f"{request.method} {redact_url(request.url)} cannot be replayed: {why}; send it without replay"
             raise error_for(request, GracyReplayRequestNotFound, message, call=call)
         _warn(request, f"is sent and not recorded: {why}")
-        response: Response = await self.inner.handle_async_request(request)
-        return response
+        return await self.pass_on(request, call)
 
     async def _why_not(self, asked: Asked) -> str:
         """Says that nothing is recorded for a request, what comes nearest, and what to do."""
@@ -172,7 +171,7 @@ class ReplayTransport(Layer):
         return await self._recorded(request, call, asked, self.replay.sequences.take(asked.key))
 
     async def _recorded(self, request: Request, call: Call, asked: Asked | BodyCopy, position: int | None) -> Response:
-        response: Response = await self.inner.handle_async_request(request)
+        response = await self.pass_on(request, call)
         status = response.status_code
         is_bad = status >= 400
         if status == 101 or request.method == "CONNECT" or (is_bad and self.replay.config.discard_bad_responses):

@@ -78,11 +78,12 @@ class RetryTransport(Layer):
         own = call.override("retry")
         config: GracefulRetry | None = self.config if own is ABSENT else own
         if config is None:
-            response: Response = await self.inner.handle_async_request(request)
-            return response
+            return await self.pass_on(request, call)
         call.gave_up = None
         try:
-            response = await self._send(request, call, config)
+            response = await self.pass_on(request, call)
+            if config.buffer_body or call.options.reads_body:
+                await self._hold(request, call, config, response)
         except Exception as error:  # noqa: BLE001 - `retry_on` may name any of them
             outcome = await self._failed(call, error)
         else:
@@ -96,15 +97,12 @@ class RetryTransport(Layer):
         finally:
             del outcome  # its error refers back to this frame through its traceback
 
-    async def _send(self, request: Request, call: Call, config: GracefulRetry) -> Response:
-        response: Response = await self.inner.handle_async_request(request)
-        if config.buffer_body or call.options.reads_body:
-            await self._hold(request, call, config, response)
-        return response
-
     async def _attempt(self, request: Request, call: Call, config: GracefulRetry) -> Outcome:
         try:
-            return Outcome(await self._send(request, call, config))
+            response = await self.pass_on(request, call)
+            if config.buffer_body or call.options.reads_body:
+                await self._hold(request, call, config, response)
+            return Outcome(response)
         except Exception as error:  # noqa: BLE001 - `retry_on` may name any of them
             return await self._failed(call, error)
 

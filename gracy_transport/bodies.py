@@ -37,6 +37,8 @@ _PIECE: Final = 16 * 1024
 AtEnd: TypeAlias = Callable[..., None]
 """Called once, synchronously, when a body is over: with the error that broke it, or `None`, as the last argument."""
 
+_BODILESS: Final = frozenset({204, 304})
+
 _logger = logging.getLogger("gracy_transport")
 
 
@@ -54,10 +56,11 @@ class _WatchedStream:
         return self
 
     async def __anext__(self) -> bytes:
-        if self._chunks is None:
+        chunks = self._chunks
+        if chunks is None:
             raise StopAsyncIteration
         try:
-            return await anext(self._chunks)
+            return await chunks.__anext__()
         except StopAsyncIteration:
             self._chunks = None  # a generator is a heavy thing to keep for as long as somebody keeps the response
             self._over(None)
@@ -110,17 +113,21 @@ def _stream_of(request: Request, kind: type) -> Any:
 def on_end(request: Request, response: Response, at_end: AtEnd, *facts: Any) -> None:
     """Calls `at_end(*facts, error)` once when the body of the response is over.
 
-    That is at its end, on an error in it, on closing, or when it is dropped unread; at once where there is no body to
-    come (a HEAD, a 204, a 304, a response that was read already).
+    That is at its end, on an error in it, on closing, or when it is dropped unread; at once where nothing is to come
+    from the wire: after a HEAD, with a 204 or a 304, and where the body was read, or is in memory, already.
     """
-    if response.is_closed or request.method == "HEAD" or response.status_code in {204, 304}:
-        at_end(*facts, None)
-        return
     stream: Any = response.stream
-    if isinstance(stream, _WatchedStream) and stream.at_end:
+    if (
+        type(stream) is family_of(request).ByteStream
+        or response.is_closed
+        or request.method == "HEAD"
+        or response.status_code in _BODILESS
+    ):
+        at_end(*facts, None)
+    elif isinstance(stream, _WatchedStream) and stream.at_end:
         stream.at_end += ((at_end, facts),)
-        return
-    response.stream = _stream_of(request, _WatchedStream)(stream, request, (at_end, facts))
+    else:
+        response.stream = _stream_of(request, _WatchedStream)(stream, request, (at_end, facts))
 
 
 async def buffer(request: Request, response: Response, cap: int = BODY_CAP) -> bytes:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from .matching import origin_of, path_of
+from .matching import origin_of, path_of, target_of
 from .redaction import redact_endpoint
 from .values import ABSENT
 
@@ -117,9 +117,6 @@ class Call:
         "_authorization",
         "_earlier",
         "_last_status",
-        "_origin",
-        "_target",
-        "_unformatted_url",
         "attempt",
         "counters",
         "gave_up",
@@ -152,9 +149,6 @@ class Call:
         self._earlier: tuple[Attempt, ...] = ()
         self._last_status: int | None = None
         self._authorization: str | None = None
-        self._origin: str | None = None
-        self._target: str | None = None
-        self._unformatted_url: str | None = None
 
     @property
     def template(self) -> str | None:
@@ -169,18 +163,12 @@ class Call:
     @property
     def origin(self) -> str:
         """`scheme://host:port` of the request (the port only where its URL names one)."""
-        known = self._origin
-        if known is None:
-            known = self._origin = origin_of(self.url)
-        return known
+        return origin_of(self.url)
 
     @property
     def target(self) -> str:
         """The URL that patterns see: without userinfo, query and fragment."""
-        known = self._target
-        if known is None:
-            known = self._target = self.origin + path_of(self.url)
-        return known
+        return target_of(self.url)
 
     @property
     def unformatted_endpoint(self) -> str:
@@ -194,17 +182,12 @@ class Call:
 
         It is on one line, and without secrets.
         """
-        known = self._unformatted_url
-        if known is None:
-            template, base = self.options.template, self.options.base
-            if template is None:
-                known = redact_endpoint(base + path_of(self.url)) if base else self.target
-            elif base or not template.startswith("/"):
-                known = redact_endpoint(base + template)
-            else:
-                known = redact_endpoint(self.origin + template)
-            self._unformatted_url = known
-        return known
+        template, base = self.options.template, self.options.base
+        if template is None:
+            return redact_endpoint(base + path_of(self.url)) if base else self.target
+        if base or not template.startswith("/"):
+            return redact_endpoint(base + template)
+        return redact_endpoint(self.origin + template)
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
@@ -261,7 +244,6 @@ class Call:
         """Takes in the next hop, whose first attempt starts now."""
         self.is_inside = True
         self.url, self.method = request.url, request.method
-        self._origin = self._target = self._unformatted_url = None
         self.begin_attempt(now)
 
     def __str__(self) -> str:

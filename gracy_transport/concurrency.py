@@ -92,15 +92,14 @@ class ConcurrencyKeeper:
         book: MutableMapping[ConcurrentRequestLimit, KeyedGates] | None = None,
     ) -> None:
         self.limits = limits
-        self._clock = clock
         book = {} if book is None else book
-        self._gates = [(limit, book.setdefault(limit, KeyedGates(limit.limit, None, limit))) for limit in limits]
+        self._gates = [(limit, book.setdefault(limit, KeyedGates(limit.limit, None, limit, clock))) for limit in limits]
 
     def gates_for(self, request: Request, call: Call) -> Gates:
         """Returns the gate of the first limit that matches, or nothing."""
         for limit, gates in self._gates:
             if limit.uurl_pattern is _ANY or self._matches(limit, call):
-                return (gates.get(_group(limit, call), self._clock.now()),)
+                return (gates.get(_group(limit, call)),)
         return ()
 
     @staticmethod

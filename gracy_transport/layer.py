@@ -167,7 +167,8 @@ _NOT_SYNC = "{} is asynchronous: give it to an httpx.AsyncClient (or httpx2.Asyn
 def _way_into(inner: AsyncTransport) -> Callable[[Request, Call], Awaitable[Response]]:
     """Returns how a request of a call gets into a transport: a layer need not look for the call again."""
     if isinstance(inner, Layer) and type(inner).handle_async_request is Layer.handle_async_request:
-        return inner.take
+        # Nor need it be asked for observers when it has none.
+        return inner.take if inner.observers or type(inner).take is not Layer.take else inner.handle
 
     def send(request: Request, _call: Call) -> Awaitable[Response]:
         answer: Awaitable[Response] = inner.handle_async_request(request)

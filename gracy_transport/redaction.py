@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Final, Protocol, TypeAlias
 from urllib.parse import unquote_plus
+
+from .matching import MOST_KEPT
 
 __all__ = [
     "REDACTED",
@@ -182,6 +185,7 @@ def redact_url(url: _Url, is_secret: IsSecret = is_secret_by_name) -> str:
     return f"{origin}{path}{mark}{redact_query(query, is_secret)}" if mark else f"{origin}{path}"
 
 
+@lru_cache(maxsize=MOST_KEPT)
 def redact_endpoint(text: str) -> str:
     """Returns an endpoint or an unformatted URL on one line, without its userinfo, its fragment and its secrets.
 

@@ -126,15 +126,13 @@ class RuleGates:
 
     def __init__(self, rule: ThrottleRule, clock: Clock) -> None:
         self.rule = rule
-        self._clock = clock
-        self._windows = KeyedGates(rule.max_requests, rule.period, rule)
-        self._spaces = KeyedGates(1, rule.period / rule.max_requests, rule) if rule.smooth else None
+        self._windows = KeyedGates(rule.max_requests, rule.period, rule, clock)
+        self._spaces = KeyedGates(1, rule.period / rule.max_requests, rule, clock) if rule.smooth else None
 
     def get(self, key: Hashable = None) -> Gates:
         """Returns the gates that a request with that key has to pass; those of a rule without `key` have none."""
-        now = self._clock.now()
-        window = self._windows.get(key, now)
-        return (window,) if self._spaces is None else (window, self._spaces.get(key, now))
+        window = self._windows.get(key)
+        return (window,) if self._spaces is None else (window, self._spaces.get(key))
 
     def all(self) -> list[Gate]:
         """Returns every gate there is now."""

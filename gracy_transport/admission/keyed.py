@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from threading import Lock
 from typing import Final
 
+from ..clock import Clock
 from .gates import Gate
 
 __all__ = ["KeyedGates"]
@@ -21,9 +22,10 @@ class KeyedGates:
     use, and never drops a gate that somebody is just about to pass.
     """
 
-    __slots__ = ("__weakref__", "_gates", "_limit", "_lock", "_old", "_period", "_subject", "_sweep_at")
+    __slots__ = ("__weakref__", "_clock", "_gates", "_limit", "_lock", "_old", "_period", "_subject", "_sweep_at")
 
-    def __init__(self, limit: int, period: float | None, subject: object) -> None:
+    def __init__(self, limit: int, period: float | None, subject: object, clock: Clock) -> None:
+        self._clock = clock
         self._limit = limit
         self._period = period
         self._subject = subject
@@ -36,14 +38,14 @@ class KeyedGates:
         """Counts the gates that are kept."""
         return len(self._gates) + len(self._old)
 
-    def get(self, key: Hashable, now: float) -> Gate:
+    def get(self, key: Hashable) -> Gate:
         """Returns the gate of a key."""
-        return self._gates.get(key) or self._find_or_make(key, now)
+        return self._gates.get(key) or self._find_or_make(key)
 
-    def _find_or_make(self, key: Hashable, now: float) -> Gate:
+    def _find_or_make(self, key: Hashable) -> Gate:
         with self._lock:
             if len(self._gates) >= self._sweep_at:
-                self._sweep(now)
+                self._sweep(self._clock.now())
             gate = self._gates.get(key) or self._old.pop(key, None)
             if gate is None:
                 gate = Gate(self._limit, self._period, subject=self._subject)

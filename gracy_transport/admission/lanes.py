@@ -148,11 +148,15 @@ class Admission:
 
     def release(self, gates: Gates, now: float) -> list[Waiter]:
         """Gives back one unit of each gate (slots, or permits that were not used); returns who may go now."""
+        return self._serve(gates, now) if self.give_back(gates) else []
+
+    def give_back(self, gates: Gates) -> bool:
+        """Gives back one unit of each gate; tells whether somebody waits at one of them."""
         is_wanted = False
         for gate in gates:
             gate.give_back()
             is_wanted = is_wanted or gate.waiting > 0
-        return self._serve(gates, now) if is_wanted else []
+        return is_wanted
 
     def pause(self, gate: Gate, until: float, now: float) -> None:
         """Lets nobody through a gate before that instant; an earlier pause is never shortened."""

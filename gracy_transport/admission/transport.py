@@ -90,21 +90,14 @@ class AdmissionTransport(Layer):
         self.keepers = tuple(keepers)
         self.counted = tuple(counted)
         self.desk = Desk(clock) if desk is None else desk
-        self._has_slots = any(keeper.has_slots for keeper in (*self.keepers, *self.counted))
 
     async def handle(self, request: Request, call: Call) -> Response:
         """Waits for permits and slots, delegates, and gives the slots back when the body is over."""
-        gates: Gates = ()
-        for keeper in self.keepers:
-            gates += keeper.gates_for(request, call)
-        counted: Gates = ()
-        for keeper in self.counted:
-            counted += tuple([gate for gate in keeper.gates_for(request, call) if gate not in gates])
+        gates, counted, slots = self._gates_for(request, call)
         if not gates and not counted:
             return await self.pass_on(request, call)
         at = self.desk.try_now(gates, counted)
         waited = None if at is not None else await self._wait(request, call, gates, counted)
-        slots = tuple([gate for gate in gates + counted if gate.period is None]) if self._has_slots else ()
         try:
             if waited is not None:
                 at = self._tell_of(waited, call)
@@ -120,6 +113,23 @@ class AdmissionTransport(Layer):
                 self.desk.release(slots)
             raise
         return response
+
+    def _gates_for(self, request: Request, call: Call) -> tuple[Gates, Gates, Gates]:
+        """Returns the gates to wait at, those to be counted in, and which of them have slots to give back."""
+        gates: Gates = ()
+        counted: Gates = ()
+        slots: Gates = ()
+        for keeper in self.keepers:
+            found = keeper.gates_for(request, call)
+            gates += found
+            if keeper.has_slots:
+                slots += found
+        for keeper in self.counted:
+            found = tuple([gate for gate in keeper.gates_for(request, call) if gate not in gates])
+            counted += found
+            if keeper.has_slots:
+                slots += found
+        return gates, counted, slots
 
     async def _wait(self, request: Request, call: Call, gates: Gates, counted: Gates) -> _Waited:
         began = self.clock.now()

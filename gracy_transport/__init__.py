@@ -9,7 +9,18 @@ from __future__ import annotations
 from .call import Call
 from .concurrency import ConcurrencyLimitTransport, ConcurrentRequestLimit
 from .config import DEFAULT_CONFIG, GracyConfig, call_options
-from .facade import BaseEndpoint, Gracy, GracyRequestContext, graceful, graceful_generator
+from .facade import (
+    BaseEndpoint,
+    Gracy,
+    GracyAPI,
+    GracyApi,
+    GracyNamespace,
+    GracyRequestContext,
+    generated_parsed_response,
+    graceful,
+    graceful_generator,
+    parsed_response,
+)
 from .logevents import LogEvent, LogLevel
 from .logs import LoggingTransport
 from .metrics import GracyReport, MetricsTransport
@@ -30,7 +41,10 @@ __all__ = [
     "GracefulThrottle",
     "GracefulValidator",
     "Gracy",
+    "GracyAPI",
+    "GracyApi",
     "GracyConfig",
+    "GracyNamespace",
     "GracyReplay",
     "GracyReplayStorage",
     "GracyReport",
@@ -49,8 +63,10 @@ __all__ = [
     "ValidationTransport",
     "attach",
     "call_options",
+    "generated_parsed_response",
     "graceful",
     "graceful_generator",
+    "parsed_response",
 ]
 
 

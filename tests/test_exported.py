@@ -9,9 +9,14 @@ from gracy_transport import exceptions, testing
 
 PINNED = [
     "Gracy",
+    "GracyApi",
+    "GracyAPI",
+    "GracyNamespace",
     "GracyConfig",
     "graceful",
     "graceful_generator",
+    "parsed_response",
+    "generated_parsed_response",
     "BaseEndpoint",
     "GracefulRetry",
     "OverrideRetryOn",

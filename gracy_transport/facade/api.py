@@ -17,22 +17,25 @@ from ..logevents import LOGGER_NAME
 from ..metrics import GracyReport
 from ..replay import GracyReplay
 from ..values import ABSENT
+from .living import Living, of_all_living
+from .namespaces import NamespaceHolder
 from .scope import Scope
 from .sessions import Sessions
 from .settings import judged, settings_of
-from .verbs import EndpointT, Verbs
+from .verbs import EndpointT
 
 if TYPE_CHECKING:
     from ..events import Event
     from ..reports import ReportKind
 
-__all__ = ["Gracy"]
+__all__ = ["Gracy", "GracyAPI", "GracyApi"]
 
 _logger = logging.getLogger(LOGGER_NAME)
 _warned: Final[WeakSet[type]] = WeakSet()
+_living: Final = Living()
 
 
-class Gracy(Verbs[EndpointT]):
+class Gracy(NamespaceHolder[EndpointT]):
     """The base of API classes: endpoints, a configuration, and methods that make requests.
 
     ```python
@@ -49,6 +52,8 @@ class Gracy(Verbs[EndpointT]):
     All of the inner `Config` is optional: `BASE_URL`; `SETTINGS`, a `GracyConfig` laid over `DEFAULT_CONFIG`; and
     `REQUEST_TIMEOUT` in seconds, without which a request may take for ever (`None` says that this is meant). What a
     class leaves out it has from its base classes, field by field in the case of `SETTINGS`.
+
+    Attributes that are annotated with a `GracyNamespace` are made with the object.
 
     A status code outside 200-299 raises `NonOkResponse`, unless the configuration says otherwise.
 
@@ -88,6 +93,8 @@ class Gracy(Verbs[EndpointT]):
         self._gracy = Scope(sessions, config)
         if settings.timeout is ABSENT:
             self._warn_without_timeout()
+        self._assign_namespaces()
+        _living.add(self)
 
     def _create_client(self) -> Any:
         """Returns the client to make requests with: an `httpx.AsyncClient` with `BASE_URL` and `REQUEST_TIMEOUT`.
@@ -110,6 +117,15 @@ class Gracy(Verbs[EndpointT]):
     def get_report(self) -> GracyReport:
         """Returns what happened so far, by endpoint; reading it changes nothing."""
         return self._gracy.sessions.shared.metrics.report()
+
+    @of_all_living(_living)
+    def dangerously_reset_report(self) -> None:
+        """Starts the report anew; called on a class, those of all objects of it and of its subclasses.
+
+        Requests that are under way count when they end, in the new report. Limits go on: what was taken of them
+        stays taken.
+        """
+        self._gracy.sessions.shared.metrics.reset()
 
     def report_status(self, kind: ReportKind = "rich") -> None:
         """Prints the report: "rich" a table, "list" every figure, "logger" a summary to the log.
@@ -152,6 +168,10 @@ class Gracy(Verbs[EndpointT]):
             "to seconds, or to None if that is meant",
             kind.__name__,
         )
+
+
+GracyApi = GracyAPI = Gracy
+"""`Gracy`, as the README of the original library also spells it."""
 
 
 def _log_event(event: Event) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from ..redaction import redact_query
 
-__all__ = ["BaseEndpoint", "Template", "shown"]
+__all__ = ["BaseEndpoint", "Template", "is_absolute", "shown"]
 
 _TOKEN: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _PLACEHOLDER: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(:path)?")
@@ -57,6 +57,11 @@ def shown(address: str) -> str:
     return _USERINFO.sub(r"\1", path) + (mark and f"?{redact_query(query)}")
 
 
+def is_absolute(address: str) -> bool:
+    """Tells whether an endpoint or a base URL names its own scheme and host."""
+    return _ORIGIN.match(address) is not None
+
+
 class Template:
     """An endpoint, taken apart once.
 
@@ -76,7 +81,7 @@ class Template:
     def __init__(self, text: str) -> None:
         self.text = text
         self.label = shown(text).replace(":path}", "}")
-        self.is_absolute = _ORIGIN.match(text) is not None
+        self.is_absolute = is_absolute(text)
         # A fragment is never sent, and a client drops that of a relative URL too.
         path, mark, query = text.partition("#")[0].partition("?")
         self.has_query = bool(mark)

@@ -11,13 +11,14 @@ from typing import Any, Final
 from ..call import EXTENSION, CallOptions
 from ..config import GracyConfig
 from ..exceptions import BadResponse
+from ..values import ABSENT
 from .endpoints import Template
 from .options import RequestOptions
 from .overrides import override_for
 from .parsing import Parsers, made
 from .sending import Sending, may_go_on
 from .sessions import Sessions
-from .settings import judged
+from .settings import Settings, joined, judged
 
 __all__ = ["Active", "Scope"]
 
@@ -53,15 +54,42 @@ class Scope:
         sessions: the clients, shared by all parts of an API.
         config: the configuration of the object, all of it.
         own: what of it differs from the stack's, `None` for the API itself.
+        below: what goes before its endpoints in place of the client's base URL, or below it when it is a path.
+        defaults: what its requests are given unless they are given another: its timeout.
     """
 
-    def __init__(self, sessions: Sessions, config: GracyConfig, own: GracyConfig | None = None) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        config: GracyConfig,
+        own: GracyConfig | None = None,
+        *,
+        below: str = "",
+        defaults: RequestOptions | None = None,
+    ) -> None:
         self.sessions = sessions
         self.config = config
         self._own = own
+        self._below = below
+        self._defaults: RequestOptions = defaults or {}
         self._plain = Active(config, own)
+        # Kept from one chain to the next: a limit that only this scope has must not forget what it counted.
+        self._keepers = None if own is None else sessions.shared.keepers_of(own)
         self._templates: dict[object, Template] = {}
         self._overridden: dict[tuple[int, int], Active] = {}
+
+    def part(self, settings: Settings) -> Scope:
+        """Returns the scope of a part of this object, whose own settings lie over these."""
+        own = settings.config if self._own is None else self._own.merged(settings.config)
+        below = joined(self._below, settings.base_url)
+        self.sessions.newest.refuse_unfit(below)
+        return Scope(
+            self.sessions,
+            self.config.merged(settings.config),
+            judged(own) if own.given() else None,
+            below=below,
+            defaults=self._defaults if settings.timeout is ABSENT else {"timeout": settings.timeout},
+        )
 
     async def answer(
         self, owner: object, method: str, endpoint: str, args: Mapping[str, object] | None, given: RequestOptions
@@ -118,11 +146,11 @@ class Scope:
         session = self.sessions.current()
         session.was_used = True
         client = session.client
-        url, base = session.address(template, texts)
+        url, base = session.address(template, texts, self._below)
         options = CallOptions(template.label, base, texts, active.own, reads_body, may_go_on(client, given))
         if told is not None:
             options = _as_told(options, told)
-        building: dict[str, Any] = {**given, "extensions": {**(extensions or {}), EXTENSION: options}}
+        building: dict[str, Any] = {**self._defaults, **given, "extensions": {**(extensions or {}), EXTENSION: options}}
         send_options: dict[str, Any] = {
             name: building.pop(name) for name in ("auth", "follow_redirects") if name in building
         }

@@ -13,12 +13,29 @@ from ..loops import current_loop
 from ..order import Shared
 from ..replay import GracyReplay
 from ..stack import GracyTransport, attach
-from .endpoints import Template
+from .endpoints import Template, is_absolute
 
 __all__ = ["Session", "Sessions"]
 
 MOST_URLS: Final = 4096
 """URLs kept parsed, per client; when there are more, all are forgotten."""
+
+
+class _Base:
+    """What goes before endpoints.
+
+    Attributes:
+        prefix: text that a path is put after, with a slash at its end; empty when the URL has no scheme and host.
+        label: the same for people, without that slash and without credentials.
+    """
+
+    __slots__ = ("label", "prefix")
+
+    def __init__(self, url: Any) -> None:
+        # A path of "/" is left out unless it is given; a fragment would take in the endpoint.
+        self.prefix = "" if url.is_relative_url else str(url.copy_with(raw_path=url.raw_path, fragment=None))
+        origin = f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}"
+        self.label = origin + url.raw_path.decode("ascii", "replace").partition("?")[0].rstrip("/")
 
 
 class Session:
@@ -39,8 +56,10 @@ class Session:
         self._urls: dict[str, Any] = {}
         self._rebase()
 
-    def address(self, template: Template, args: Mapping[str, str]) -> tuple[Any, str]:
+    def address(self, template: Template, args: Mapping[str, str], below: str = "") -> tuple[Any, str]:
         """Returns the URL of an endpoint, of the client's family, and what of it stands before the endpoint.
+
+        `below` is what a namespace has there: a whole URL, or a path below the base URL of the client.
 
         Raises:
             ValueError: when an argument does not fit, or when there is nothing to put before the endpoint.
@@ -48,27 +67,37 @@ class Session:
         text = template.fill(args)
         if template.is_absolute:
             return self._url(text), ""
-        if self.client.base_url is not self._base:
+        if self.client.base_url is not self._root:
             self._rebase()
-        if self._base.is_relative_url:
+        base = self._bases.get(below) or self._base(below)
+        if not base.prefix:
             raise ValueError(f"endpoint {template.label!r} is no whole URL: set Config.BASE_URL to what goes before it")
-        base = self._label if template.text.startswith("/") else f"{self._label}/"
-        return self._url(self._prefix + text.lstrip("/")), base
+        label = base.label if template.text.startswith("/") else f"{base.label}/"
+        return self._url(base.prefix + text.lstrip("/")), label
+
+    def refuse_unfit(self, below: str) -> None:
+        """Raises what httpx raises when that makes no base URL."""
+        self._base(below)
 
     def _rebase(self) -> None:
         """Takes over the base URL of the client, which has a slash at its end."""
-        self._base = base = self.client.base_url
-        # A path of "/" is left out unless it is given; a fragment would take in the endpoint.
-        self._prefix = str(base.copy_with(raw_path=base.raw_path, fragment=None))
-        origin = f"{base.scheme}://{base.netloc.decode('ascii', 'replace')}"
-        self._label = origin + base.raw_path.decode("ascii", "replace").partition("?")[0].rstrip("/")
+        self._root = self.client.base_url
+        self._bases = {"": _Base(self._root)}
+
+    def _base(self, below: str) -> _Base:
+        root = self._bases[""]
+        if not below:
+            return root
+        text = below if is_absolute(below) else root.prefix and root.prefix + below.lstrip("/")
+        base = self._bases[below] = _Base(type(self._root)(text and f"{text.rstrip('/')}/"))
+        return base
 
     def _url(self, text: str) -> Any:
         found = self._urls.get(text)
         if found is None:
             if len(self._urls) >= MOST_URLS:
                 self._urls.clear()
-            found = self._urls[text] = type(self._base)(text)
+            found = self._urls[text] = type(self._root)(text)
         return found
 
     async def enter(self) -> None:

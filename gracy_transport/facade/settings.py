@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from ..config import GracyConfig
 from ..values import ABSENT, Absent
-from .endpoints import shown
+from .endpoints import is_absolute, shown
 
-__all__ = ["Settings", "judged", "settings_of"]
+__all__ = ["Settings", "joined", "judged", "settings_of"]
 
 _NO_OTHERS: Final = frozenset({200})
 """Codes allowed besides 2xx when the user allows none: one that is 2xx itself. None at all would judge nothing."""
@@ -59,6 +59,13 @@ def settings_of(owner: type) -> Settings:
         config = config.merged(own)
         timeout = getattr(inner, "REQUEST_TIMEOUT", timeout)
     return Settings(base_url, config, timeout)
+
+
+def joined(above: str, own: str) -> str:
+    """Returns the base URL of a part: its own if that is a whole URL, else its own below the one above."""
+    if not own or is_absolute(own):
+        return own or above
+    return f"{above.rstrip('/')}/{own.strip('/')}"
 
 
 def judged(config: GracyConfig) -> GracyConfig:

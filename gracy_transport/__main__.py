@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
@@ -39,6 +40,28 @@ def _run_demo(options: argparse.Namespace) -> int:
     return run_demo(options.seconds, options.seed, plain=options.plain)
 
 
+def convert_recordings(commands: Commands) -> None:
+    """Adds the command `convert-recordings`."""
+    parser = commands.add_parser(
+        "convert-recordings",
+        help="make recordings of the original gracy, which are pickled, into ones that replay here",
+        description="Reads the pickled recordings of the original gracy and writes them as those of gracy_transport, "
+        "without the secrets in them. The old file is not changed. It never executes anything from the recording: a "
+        "process of its own reads the pickles as data, and refuses what is no part of a recording. Says for each row "
+        "that cannot be converted why. Ends with 0 when all were converted, with 1 when some could not be, with 2 "
+        "when nothing was done.",
+    )
+    parser.add_argument("old", type=Path, metavar="OLD.sqlite3", help="the file that the original gracy recorded")
+    parser.add_argument("new", type=Path, metavar="NEW.sqlite3", help="the file to make; it must not exist yet")
+    parser.set_defaults(run=_run_convert_recordings)
+
+
+def _run_convert_recordings(options: argparse.Namespace) -> int:
+    from .conversion import convert_recordings as convert
+
+    return convert(options.old, options.new)
+
+
 def _seconds(text: str) -> float:
     try:
         seconds = float(text)
@@ -56,7 +79,7 @@ def _version() -> str:
         return "of a source tree that is not installed"
 
 
-COMMANDS: Final[tuple[Callable[[Commands], None], ...]] = (demo,)
+COMMANDS: Final[tuple[Callable[[Commands], None], ...]] = (demo, convert_recordings)
 """What there is; a new command is one more function that adds its parser, and sets `run` to what it does."""
 
 

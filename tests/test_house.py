@@ -28,7 +28,7 @@ FLOORS = {
     "ground": ("family", "bodies", "layer", "admission"),
     "concerns": ("throttle", "concurrency", "retry", "validation", "replay", "logs", "metrics"),
     "assembly": ("config", "order", "stack"),
-    "roof": ("facade", "reports", "replays", "testing", "demo", "__main__", "__init__"),
+    "roof": ("facade", "reports", "replays", "testing", "demo", "conversion", "__main__", "__init__"),
 }
 ORDER = list(FLOORS)
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
@@ -44,6 +44,8 @@ PURE = (
     "redaction.py",
     "replay/key.py",
     "metrics/sketch.py",
+    "conversion/pickled.py",
+    "conversion/exchanges.py",
 )
 """Files of decisions: they neither wait, nor read a clock, nor touch the network."""
 
@@ -147,8 +149,8 @@ def test_bodies_and_extensions_are_touched_in_one_place(attribute: str, home: st
 
 @pytest.mark.parametrize("path", FILES)
 def test_concerns_do_not_know_the_family_of_their_requests(path: str) -> None:
-    """Only family.py, the facade's default client and the testing kit import an HTTP package."""
-    if room_of(path) in {"family", "facade", "testing", "demo"}:
+    """Only family.py, the facade's default client, the converter and the testing kit import an HTTP package."""
+    if room_of(path) in {"family", "facade", "testing", "demo", "conversion"}:
         return
     for node in ast.walk(FILES[path]):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

@@ -249,7 +249,7 @@ def refuse_unfit(connection: sqlite3.Connection, path: Path) -> None:
     if "gracy_recordings" in tables:
         raise UnreadableRecording(
             f"{path} holds recordings of the original gracy, which are pickled: reading them could run any code. "
-            "Give another file name and record again"
+            "Convert it (python -m gracy_transport convert-recordings OLD NEW), or record again in another file"
         )
     if tables and not is_ours(connection):
         raise UnreadableRecording(f"{path} is a SQLite file of something else: give another file name")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError
@@ -16,7 +17,7 @@ from gracy_transport.__main__ import main
 def test_without_a_command_the_help_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     """It names the commands."""
     assert main([]) == 0
-    assert "demo      tame a flaky API" in capsys.readouterr().out
+    assert re.search(r"^ +demo +tame a flaky API", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_the_version_is_that_of_the_distribution(

@@ -181,7 +181,7 @@ def make_newer(path: Path) -> None:
     ("make", "why"),
     [
         (make_foreign, "is a SQLite file of something else: give another file name"),
-        (make_original, "holds recordings of the original gracy, which are pickled"),
+        (make_original, "which are pickled: reading them could run any code. Convert it"),
         (make_newer, "is of version 2 and this gracy_transport reads up to 1: upgrade"),
         (lambda path: path.write_bytes(b"x" * 5000), "is no SQLite file"),
     ],

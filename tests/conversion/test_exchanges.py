@@ -1,0 +1,152 @@
+"""What is read from pickled responses of each version of httpx that the original worked with."""
+
+from __future__ import annotations
+
+import base64
+import pickle
+import sys
+from http import HTTPStatus
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+
+from gracy_transport.conversion import exchanges
+from gracy_transport.conversion.exchanges import exchanges_of
+from gracy_transport.conversion.pickled import Refused, Thing, unpickled
+from tests.conversion.support import URL, answered
+
+
+class URIReference(NamedTuple):
+    """As the package that httpx 0.23 used had it."""
+
+    scheme: str
+    authority: str
+    path: str
+    query: str | None
+    fragment: str | None
+
+
+URIReference.__module__ = "rfc3986.uri"
+
+
+def read(response: Any) -> list[dict[str, Any]]:
+    return exchanges_of(unpickled(pickle.dumps(response)), "GET", URL, b"")
+
+
+def test_a_response_is_read_with_its_request() -> None:
+    """Status, headers as they came, and the body in base64."""
+    headers = [(b"X-One", b"1"), (b"x-one", "ü".encode("latin-1"))]
+    answer = httpx.Response(HTTPStatus.CREATED, headers=headers, content=b"\xff")
+    (exchange,) = read(answered(answer, headers={"X-Me": "you"}))
+    assert exchange["status"] == 201
+    assert exchange["headers"][:2] == [["X-One", "1"], ["x-one", "ü"]]
+    assert base64.b64decode(exchange["body"]) == b"\xff"
+    assert ["X-Me", "you"] in exchange["asked_headers"]
+
+
+def test_the_columns_say_what_the_last_was_asked_with() -> None:
+    """They are what the original looked it up by."""
+    pickled = unpickled(pickle.dumps(answered(httpx.Response(200))))
+    (exchange,) = exchanges_of(pickled, "POST", "https://other.test/", b"body")
+    assert (exchange["method"], exchange["url"]) == ("POST", "https://other.test/")
+    assert base64.b64decode(exchange["asked_body"]) == b"body"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://user:pass@api.test:8443/a%20b?q=1&q=2",
+        "http://[::1]:8000/",
+        "https://api.test/?",
+        "https://xn--mnchen-3ya.de/",
+    ],
+)
+def test_redirects_come_first_with_the_urls_they_were_sent_to(url: str) -> None:
+    """A URL is put together from its parts."""
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        is_first = request.url.path != "/there"
+        return httpx.Response(302, headers={"location": "https://api.test/there"}) if is_first else httpx.Response(200)
+
+    first, last = read(answered(handler, "POST", url, content=b"x"))
+    assert (first["method"], first["url"], first["status"]) == ("POST", url, 302)
+    assert base64.b64decode(first["asked_body"]) == b"x"
+    assert last["status"] == 200
+
+
+def test_the_urls_of_httpx_0_23_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which kept them in the parts of another package."""
+    module = ModuleType("rfc3986.uri")
+    vars(module)["URIReference"] = URIReference
+    monkeypatch.setitem(sys.modules, "rfc3986", ModuleType("rfc3986"))
+    monkeypatch.setitem(sys.modules, "rfc3986.uri", module)
+    response = answered(
+        lambda request: (
+            httpx.Response(302, headers={"location": "/there"}) if request.url.path == "/" else httpx.Response(200)
+        ),
+        url="https://api.test/",
+    )
+    vars(response.history[0].request.url)["_uri_reference"] = URIReference(
+        "https", "u:p@api.test:81", "/%C3%A9", "q=1", None
+    )
+    assert read(response)[0]["url"] == "https://u:p@api.test:81/%C3%A9?q=1"
+
+
+def test_a_body_that_was_not_read_is_said_to_be_missing() -> None:
+    """A pickled stream holds nothing."""
+    unread = httpx.Response(200, content=iter([b"x"]), request=httpx.Request("GET", URL))
+    with pytest.raises(Refused, match="its body was never read"):
+        read(unread)
+
+
+def test_what_is_no_response_is_refused() -> None:
+    """Though all it is made of is known."""
+    with pytest.raises(Refused, match=r"no httpx\.Response where a recording has one"):
+        read(httpx.Headers())
+    with pytest.raises(Refused, match=r"no httpx\.Request"):
+        read(httpx.Response(200, content=b""))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        (("status_code",), "200", "it has str where a recording has int"),
+        (("status_code",), Thing("codes", (200, 1)), "it has Thing where a recording has int"),
+        (("_content",), "x", "it has str where a recording has bytes"),
+        (("history",), (), "it has tuple where a recording has list"),
+        (("history",), [1], r"no httpx\.Response"),
+        (("headers", "_list"), [b"abc"], "it has bytes where a recording has tuple"),
+        (("headers", "_list"), [(b"a", b"b")], "its headers are not those of a recording"),
+        (("_request", "url", "_uri_reference"), None, "its URL is not"),
+        (("_request", "url", "_uri_reference"), Thing("timedelta", ("a", "b")), "its URL is not"),
+        (("_request", "url", "_uri_reference"), Thing("ParseResult", (b"a",) * 7), "its URL is not"),
+    ],
+)
+def test_a_response_of_odd_attributes_is_refused(path: tuple[str, ...], value: object, said: str) -> None:
+    """A pickle may say anything."""
+    response = unpickled(pickle.dumps(answered(httpx.Response(200))))
+    thing = response
+    for name in path[:-1]:
+        thing = thing.state[name]
+    thing.state[path[-1]] = value
+    with pytest.raises(Refused, match=said):
+        exchanges_of(response, "GET", URL, b"")
+
+
+def test_a_response_that_is_named_over_and_over_is_refused() -> None:
+    """A few bytes must not make gigabytes."""
+    response = unpickled(pickle.dumps(answered(httpx.Response(200, content=b"x" * 1_000))))
+    response.state["history"] = [response] * 51
+    with pytest.raises(Refused, match="it has 51 redirects"):
+        exchanges_of(response, "GET", URL, b"")
+
+
+def test_a_recording_of_too_many_bytes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted before any of them is copied."""
+    monkeypatch.setattr(exchanges, "LARGEST", 10_000)
+    response = unpickled(pickle.dumps(answered(httpx.Response(200, content=b"x" * 1_000))))
+    response.state["history"] = [response] * 10
+    with pytest.raises(Refused, match="bytes, and only 10,000 are looked at"):
+        exchanges_of(response, "GET", URL, b"")

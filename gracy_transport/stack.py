@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Awaitable, Iterable, Iterator
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 from .bodies import variant
 from .call import EXTENSION, Call, Observer, extensions_with, options_of
@@ -20,7 +20,8 @@ from .replay import GracyReplay
 
 if TYPE_CHECKING:
     from .family import Request, Response
-    from .reports import ReportKind
+    from .reports import PrintedKind, ReportKind
+    from .reports.plotly import Figure
 
 __all__ = ["GracyTransport", "attach"]
 
@@ -103,15 +104,22 @@ class GracyTransport(Layer):
         """Returns what happened so far, by endpoint; reading it changes nothing."""
         return self._shared.metrics.report()
 
-    def report_status(self, kind: ReportKind = "rich") -> None:
-        """Prints the report: "rich" a table, "list" every figure, "logger" a summary to the log.
+    @overload
+    def report_status(self, kind: PrintedKind = "rich") -> None: ...
+    @overload
+    def report_status(self, kind: Literal["plotly"]) -> Figure: ...
+    def report_status(self, kind: ReportKind = "rich") -> Figure | None:
+        """Shows the report: "rich" prints a table, "list" every figure, "logger" writes a summary to the log.
+
+        "plotly" returns a figure of plotly, the last 5,000 attempts over time; the others return nothing.
 
         Raises:
+            ImportError: for "plotly" when plotly is not installed, naming what to install.
             ValueError: for another kind, naming these.
         """
         from .reports import report_status
 
-        report_status(self.get_report(), kind)
+        return report_status(self.get_report(), kind)
 
     def chain(self) -> Iterator[object]:
         """Yields this transport, the layers of its config and everything below, outermost first."""

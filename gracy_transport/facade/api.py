@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, overload
 from weakref import WeakSet
 
 import httpx
@@ -26,7 +26,8 @@ from .verbs import EndpointT
 
 if TYPE_CHECKING:
     from ..events import Event
-    from ..reports import ReportKind
+    from ..reports import PrintedKind, ReportKind
+    from ..reports.plotly import Figure
 
 __all__ = ["Gracy", "GracyAPI", "GracyApi"]
 
@@ -127,13 +128,20 @@ class Gracy(NamespaceHolder[EndpointT]):
         """
         self._gracy.sessions.shared.metrics.reset()
 
-    def report_status(self, kind: ReportKind = "rich") -> None:
-        """Prints the report: "rich" a table, "list" every figure, "logger" a summary to the log.
+    @overload
+    def report_status(self, kind: PrintedKind = "rich") -> None: ...
+    @overload
+    def report_status(self, kind: Literal["plotly"]) -> Figure: ...
+    def report_status(self, kind: ReportKind = "rich") -> Figure | None:
+        """Shows the report: "rich" prints a table, "list" every figure, "logger" writes a summary to the log.
+
+        "plotly" returns a figure of plotly, the last 5,000 attempts over time; the others return nothing.
 
         Raises:
+            ImportError: for "plotly" when plotly is not installed, naming what to install.
             ValueError: for another kind, naming these.
         """
-        self._gracy.sessions.newest.stack.report_status(kind)
+        return self._gracy.sessions.newest.stack.report_status(kind)
 
     async def aclose(self) -> None:
         """Closes the connections. A second time does no harm; any request after it raises a RuntimeError."""

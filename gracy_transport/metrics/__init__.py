@@ -1,13 +1,15 @@
 """Metrics: what happened to the requests of a stack, counted in fixed memory.
 
 `sketch.py` holds latencies, `rows.py` the counters by endpoint, `report.py` the values that are given out,
-`columns.py` how their figures are written, and `transport.py` is the layer that counts.
+`ring.py` the last attempts one by one, `columns.py` how figures are written, and `transport.py` is the layer that
+counts.
 """
 
 from __future__ import annotations
 
-from .columns import COLUMNS, Column
+from .columns import COLUMNS, Column, plain
 from .report import OTHER, TOTAL, GracyReport, ReportRow
+from .ring import MOST_MOMENTS, TimedAttempt, TimedWait, Timeline
 from .rows import MOST_ROWS, MetricsRegistry
 from .sketch import ACCURACY, Latencies, LatencySketch
 from .transport import MetricsTransport
@@ -15,6 +17,7 @@ from .transport import MetricsTransport
 __all__ = [
     "ACCURACY",
     "COLUMNS",
+    "MOST_MOMENTS",
     "MOST_ROWS",
     "OTHER",
     "TOTAL",
@@ -25,4 +28,8 @@ __all__ = [
     "MetricsRegistry",
     "MetricsTransport",
     "ReportRow",
+    "TimedAttempt",
+    "TimedWait",
+    "Timeline",
+    "plain",
 ]

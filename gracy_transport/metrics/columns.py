@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from .report import ReportRow
 
-__all__ = ["COLUMNS", "Column"]
+__all__ = ["COLUMNS", "Column", "plain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,13 @@ class Column:
     def text(self, row: ReportRow) -> str:
         """Returns the figure of a row as it is shown."""
         return self.write(self.value(row))
+
+
+def plain(url: str) -> str:
+    """Returns a URL as it can be shown: control characters and others that are invisible become escapes."""
+    if url.isprintable():
+        return url
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in url)
 
 
 def count(value: float) -> str:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
-from html import escape
 from typing import Any, Final
 
-from .columns import COLUMNS
+from .columns import COLUMNS, plain
+from .ring import Timeline
 from .sketch import Latencies
 
 __all__ = ["OTHER", "TOTAL", "GracyReport", "ReportRow"]
@@ -156,9 +156,12 @@ class GracyReport:
 
     Attributes:
         rows: one for each endpoint, the busiest first; `(other)` last, when there were too many.
+        timeline: the last 5,000 attempts and the last 5,000 waits, one by one. `pandas.DataFrame(timeline.attempts)`
+            and the like make a table of it.
     """
 
     rows: tuple[ReportRow, ...] = ()
+    timeline: Timeline = field(default=Timeline())
 
     @property
     def total(self) -> ReportRow:
@@ -166,9 +169,9 @@ class GracyReport:
         return ReportRow.merged(TOTAL, self.rows)
 
     @classmethod
-    def of(cls, rows: Iterable[ReportRow]) -> GracyReport:
+    def of(cls, rows: Iterable[ReportRow], timeline: Timeline = Timeline()) -> GracyReport:  # noqa: B008 - a value
         """Returns a report of these rows, in the order in which they are best read."""
-        return cls(tuple(sorted(rows, key=lambda row: (row.url == OTHER, -row.attempts))))
+        return cls(tuple(sorted(rows, key=lambda row: (row.url == OTHER, -row.attempts))), timeline)
 
     @classmethod
     def merge(cls, reports: Iterable[GracyReport]) -> GracyReport:
@@ -176,14 +179,16 @@ class GracyReport:
 
         Reports pickle, so those of other processes merge as well.
         """
+        merged = tuple(reports)
         parts: dict[str, list[ReportRow]] = {}
-        for report in reports:
+        for report in merged:
             for row in report.rows:
                 parts.setdefault(row.url, []).append(row)
-        return cls.of(ReportRow.merged(url, rows) for url, rows in parts.items())
+        rows = (ReportRow.merged(url, same) for url, same in parts.items())
+        return cls.of(rows, Timeline.merged(report.timeline for report in merged))
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns all figures, ready for JSON: `rows`, a list, and `total`."""
+        """Returns all figures, ready for JSON: `rows`, a list, and `total`. The timeline is left out."""
         return {"rows": [row.as_dict() for row in self.rows], "total": self.total.as_dict()}
 
     def __repr__(self) -> str:
@@ -191,24 +196,14 @@ class GracyReport:
         return f"<GracyReport {len(self.rows)} rows, {total:,} attempts>"
 
     def __str__(self) -> str:
-        entries = [f"{number}. {row.url}\n{_listed(row)}" for number, row in enumerate(self.rows, 1)]
+        entries = [f"{number}. {plain(row.url)}\n{_listed(row)}" for number, row in enumerate(self.rows, 1)]
         return "\n\n\n".join([*entries, f"{TOTAL}\n{_listed(self.total)}"])
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{escape(name)}</th>" for name in ("URL", *(column.title for column in COLUMNS)))
-        body = "".join(_html_row(row, "td") for row in self.rows)
-        foot = _html_row(self.total, "th")
-        return (
-            f"<table><caption>Gracy requests summary report</caption><thead><tr>{head}</tr></thead>"
-            f"<tbody>{body}</tbody><tfoot>{foot}</tfoot></table>"
-        )
+        from ..reports.notebook import render_html
+
+        return render_html(self)
 
 
 def _listed(row: ReportRow) -> str:
     return "\n".join(f"{column.title:>18}: {column.text(row)}{column.unit}" for column in COLUMNS)
-
-
-def _html_row(row: ReportRow, cell: str) -> str:
-    figures = (column.text(row) for column in COLUMNS)
-    cells = "".join(f'<{cell} style="text-align: right">{escape(figure)}</{cell}>' for figure in figures)
-    return f'<tr><{cell} style="text-align: left">{escape(row.url)}</{cell}>{cells}</tr>'

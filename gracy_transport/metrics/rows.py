@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import count
 from threading import RLock
 from typing import Final
 
 from ..clock import SYSTEM_CLOCK, Clock
 from ..exceptions import GracyRefusal
 from .report import OTHER, GracyReport, ReportRow
+from .ring import Ring, Timeline
 from .sketch import LatencySketch
 
 __all__ = ["MOST_ROWS", "MetricsRegistry", "Row"]
@@ -18,7 +20,12 @@ about, and few enough to fit into some megabytes."""
 
 
 class Row:
-    """Counts what happens at one endpoint. Hold the registry's lock while you change it."""
+    """Counts what happens at one endpoint. Hold the registry's lock while you change it.
+
+    Args:
+        number: what stands for it in the ring.
+        ring: where its attempts and waits are remembered one by one.
+    """
 
     __slots__ = (
         "aborts",
@@ -28,7 +35,10 @@ class Row:
         "first_at",
         "last_at",
         "latencies",
+        "number",
         "refused",
+        "remember_attempt",
+        "remember_wait",
         "replays",
         "responses",
         "retries",
@@ -39,7 +49,10 @@ class Row:
         "throttles",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, number: int, ring: Ring) -> None:
+        self.number = number
+        self.remember_attempt = ring.remember_attempt
+        self.remember_wait = ring.remember_wait
         self.calls = 0
         self.successes = 0
         self.failures = 0
@@ -85,7 +98,9 @@ class Row:
             self.last_at = began
         elif began < self.first_at:
             self.first_at = began
-        self.latencies.record(ended - began)
+        latency = ended - began
+        self.latencies.record(latency)
+        self.remember_attempt((began, latency, status or 0, self.number))
 
     def count_error(
         self, error: BaseException, status: int | None, began: float, ended: float, *, is_replayed: bool
@@ -144,6 +159,8 @@ class MetricsRegistry:
         self.lock = RLock()
         self._rows: dict[str, Row] = {}
         self._free = {True: MOST_ROWS, False: MOST_ROWS}
+        self._ring = Ring()
+        self._numbers = count()
 
     def row(self, url: str, *, has_template: bool) -> Row:
         """Returns the row of an unformatted URL, made on first use; `(other)` when there are too many.
@@ -154,22 +171,28 @@ class MetricsRegistry:
         if row is not None:
             return row
         if self._free[has_template] <= 0:
-            return self._rows.setdefault(OTHER, Row())
+            return self._rows.get(OTHER) or self._rows.setdefault(OTHER, self._new_row())
         self._free[has_template] -= 1
-        row = self._rows[url] = Row()
-        return row
+        return self._rows.setdefault(url, self._new_row())
+
+    def _new_row(self) -> Row:
+        return Row(next(self._numbers), self._ring)
 
     def report(self) -> GracyReport:
         """Returns what has been counted so far, as a value. Reading it changes nothing."""
         with self.lock:
-            rows = [row.snapshot(url, self._since_1970) for url, row in self._rows.copy().items()]
-        return GracyReport.of(rows)
+            moments = self._ring.moments()  # before the rows, so that the row of each moment is among them
+            counted = self._rows.copy()
+            rows = [row.snapshot(url, self._since_1970) for url, row in counted.items()]
+        urls = tuple((row.number, url) for url, row in counted.items())
+        return GracyReport.of(rows, Timeline(urls, self._since_1970, *moments))
 
     def reset(self) -> None:
         """Forgets everything. Attempts that are under way count when they end, in the new report."""
         with self.lock:
             self._rows = {}
             self._free = {True: MOST_ROWS, False: MOST_ROWS}
+            self._ring = Ring()
 
     def __repr__(self) -> str:
         """Says how much has been counted: `<MetricsRegistry 3 rows, 120 attempts>`."""

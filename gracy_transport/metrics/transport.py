@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 from ..bodies import on_end
 from ..call import Attempt, Call, Observer
@@ -18,7 +18,8 @@ from .rows import MetricsRegistry, Row
 
 if TYPE_CHECKING:
     from ..family import Request, Response
-    from ..reports import ReportKind
+    from ..reports import PrintedKind, ReportKind
+    from ..reports.plotly import Figure
 
 __all__ = ["MetricsTransport", "is_below_400"]
 
@@ -95,15 +96,22 @@ class MetricsTransport(Layer):
         """Returns what happened so far, by endpoint; reading it changes nothing."""
         return self.registry.report()
 
-    def report_status(self, kind: ReportKind = "rich") -> None:
-        """Prints the report: "rich" a table, "list" every figure, "logger" a summary to the log.
+    @overload
+    def report_status(self, kind: PrintedKind = "rich") -> None: ...
+    @overload
+    def report_status(self, kind: Literal["plotly"]) -> Figure: ...
+    def report_status(self, kind: ReportKind = "rich") -> Figure | None:
+        """Shows the report: "rich" prints a table, "list" every figure, "logger" writes a summary to the log.
+
+        "plotly" returns a figure of plotly, the last 5,000 attempts over time; the others return nothing.
 
         Raises:
+            ImportError: for "plotly" when plotly is not installed, naming what to install.
             ValueError: for another kind, naming these.
         """
         from ..reports import report_status
 
-        report_status(self.get_report(), kind)
+        return report_status(self.get_report(), kind)
 
     def state(self) -> str:
         """Says how much has been counted."""
@@ -174,11 +182,13 @@ def _retry_scheduled(row: Row, event: RetryScheduled) -> None:
 def _throttle_wait_over(row: Row, event: ThrottleWaitOver) -> None:
     row.throttles += 1
     row.throttle_seconds += event.waited
+    row.remember_wait((event.at - event.waited, event.waited, 0, row.number))
 
 
 def _slot_wait_over(row: Row, event: ConcurrencyLimitFreed) -> None:
     row.slot_waits += 1
     row.slot_seconds += event.waited
+    row.remember_wait((event.at - event.waited, event.waited, 1, row.number))
 
 
 _COUNTED: Final[dict[type[Event], Callable[[Row, Any], None]]] = {

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from ..metrics import COLUMNS, TOTAL, Column, GracyReport, ReportRow
+from ..metrics import COLUMNS, TOTAL, Column, GracyReport, ReportRow, plain
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -45,7 +45,8 @@ _PAIRS: Final = tuple(
     )
 )
 _UNPAIRED: Final = tuple(column for column in COLUMNS if not any(column in pair for pair in _PAIRS))
-_AFTER_A_BREAK_MARK: Final = re.compile(r"(?<=[/?&])")
+_AFTER_A_BREAK_MARK: Final = re.compile(r"(?<=[^:/]/)|(?<=[?&])")
+"""After a slash, but those of `https://`, which would then stand alone on a line."""
 
 
 def print_table(report: GracyReport) -> None:
@@ -95,7 +96,9 @@ def _narrow(rows: Sequence[ReportRow], width: int) -> Table:
     table.add_column(_in_place(blocks, lambda column: Text(column.brief)), no_wrap=True)
     for row in rows:
         figures = _in_place(blocks, lambda column, row=row: _figure(row, column))  # type: ignore[misc]
-        table.add_row(Text("\n").join((_folded(row.url, room), figures)), style=_style(row))
+        url = _folded(row.url, room)
+        url.stylize("bold")
+        table.add_row(Text("\n").join((url, figures)), style=_style(row))
     return table
 
 
@@ -150,7 +153,9 @@ def _width(column: Column, title: str, rows: Sequence[ReportRow]) -> int:
 def _figure(row: ReportRow, column: Column) -> Text:
     from rich.text import Text
 
-    return Text(column.text(row), style="red" if column.is_trouble and column.value(row) else "")
+    if not column.value(row):
+        return Text(column.text(row), style="dim")  # so that what did happen catches the eye
+    return Text(column.text(row), style="red" if column.is_trouble else "")
 
 
 def _folded(url: str, room: int) -> Text:
@@ -161,10 +166,12 @@ def _folded(url: str, room: int) -> Text:
     from rich.text import Text
 
     lines = [""]
-    for part in _AFTER_A_BREAK_MARK.split(url):
+    for part in _AFTER_A_BREAK_MARK.split(plain(url)):
         if lines[-1] and len(lines[-1]) + len(part) > room:
             lines.append("")
         lines[-1] += part
+        while len(lines[-1]) > room:
+            lines[-1:] = [lines[-1][:room], lines[-1][room:]]
     return Text("\n".join(lines), overflow="fold")
 
 

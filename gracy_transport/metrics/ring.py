@@ -84,7 +84,9 @@ class Timeline:
         return Timeline(urls, 0.0, tuple(attempts[-MOST_MOMENTS:]), tuple(waits[-MOST_MOMENTS:]))
 
     def __repr__(self) -> str:
-        return f"<Timeline of {len(self.attempted):,} attempts, {len(self.waited):,} waits>"
+        counted = ((len(self.attempted), "attempt"), (len(self.waited), "wait"))
+        told = (f"{count:,} {word}{'' if count == 1 else 's'}" for count, word in counted)
+        return f"<Timeline {', '.join(told)}>"
 
 
 class Ring:

@@ -19,6 +19,7 @@ from gracy_transport.metrics import (
     MetricsRegistry,
     ReportRow,
 )
+from gracy_transport.reports.notebook import render_html
 from gracy_transport.testing import FakeClock
 
 POKEMON = "https://pokeapi.co/api/v2/pokemon/{NAME}"
@@ -165,10 +166,13 @@ def test_text_lists_each_row_and_the_total() -> None:
     assert text.endswith("\n      Avg Reqs/sec: 1.0 reqs/s")
 
 
-def test_html_shows_a_table_and_escapes_urls() -> None:
-    """A URL is somebody else's text."""
-    html = report_of([("https://api.test/<script>", 200, 0, 1)])._repr_html_()
-    assert html.startswith("<table>")
-    assert "<script>" not in html
-    assert "https://api.test/&lt;script&gt;" in html
-    assert html.count("<tr>") == 3
+def test_a_notebook_shows_a_table() -> None:
+    """It asks for HTML."""
+    report = report_of([(POKEMON, 200, 0, 1)])
+    assert report._repr_html_() == render_html(report)
+
+
+def test_merging_keeps_the_timeline() -> None:
+    """So a figure of many processes can be drawn."""
+    one, other = report_of([(POKEMON, 200, 0, 1)]), report_of([("b", None, 5, 1)])
+    assert [attempt.url for attempt in GracyReport.merge([other, one]).timeline.attempts] == [POKEMON, "b"]

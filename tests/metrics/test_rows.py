@@ -106,8 +106,10 @@ def test_after_a_reset_counting_begins_anew() -> None:
         counted(registry, str(number))
     registry.reset()
     assert registry.report().rows == ()
+    assert registry.report().timeline.attempts == []
     counted(registry, "new")
     assert only_row(registry).attempts == 1
+    assert [attempt.url for attempt in registry.report().timeline.attempts] == ["new"]
 
 
 def test_threads_lose_no_count() -> None:

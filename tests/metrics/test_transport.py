@@ -324,6 +324,9 @@ async def test_waits_are_heard_of(family: ModuleType, clock: FakeClock) -> None:
         await client.get(URL)
     row = only_row(transport)
     assert (row.throttles, row.throttle_seconds, row.slot_waits, row.slot_seconds) == (2, 1.0, 1, 0.5)
+    waits = transport.get_report().timeline.waits
+    assert [(wait.waited, wait.gate) for wait in waits] == [(0.75, "permit"), (0.25, "permit"), (0.5, "slot")]
+    assert {wait.at + wait.waited for wait in waits} == {clock.wall()}
 
 
 async def test_replayed_answers_are_counted_as_such(family: ModuleType) -> None:

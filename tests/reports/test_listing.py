@@ -13,8 +13,15 @@ from tests.reports.support import GENERATION, ODD, POKEMON, report, row
 def test_the_list_names_every_figure_of_every_row(capsys: pytest.CaptureFixture[str]) -> None:
     """In the wording and order of the original library, with what is new in between."""
     print_list(report(row(POKEMON), row(GENERATION, latency=0.04)))
-    banner, _, text = capsys.readouterr().out.partition("\n\n")
-    assert banner.endswith("Requests Summary Report")
+    banner, _, text = capsys.readouterr().out.partition("\n\n\n")
+    assert banner == (
+        "   ____\n"
+        "  / ___|_ __ __ _  ___ _   _\n"
+        " | |  _| '__/ _` |/ __| | | |\n"
+        " | |_| | | | (_| | (__| |_| |\n"
+        "  \\____|_|  \\__,_|\\___|\\__, |\n"
+        "                       |___/  Requests Summary Report"
+    )
     assert text.isascii()
     assert text.startswith(
         f"1. {POKEMON}\n"
@@ -47,6 +54,7 @@ def test_the_list_names_every_figure_of_every_row(capsys: pytest.CaptureFixture[
     )
     assert "\n\n\nTOTAL\n    Total Reqs (#): 2\n" in text
     assert "   Avg Latency (s): 0.21\n   Max Latency (s): 0.39\n" in text.partition("TOTAL")[2]
+    assert text.endswith("      Avg Reqs/sec: 2.0 reqs/s\n")
 
 
 def test_the_list_can_go_to_a_file() -> None:
@@ -54,6 +62,13 @@ def test_the_list_can_go_to_a_file() -> None:
     file = io.StringIO()
     print_list(report(row(ODD)), file)
     assert f"1. {ODD}\n" in file.getvalue()
+
+
+def test_control_characters_in_a_url_are_escaped() -> None:
+    """They would move the cursor, or colour the terminal of whoever reads the list."""
+    file = io.StringIO()
+    print_list(report(row("https://api.test/\x1b[31m\r\u202etxt.exe\nTOTAL")), file)
+    assert "1. https://api.test/\\x1b[31m\\r\\u202etxt.exe\\nTOTAL\n" in file.getvalue()
 
 
 def test_printing_twice_gives_the_same_text(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Tests of the one function that shows a report in either way."""
+"""Tests of the one function that shows a report in any way."""
 
 from __future__ import annotations
 
@@ -35,5 +35,5 @@ def test_the_table_comes_unless_something_else_is_asked_for(capsys: pytest.Captu
 def test_an_unknown_kind_is_an_error_that_names_the_known_ones() -> None:
     """Whatever was given."""
     unknown: Any = "xml"
-    with pytest.raises(ValueError, match='of the kind \'xml\': give one of "rich", "list", "logger"'):
+    with pytest.raises(ValueError, match='of the kind \'xml\': give one of "rich", "list", "logger", "plotly"'):
         report_status(report(), unknown)

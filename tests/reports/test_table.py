@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 
@@ -100,6 +101,33 @@ def test_a_long_url_is_broken_after_a_slash(width: int) -> None:
     text = shown(report(row(LONG)), width)
     for part in ("api.example.com/", "/organisations/", "{ORG}/", "{REPO}/", "{NUMBER}/", "{COMMENT}"):
         assert part in text
+
+
+@pytest.mark.parametrize("width", [40, 80, 160])
+def test_a_part_of_a_url_that_is_too_long_is_folded(width: int) -> None:
+    """No character of it is lost, and `https://` does not stand alone."""
+    host = f"https://{'a-very-long-host-name.' * 8}example.com/"
+    text = shown(report(row(f"{host}x")), width)
+    if width < 160:
+        assert f"{host}x" in "".join(line.strip() for line in text.splitlines())
+    assert "https://a-very-long-host-name" in text
+    assert "…" not in text
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_control_characters_in_a_url_are_escaped(width: int) -> None:
+    """They would move the cursor."""
+    text = shown(report(row("https://api.test/\x1b[2J\r\u202ex")), width, is_terminal=True)
+    assert "\\x1b[2J\\r\\u202ex" in text
+    assert "\x1b[2J" not in text
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_what_did_not_happen_is_dim(width: int) -> None:
+    """So that what did catches the eye."""
+    text = shown(report(row()), width, is_terminal=True)
+    assert re.search(r"\x1b\[2m +0\x1b|\x1b\[2m0\x1b", text)
+    assert "\x1b[31m" not in text
 
 
 @pytest.mark.parametrize("width", [80, 160])

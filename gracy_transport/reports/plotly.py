@@ -33,7 +33,7 @@ _LABEL: Final = 48  # characters of an endpoint beside its line; all of them are
 _MOST_BARS: Final = 120
 _BAR_SECONDS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800, 43_200)
 _DAY: Final = 86_400
-_LINE_HEIGHT, _PANEL_HEIGHT, _MARGINS = 24, 190, 190  # pixels
+_LINE, _PANEL, _GAP, _ABOVE, _BELOW = 24, 180, 56, 140, 60  # heights in pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,12 @@ class _Look:
     name: str
     color: str
     symbol: str
+
+    @property
+    def pale(self) -> str:
+        """The colour as thin as needed to see through some of it."""
+        red, green, blue = bytes.fromhex(self.color[1:])
+        return f"rgba({red}, {green}, {blue}, 0.33)"
 
 
 _ABORTED: Final = _Look("aborted", "#cc79a7", "x")
@@ -75,19 +81,20 @@ def draw(report: GracyReport) -> Figure:
     attempts, waits = report.timeline.attempts, report.timeline.waits
     urls = _urls(report, attempts)
     titles = ["Attempts by endpoint", "Latency (s)", "Attempts per second", *(["Waited (s)"] if waits else [])]
-    lanes = max(2, len(urls)) * _LINE_HEIGHT
-    heights = [lanes, *[_PANEL_HEIGHT] * (len(titles) - 1)]
+    lanes = max(2, len(urls)) * _LINE
+    heights = [lanes, *[_PANEL] * (len(titles) - 1)]
+    inner = sum(heights) + _GAP * (len(heights) - 1)
     figure: Any = make_subplots(
         rows=len(titles),
         shared_xaxes=True,
         row_heights=heights,
         subplot_titles=titles,
-        vertical_spacing=min(0.1, 50 / (sum(heights) + 50 * len(heights))),
+        vertical_spacing=_GAP / inner,
     )
     _add_attempts(figure, attempts, urls)
     _add_rates(figure, attempts)
     _add_waits(figure, waits)
-    _lay_out(figure, report, urls, height=sum(heights) + 50 * len(heights) + _MARGINS)
+    _lay_out(figure, report, urls, inner)
     return figure
 
 
@@ -117,8 +124,8 @@ def _add_attempts(figure: Any, attempts: Sequence[TimedAttempt], urls: Sequence[
             base=began,
             x=[1000 * attempt.latency for attempt in ended],  # an axis of dates counts in milliseconds
             y=[lines.get(attempt.url, len(urls) - 1) for attempt in ended],
-            # The outline keeps a bar visible that is thinner than a pixel.
-            marker={"color": look.color, "opacity": 0.6, "line": {"color": look.color, "width": 1}},
+            # The outline keeps a bar visible that is thinner than a pixel, and the thin filling what is behind it.
+            marker={"color": look.pale, "line": {"color": look.color, "width": 1}},
             showlegend=False,
             row=1,
             col=1,
@@ -183,15 +190,17 @@ def _add_waits(figure: Any, waits: Sequence[TimedWait]) -> None:
         )
 
 
-def _lay_out(figure: Any, report: GracyReport, urls: Sequence[str], *, height: int) -> None:
+def _lay_out(figure: Any, report: GracyReport, urls: Sequence[str], inner: int) -> None:
     """Gives the figure its title, its labels and its size; colours of the ground are left to the theme."""
+    height = _ABOVE + inner + _BELOW
     figure.update_layout(
-        title={"text": TITLE, "subtitle": {"text": _subtitle(report)}},
+        title={"text": TITLE, "subtitle": {"text": _subtitle(report)}, "y": 1 - 20 / height, "yanchor": "top"},
         barmode="stack",
         bargap=0.25,
         height=height,
+        margin={"t": _ABOVE, "b": _BELOW},
         hovermode="closest",
-        legend={"orientation": "h", "yanchor": "top", "y": -60 / height, "itemsizing": "constant"},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1 + 32 / inner, "itemsizing": "constant"},
     )
     figure.update_yaxes(
         tickvals=list(range(len(urls))),

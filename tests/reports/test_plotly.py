@@ -80,7 +80,8 @@ def test_how_attempts_ended_has_a_colour_and_a_shape() -> None:
     assert [list(traces(figure, panel)) for panel in (1, 2, 3)] == [names] * 3
     assert len({trace.marker.symbol for trace in traces(figure, 2).values()}) == 6
     for name in names:
-        assert len({traces(figure, panel)[name].marker.color for panel in (1, 2, 3)}) == 1
+        colors = [traces(figure, panel)[name].marker for panel in (1, 2, 3)]
+        assert colors[0].line.color == colors[1].color == colors[2].color
         assert {traces(figure, panel)[name].legendgroup for panel in (1, 2, 3)} == {name}
     in_legend = [trace.name for trace in figure.data if trace.showlegend is not False]
     assert in_legend == ["2xx (2)", "3xx (1)", "4xx (1)", "5xx (1)", "other (1)", "aborted (1)"]

@@ -75,7 +75,7 @@ def test_latencies_are_drawn_over_time() -> None:
 def test_how_attempts_ended_has_a_colour_and_a_shape() -> None:
     """The same in all panels, aborts drawn last so that nothing hides them; the legend counts."""
     facts = [(BASE, float(at), 1.0, status) for at, status in enumerate([None, 503, 404, 302, 200, 200, 100])]
-    figure = draw(counted(*facts))
+    figure: Any = draw(counted(*facts))
     names = ["2xx", "3xx", "4xx", "5xx", "other", "aborted"]
     assert [list(traces(figure, panel)) for panel in (1, 2, 3)] == [names] * 3
     assert len({trace.marker.symbol for trace in traces(figure, 2).values()}) == 6

@@ -16,11 +16,14 @@ from gracy_transport import (
     GracyConfig,
     GracyReplay,
     GracyReport,
+    GracyTransport,
     LogEvent,
+    MetricsTransport,
     ThrottleRule,
     graceful,
     graceful_generator,
 )
+from gracy_transport.reports import ReportKind, report_status
 
 
 class Berry(BaseModel):
@@ -122,4 +125,16 @@ async def lifecycle(replay: GracyReplay) -> None:
     await API(debug=True).aclose()
     assert_type(API().get_report(), GracyReport)
     API().report_status("rich")
-    API().report_status("poem")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    API().report_status("poem")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+
+def reports(stack: GracyTransport, layer: MetricsTransport, kind: ReportKind) -> None:
+    """Only a figure comes back, from whoever reports."""
+    API().report_status("plotly").show()
+    stack.report_status("plotly").show()
+    layer.report_status("plotly").show()
+    report_status(stack.get_report(), "plotly").show()
+    API().report_status("list").show()  # type: ignore[attr-defined]  # pyright: ignore[reportOptionalMemberAccess]
+    shown = API().report_status(kind)
+    if shown is not None:
+        shown.show()

@@ -43,12 +43,17 @@ def layers(wire: Any) -> dict[str, Layer]:
 
 async def ask(*, quick: bool) -> list[Figure]:
     """Compares each layer with the bare wire."""
-    wire = wire_of(httpx)
+    return [figure for is_streamed in (False, True) for figure in await _over(is_streamed, quick=quick)]
+
+
+async def _over(is_streamed: bool, *, quick: bool) -> list[Figure]:  # noqa: FBT001 - one of the two kinds of body
+    wire = wire_of(httpx, is_streamed=is_streamed)
     subjects: dict[str, Any] = {"bare": wire, **layers(wire), "everything": stack_on(wire)}
     steps = {name: _sender(transport) for name, transport in subjects.items()}
     took = await race(steps, _requests, rounds=9 if quick else 41, steps=500)
     bare = took.pop("bare")
-    figures = [Figure("the bare wire", bare.median, "µs", bare.best)]
+    body = "body from a connection" if is_streamed else "body in memory"
+    figures = [Figure(f"the bare wire, {body}", bare.median, "µs", bare.best)]
     for name, timing in took.items():
         added, best = timing.added_to(bare)
         goal = None if name == "everything" else GOAL

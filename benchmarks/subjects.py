@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
@@ -36,11 +36,22 @@ def families() -> list[ModuleType]:
     return [import_module(name) for name in ("httpx", "httpx2") if find_spec(name) is not None]
 
 
-def wire_of(family: ModuleType) -> Any:
-    """Returns a wire that answers at once, with a body of one chunk that is still to be read."""
+def wire_of(family: ModuleType, *, is_streamed: bool = False) -> Any:
+    """Returns a wire that answers at once, with a body of one chunk that is still to be read.
+
+    The body is in memory, or with `is_streamed` comes as one from a connection does, whose end has to be watched.
+    """
     headers = {"content-type": "application/json", "content-length": str(len(BODY))}
     respond: Callable[..., Any] = family.Response
-    make_stream: Callable[[bytes], Any] = family.ByteStream
+
+    class OneChunk(family.AsyncByteStream):  # type: ignore[misc, name-defined]
+        def __init__(self, chunk: bytes) -> None:
+            self.chunk = chunk
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield self.chunk
+
+    make_stream: Callable[[bytes], Any] = OneChunk if is_streamed else family.ByteStream
 
     class NoOpWire(family.AsyncBaseTransport):  # type: ignore[misc, name-defined]
         async def handle_async_request(self, request: Any) -> Any:

@@ -28,7 +28,8 @@ class ConcurrentRequestLimit(Value, frozen=True):
     """At most so many requests in flight.
 
     A request holds its slot from dispatch until its body is read, closed or broken, not just until its headers came:
-    a body that nobody reads keeps its connection and its slot.
+    a body that nobody reads keeps its connection and its slot. One that is in memory when it comes (of a mock, say)
+    keeps neither.
 
     Args:
         limit: how many; at least 1.

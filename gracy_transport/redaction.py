@@ -55,6 +55,7 @@ _SECRET_NAMES: Final = frozenset(
         "apikey",
         "apitoken",
         "appkey",
+        "assertion",
         "auth",
         "authkey",
         "authtoken",
@@ -66,8 +67,10 @@ _SECRET_NAMES: Final = frozenset(
         "clientassertion",
         "clientsecret",
         "code",
+        "codeverifier",
         "credential",
         "credentials",
+        "devicecode",
         "idtoken",
         "jsessionid",
         "jwt",
@@ -120,9 +123,10 @@ _PLACES: Final = frozenset(
 _NOT_A_LETTER: Final = re.compile(r"[^a-z0-9]")
 _SECRET_ENDINGS: Final = ("token", "secret", "password", "apikey", "signature")
 _HEADER_ENDINGS: Final = (
-    *("-token", "-secret", "-signature", "-apikey"),
-    *("api-key", "auth-key", "functions-key", "subscription-key"),
+    *("-apikey", "-assertion", "-passphrase", "-secret", "-sign", "-signature", "-signature-256", "-token"),
+    *("access-key", "api-key", "application-key", "auth-key", "functions-key", "master-key", "subscription-key"),
 )
+_PLACE_ENDINGS: Final = tuple(_PLACES)
 _USERINFO: Final = re.compile(r"^([a-z][a-z0-9+.-]*:)?//[^/?]*@", re.IGNORECASE)
 
 
@@ -157,7 +161,10 @@ IsSecret: TypeAlias = Callable[[str, str], bool]
 def is_secret_header(name: str) -> bool:
     """Tells whether the value of that header is a secret."""
     lowered = name.lower()
-    return lowered in SECRET_HEADERS or lowered.endswith(_HEADER_ENDINGS)
+    plain = _NOT_A_LETTER.sub("", lowered.removeprefix("x-"))
+    if plain.endswith(_PLACE_ENDINGS) or plain == "code":
+        return False
+    return lowered in SECRET_HEADERS or lowered.endswith(_HEADER_ENDINGS) or is_secret_name(plain)
 
 
 def redact_query(query: str, is_secret: IsSecret = is_secret_by_name) -> str:

@@ -13,8 +13,10 @@ __all__ = [
     "JsonText",
     "Style",
     "boundary_of",
+    "decoded",
     "has_json",
     "is_form",
+    "is_text",
     "json_of",
     "text_of",
     "with_plain_boundary",
@@ -24,6 +26,7 @@ BOUNDARY: Final = "gracy"
 """What stands for the boundary of every recorded multipart body: the real ones are random and mean nothing."""
 
 _BOUNDARY: Final = re.compile(r'(boundary=)(?:"([^"]+)"|([^;\s"]+))', re.IGNORECASE)
+_TEXT: Final = re.compile(r"^\s*text/|json|xml|javascript|urlencoded|charset=", re.IGNORECASE)
 _BLANKS: Final = " \t\r\n"
 
 
@@ -70,6 +73,15 @@ def text_of(body: bytes) -> str | None:
         return None
 
 
+def decoded(body: bytes) -> tuple[str, str]:
+    """Returns a body as text, and the `errors` with which `encode` makes the very same bytes of it.
+
+    What is not UTF-8 becomes lone surrogates, so that in other charsets the letters of ASCII can be read all the same.
+    """
+    text = text_of(body)
+    return (body.decode(errors="surrogateescape"), "surrogateescape") if text is None else (text, "strict")
+
+
 def json_of(text: str) -> JsonText | None:
     """Returns the value of a JSON text when writing it again gives the very same text, else `None`."""
     stripped = text.rstrip(_BLANKS)
@@ -81,14 +93,20 @@ def json_of(text: str) -> JsonText | None:
             written.encode()
             if written == stripped:
                 return JsonText(value, name, text[len(stripped) :])
-    except (ValueError, RecursionError):
-        pass
+    except (ValueError, RecursionError):  # no JSON, not even of a kind that can be written, or nested too deep
+        return None
     return None
 
 
 def has_json(body: bytes, media_type: str) -> bool:
-    """Tells whether a body is to be treated as JSON: by its media type, or because it begins like it."""
-    return body.lstrip()[:1] in {b"{", b"["} or media_type.partition(";")[0].strip().lower().endswith("json")
+    """Tells whether a body is to be searched for JSON: by its media type, or because it begins like it."""
+    kind = media_type.partition(";")[0].strip().lower()
+    return body.lstrip()[:1] in {b"{", b"["} or kind.endswith("json") or kind == "text/event-stream"
+
+
+def is_text(media_type: str) -> bool:
+    """Tells whether the media type is that of text, in whatever charset."""
+    return _TEXT.search(media_type) is not None
 
 
 def is_form(media_type: str) -> bool:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias, cast
 
 from ..redaction import REDACTED, is_secret_name
-from .content import STYLES, json_of, text_of
-from .secrets import Secrets, is_secret_field
+from .content import STYLES, decoded, json_of
+from .secrets import DATA_NAMES, SURE_LENGTH, Secrets, is_secret_field
 
-__all__ = ["IsSecret", "is_secret_answered", "is_secret_asked", "redact_json", "redact_urls"]
+__all__ = ["IsSecret", "is_secret_answered", "is_secret_asked", "redact_json", "redact_text", "redact_urls"]
 
 IsSecret: TypeAlias = Callable[[str, Any, dict[str, Any]], bool]
 """Tells by name, value and the object around them whether a field of a JSON body holds a secret."""
@@ -21,6 +21,9 @@ STEMS: Final = tuple(b"assert auth bearer code cred jwt key otp pass pwd secret 
 
 _PARAMETER: Final = re.compile(r"([?&#;])([^?&#;=\s\"'<>]+)=([^&#;\s\"'<>]*)")
 _USERINFO: Final = re.compile(r"://[^/?#\s@]+@")
+_URL: Final = re.compile(r"://[^\s\"'<>]+")
+_JSON_BEGINS: Final = re.compile(rb"[{\[]")
+_TOKEN: Final = re.compile(rf"(?=.*\d)(?=.*[A-Za-z])[\w.+/=~-]{{{SURE_LENGTH},}}")
 
 
 def is_secret_asked(name: str, value: Any, _around: dict[str, Any]) -> bool:
@@ -43,17 +46,25 @@ def redact_urls(text: str) -> str:
     )
 
 
+def redact_text(text: str, secrets: Secrets) -> str:
+    """Returns any text without the secrets in its URLs and those that are known."""
+    if "://" in text:
+        text = _URL.sub(lambda found: redact_urls(found[0]), text)
+    return secrets.remove_from(text)
+
+
 def redact_json(body: bytes, is_secret: IsSecret, secrets: Secrets) -> bytes:
     """Returns a JSON body without secrets, and adds those it holds to `secrets`.
 
-    A body that holds none stays as it is, to the byte. Another keeps its way of writing where that is a common one. In
-    what is not JSON after all, lines that are get the same treatment and the rest loses the secrets that are known.
+    A body that holds none stays as it is, to the byte. Another keeps its way of writing where that is a common one.
+    Something may stand before the JSON: a byte order mark, a guard against scripts, the `data: ` of an event. In what
+    is not JSON after all, lines that are get the same treatment and the rest that of any text.
     """
     if not (_may_hold_secrets(body) or secrets.are_in(body)):
         return body
-    text = text_of(body)
-    if text is None:
-        return body
+    begins = _JSON_BEGINS.search(body)
+    start = len(body) if begins is None else begins.start()
+    text, errors = decoded(body[start:])
     try:
         value = json.loads(text)
         cleaned = _clean(value, is_secret, secrets)
@@ -61,7 +72,8 @@ def redact_json(body: bytes, is_secret: IsSecret, secrets: Secrets) -> bytes:
         return REDACTED.encode()
     except ValueError:
         return _redact_lines(body, is_secret, secrets)
-    return body if cleaned == value else _written_like(text, cleaned)
+    rest = body[start:] if cleaned == value else _written_like(text, cleaned, errors)
+    return (_redact_lines(body[:start], is_secret, secrets) if start else b"") + rest
 
 
 def _may_hold_secrets(body: bytes) -> bool:
@@ -76,31 +88,43 @@ def _redact_lines(body: bytes, is_secret: IsSecret, secrets: Secrets) -> bytes:
     lines = body.split(b"\n")
     if len(lines) > 1:
         return b"\n".join(redact_json(line, is_secret, secrets) for line in lines)
-    return secrets.remove_from(body.decode()).encode()
+    text, errors = decoded(body)
+    return redact_text(text, secrets).encode(errors=errors)
 
 
-def _written_like(text: str, value: Any) -> bytes:
+def _written_like(text: str, value: Any, errors: str) -> bytes:
     like = json_of(text)
     style = STYLES["compact" if like is None else like.style]
-    tail = "" if like is None else like.tail
+    tail = text[len(text.rstrip()) :]
     try:
-        return (style.write(value, allow_nan=True) + tail).encode()
+        return (style.write(value, allow_nan=True) + tail).encode(errors=errors)
     except UnicodeEncodeError:  # a lone surrogate, which was escaped
-        return STYLES["compact-ascii"].write(value, allow_nan=True).encode()
+        return (STYLES["compact-ascii"].write(value, allow_nan=True) + tail).encode()
 
 
-def _clean(value: Any, is_secret: IsSecret, secrets: Secrets) -> Any:
+def _clean(value: Any, is_secret: IsSecret, secrets: Secrets, *, is_inside: bool = False) -> Any:
+    """Returns a value without secrets; `is_inside` a secret's name whatever looks like a token is one."""
     if isinstance(value, dict):
         fields = cast("dict[str, Any]", value)
         return {
-            name: _hide(name, each, secrets) if is_secret(name, each, fields) else _clean(each, is_secret, secrets)
+            name: _hide(name, each, secrets)
+            if is_secret(name, each, fields)
+            else _clean(each, is_secret, secrets, is_inside=is_inside or _is_vault(name, each))
             for name, each in fields.items()
         }
     if isinstance(value, list):
-        return [_clean(each, is_secret, secrets) for each in cast("Iterable[Any]", value)]
-    if isinstance(value, str):
-        return secrets.remove_from(redact_urls(value) if "://" in value else value)
-    return value
+        return [_clean(each, is_secret, secrets, is_inside=is_inside) for each in cast("Iterable[Any]", value)]
+    if not isinstance(value, str):
+        return value
+    if is_inside and _TOKEN.fullmatch(value):
+        secrets.add(value)
+        return REDACTED
+    return secrets.remove_from(redact_urls(value) if "://" in value else value)
+
+
+def _is_vault(name: str, value: Any) -> bool:
+    """Tells whether there is an object or a list under a secret's name: in it may be more than the secret itself."""
+    return isinstance(value, dict | list) and name.lower() not in DATA_NAMES and is_secret_name(name)
 
 
 def _hide(name: str, value: Any, secrets: Secrets) -> Any:

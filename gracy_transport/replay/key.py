@@ -68,7 +68,7 @@ def normal_body(body: bytes, media_type: str) -> bytes:
             value = json.loads(body)
             return b"json " + json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
         except (ValueError, RecursionError):
-            pass
+            pass  # it only looks like JSON, so it is the same only when it is so to the byte
     return b"bytes " + body
 
 

@@ -13,8 +13,8 @@ from functools import lru_cache
 from typing import Final, TypeAlias
 
 from ..redaction import REDACTED, is_secret_header, redact_query
-from .content import BOUNDARY, boundary_of, has_json, is_form, text_of, with_plain_boundary
-from .fields import is_secret_answered, is_secret_asked, redact_json, redact_urls
+from .content import BOUNDARY, boundary_of, decoded, has_json, is_form, is_text, with_plain_boundary
+from .fields import is_secret_answered, is_secret_asked, redact_json, redact_text, redact_urls
 from .secrets import Secrets, is_secret_field
 
 __all__ = ["Headers", "redact_answer", "redact_asked_body", "redact_asked_headers", "secrets_of"]
@@ -121,13 +121,13 @@ def _redact_answer_body(body: bytes, media_type: str, secrets: Secrets) -> bytes
         body = redact_json(body, is_secret_answered, secrets)
         # A token may also stand in a message before the field that shows it to be one.
         return body if len(secrets) == known else redact_json(body, is_secret_answered, secrets)
-    text = text_of(body)
-    if not text:
+    text, errors = decoded(body)
+    if errors != "strict" and not is_text(media_type):
         return body
     if is_form(media_type):
         secrets.add_query(text)
         text = redact_query(text, is_secret_field)
-    return secrets.remove_from(text).encode()
+    return redact_text(text, secrets).encode(errors=errors)
 
 
 def _redact_multipart(body: bytes, boundary: str, secrets: Secrets) -> bytes:
@@ -139,4 +139,6 @@ def _redact_multipart(body: bytes, boundary: str, secrets: Secrets) -> bytes:
         if blank_line and name is not None and is_secret_field(name[1].decode("latin-1"), value):
             secrets.add_field(value)
             parts[place] = head + blank_line + REDACTED.encode() + b"\r\n"
+        elif has_json(payload, ""):
+            parts[place] = head + blank_line + redact_json(payload, is_secret_asked, secrets)
     return (b"--" + BOUNDARY.encode()).join(parts)

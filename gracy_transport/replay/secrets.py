@@ -60,7 +60,7 @@ class Secrets:
         self.add(value)
         self.add(credentials)
         if scheme.lower() == "basic":
-            self.add(_password_in(credentials))
+            self._add_basic(credentials)
 
     def add_query(self, query: str) -> None:
         """Remembers the secret parameters of a raw query or form."""
@@ -80,13 +80,15 @@ class Secrets:
             text = text.replace(value, REDACTED)
         return text
 
+    def _add_basic(self, credentials: str) -> None:
+        try:
+            user, _colon, password = base64.b64decode(credentials).decode().partition(":")
+        except ValueError:  # whatever it is, it is known as a whole already
+            return
+        self.add(password)
+        if not password or len(user) >= SURE_LENGTH:  # a key in place of a name, as payment services have it
+            self.add(user)
+
     def _add_cookie(self, name: str, value: str = "") -> None:
         if is_secret_name(name) or len(value) >= SURE_LENGTH:
             self.add(value.strip())
-
-
-def _password_in(credentials: str) -> str:
-    try:
-        return base64.b64decode(credentials).decode().partition(":")[2]
-    except ValueError:
-        return ""

@@ -42,6 +42,9 @@ SECRET_NAMES = [
     "secret_access_key",
     "AWSSecretAccessKey",
     "client_assertion",
+    "assertion",
+    "code_verifier",
+    "device_code",
     "auth_code",
     "otp",
     "PHPSESSID",
@@ -150,6 +153,21 @@ def test_a_secret_parameter_is_never_shown(name: str, secret: str, others: dict[
         "X-Auth-Key",
         "X-ApiKey",
         "X-Subscription-Key",
+        "X-CSRFToken",
+        "X-Access-Key",
+        "X-Secret-Key",
+        "X-App-Key",
+        "X-Key",
+        "X-Session-Id",
+        "X-Authorization",
+        "X-Password",
+        "X-JWT",
+        "Access_Token",
+        "DD-APPLICATION-KEY",
+        "CB-ACCESS-SIGN",
+        "CB-ACCESS-PASSPHRASE",
+        "Cf-Access-Jwt-Assertion",
+        "X-Hub-Signature-256",
         "Token",
         "Password",
     ],
@@ -161,7 +179,11 @@ def test_secret_headers_are_known_in_any_case(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["accept", "user-agent", "x-request-id", "content-type", "x-tokens-left", "idempotency-key"]
+    "name",
+    [
+        *("accept", "user-agent", "x-request-id", "content-type", "x-tokens-left", "idempotency-key", "surrogate-key"),
+        *("x-code", "x-next-page-token", "x-continuation-token", "x-ms-continuationtoken"),
+    ],
 )
 def test_other_headers_are_not_secrets(name: str) -> None:
     """They are what one looks for in a log."""

@@ -18,6 +18,7 @@ from gracy_transport.replay.secrets import Secrets
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
+EVENTS = "text/event-stream"
 LONG = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -87,7 +88,10 @@ def test_the_headers_of_a_request() -> None:
         (b'{"token":"x","a":NaN}', JSON, b'{"token":"[redacted]","a":NaN}'),
         (b'{"index":1}\n{"token":"x"}\n', "application/x-ndjson", b'{"index":1}\n{"token":"[redacted]"}\n'),
         (b'{"token', JSON, b'{"token'),
-        (b'{"token":"\xff"}', JSON, b'{"token":"\xff"}'),
+        (b'{"token":"\xff","a":"\xe9"}', JSON, b'{"token":"[redacted]","a":"\xe9"}'),
+        (b'\xef\xbb\xbf{"token":"x"}\r\n', JSON, b'\xef\xbb\xbf{"token":"[redacted]"}\r\n'),
+        (b')]}\',\n{\n"token":"x"\n}\n', JSON, b')]}\',\n{"token":"[redacted]"}\n'),
+        (b'[1]\n  {"token": "x", "a":1}  \n', JSON, b'[1]\n  {"token":"[redacted]","a":1}  \n'),
         (b'{"token":' + b"[" * 200_000, JSON, b"[redacted]"),
         (b"user=me&password=a%20b&c", FORM, b"user=me&password=[redacted]&c"),
         (b"password=x", "text/plain", b"password=x"),
@@ -111,6 +115,19 @@ def test_a_multipart_body() -> None:
         b'--gracy\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n\xff\r\n\r\n--\r\n--gracy--\r\n'
     )
     assert redact_asked_body(body, "multipart/form-data") == body
+
+
+def test_a_part_of_a_multipart_body_may_be_json() -> None:
+    """Its secrets are as secret as others."""
+    body = b'--1\r\nContent-Type: application/json\r\n\r\n{"token":"secret-1","a":1}\r\n--1--'
+    cleaned = redact_asked_body(body, "multipart/related; boundary=1")
+    assert cleaned == b'--gracy\r\nContent-Type: application/json\r\n\r\n{"token":"[redacted]","a":1}\r\n--gracy--'
+
+
+def test_a_header_that_says_where_a_list_goes_on_is_kept() -> None:
+    """The program asks for the next page with it."""
+    headers = (("X-Next-Page-Token", "p2"), ("x-ms-continuationtoken", "p3"), ("X-Continuation-Token", "p4"))
+    assert redact_answer(headers, b"", Secrets()) == (headers, b"")
 
 
 def test_the_headers_of_an_answer() -> None:
@@ -149,6 +166,12 @@ def test_the_headers_of_an_answer() -> None:
         ({"key": LONG, "code": "error 1: nothing there"}, {"key": "[redacted]", "code": "error 1: nothing there"}),
         ({"next": "https://x.test/?api_key=1&page=2"}, {"next": "https://x.test/?api_key=[redacted]&page=2"}),
         ({"nextPageToken": "abc"}, {"nextPageToken": "abc"}),
+        ({"token": {"value": f"{LONG}0", "type": LONG}}, {"token": {"value": "[redacted]", "type": LONG}}),
+        (
+            {"session": [{"id": f"{LONG}0"}, {"at": "2026-11-22T16:30:00Z"}]},
+            {"session": [{"id": "[redacted]"}, {"at": "2026-11-22T16:30:00Z"}]},
+        ),
+        ({"code": {"id": f"{LONG}0"}}, {"code": {"id": f"{LONG}0"}}),
         (
             {"message": "your token is sec-ret-1", "token": "sec-ret-1"},
             {"message": "your token is [redacted]", "token": "[redacted]"},
@@ -176,11 +199,35 @@ def test_an_answer_that_holds_no_secret_stays_as_it_is() -> None:
         (b"a=se/cret-1&access_token=y", FORM, b"a=[redacted]&access_token=[redacted]"),
         (b"\xffse/cret-1", "image/png", b"\xffse/cret-1"),
         (b"[se/cret-1", JSON, b"[[redacted]"),
+        (b"caf\xe9 se/cret-1", "text/html; charset=latin-1", b"caf\xe9 [redacted]"),
     ],
 )
 def test_an_echo_of_what_was_sent(body: bytes, media_type: str, redacted: bytes) -> None:
     """Many APIs tell back what they were sent; only what is no text is left alone."""
     assert answer(body, media_type, "se/cret-1") == redacted
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type", "redacted"),
+    [
+        (
+            b'event: x\ndata: {"token":"x"}\n\ndata: [DONE]\n',
+            EVENTS,
+            b'event: x\ndata: {"token":"[redacted]"}\n\ndata: [DONE]\n',
+        ),
+        (b'data:{"a": 1}\r\ndata:{"token":"x"}\r\n', EVENTS, b'data:{"a": 1}\r\ndata:{"token":"[redacted]"}\r\n'),
+        (b"see https://me:mine@x.test/", "text/plain", b"see https://[redacted]@x.test/"),
+        (
+            b"<Url>https://x.test/?a=1&amp;X-Amz-Signature=x</Url>;token=a",
+            "application/xml",
+            b"<Url>https://x.test/?a=1&amp;X-Amz-Signature=[redacted]</Url>;token=a",
+        ),
+    ],
+)
+def test_an_answer_that_is_no_json_as_a_whole(body: bytes, media_type: str, redacted: bytes) -> None:
+    """Events may be JSON, and any text may hold URLs with secrets in them."""
+    assert answer(body, media_type) == redacted
+    assert answer(redacted, media_type) == redacted
 
 
 def known_of(headers: dict[str, str] | None = None, **parts: Any) -> set[str]:
@@ -195,6 +242,8 @@ def test_the_secrets_of_a_request() -> None:
     assert known_of({"Authorization": "Bearer abcdef"}) == {"Bearer abcdef", "abcdef"}
     assert known_of({"authorization": f"Basic {basic}"}) == {f"Basic {basic}", basic, "hunter2"}
     assert known_of({"authorization": "Basic abcde"}) == {"Basic abcde"}
+    key_as_name = base64.b64encode(b"sk_live_1:").decode()
+    assert known_of({"authorization": f"Basic {key_as_name}"}) == {f"Basic {key_as_name}", key_as_name, "sk_live_1"}
     assert known_of({"X-Api-Key": "abcdef"}) == {"abcdef"}
     assert known_of({"cookie": f"session=abcdef; theme=default; odd; id={LONG}"}) == {"abcdef", LONG}
     assert known_of(password="hunter2") == {"hunter2"}

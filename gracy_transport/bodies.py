@@ -21,6 +21,7 @@ __all__ = [
     "can_resend",
     "content_of",
     "discard",
+    "leave",
     "on_end",
     "readable",
     "tee_request",
@@ -72,7 +73,7 @@ class _WatchedStream:
     async def aclose(self) -> None:
         try:
             if self._chunks is not None:
-                await _leave(self._chunks)
+                await leave(self._chunks)
         finally:
             try:
                 await self._source.aclose()
@@ -153,7 +154,7 @@ async def buffer(request: Request, response: Response, cap: int = BODY_CAP) -> b
             chunks.append(chunk)
     except BaseException:
         try:
-            await _leave(source)
+            await leave(source)
         finally:
             await discard(response)
         raise
@@ -163,7 +164,7 @@ async def buffer(request: Request, response: Response, cap: int = BODY_CAP) -> b
     return raw
 
 
-async def _leave(chunks: AsyncIterator[bytes]) -> None:
+async def leave(chunks: AsyncIterator[bytes]) -> None:
     """Closes an iteration: a generator that is left half-way holds its frame, and its source, until then."""
     close = getattr(chunks, "aclose", None)
     # With another task in the middle of it, it cannot be closed: it ends by itself as its source is.

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from ..bodies import BODY_CAP, discard, tee_request, tee_response
+from ..bodies import BODY_CAP, discard, leave, tee_request, tee_response
 
 if TYPE_CHECKING:
     from ..family import Request, Response
@@ -68,29 +68,36 @@ class _TeedStream:
         self._copy = copy
         self._at_copy = at_copy
         self._chunks: AsyncIterator[bytes] | None = None
-        self._ahead: deque[bytes] = deque()
+        self._ahead: deque[bytes | Exception] = deque()
         self._is_over = False
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
-        return self._ahead.popleft() if self._ahead else await self._pull()
+        if not self._ahead:
+            return await self._pull()
+        read = self._ahead.popleft()
+        if isinstance(read, Exception):
+            raise read
+        return read
 
     async def read_ahead(self) -> None:
-        """Reads up to the end of the body, or to a little more than the cap."""
+        """Reads up to the end of the body, or to a little more than the cap. Raises whatever breaks it."""
         try:
             while not self._copy.is_over_cap:
                 self._ahead.append(await self._pull())
         except StopAsyncIteration:
-            pass
+            pass  # all of it is read
+
+    def break_with(self, error: Exception) -> None:
+        """Lets whoever reads what was read ahead meet an error after it."""
+        self._ahead.append(error)
 
     async def aclose(self) -> None:
         try:
-            # A generator that is left half-way holds its frame, and the source with it, until it is closed.
-            close = getattr(self._chunks, "aclose", None)
-            if close is not None:
-                await close()
+            if self._chunks is not None:
+                await leave(self._chunks)
         finally:
             try:
                 await self._source.aclose()
@@ -121,6 +128,7 @@ async def copy_request(request: Request, *, ahead: bool = False) -> tuple[Reques
     """Returns a request to send in place of this one, and the copy of its body that sending it makes.
 
     With `ahead` the body is read now; the request that is returned sends it all the same, also one over the cap.
+    Raises whatever breaks the body then.
     """
     copy = BodyCopy()
     sent, stream = tee_request(request, _TeedStream, copy)
@@ -132,13 +140,15 @@ async def copy_request(request: Request, *, ahead: bool = False) -> tuple[Reques
 async def copy_response(request: Request, response: Response, at_copy: AtCopy, *, ahead: bool = False) -> None:
     """Lets `at_copy` have a copy of the body of the response when that is over.
 
-    With `ahead` the body is read now, up to the cap. Raises whatever breaks the body then; the response is closed.
+    With `ahead` the body is read now, up to the cap. When that is cancelled, the response is closed.
     """
     stream = tee_response(request, response, _TeedStream, BodyCopy(), at_copy)
     if not ahead:
         return
     try:
         await stream.read_ahead()
+    except Exception as error:  # noqa: BLE001 - without recording only who reads on would meet it
+        stream.break_with(error)
     except BaseException:
         await discard(response)
         raise

@@ -57,9 +57,9 @@ class ReplayTransport(Layer):
     ```
 
     Recording changes nothing for the caller: bodies are copied while they are read, a body that is not read to its
-    end is not stored, and whatever goes wrong in storing is a warning in the log. Only the bodies of error answers
-    (4xx, 5xx) are read at once, because a retry throws them away unread and yet they belong to the sequence. A replay
-    touches no network.
+    end is not stored, and whatever goes wrong in storing is a warning in the log. Only the bodies of redirects and
+    errors (3xx, 4xx, 5xx) are read at once, because a retry throws them away unread and yet they belong to the
+    sequence; so are those that are empty anyway (204, HEAD). A replay touches no network.
 
     Args:
         inner: the transport below.
@@ -180,7 +180,8 @@ class ReplayTransport(Layer):
         if response.is_closed:
             await self._store(exchange, BodyCopy(response.content), is_read=True)
         else:
-            await copy_response(request, response, partial(self._store, exchange), ahead=is_bad)
+            is_short = status >= 300 or status == 204 or request.method == "HEAD"
+            await copy_response(request, response, partial(self._store, exchange), ahead=is_short)
         return response
 
     async def _store(self, exchange: _Exchange, copy: BodyCopy, *, is_read: bool = False) -> None:

@@ -31,6 +31,7 @@ from gracy_transport.replay import (
     ReplayState,
     ReplayTransport,
 )
+from gracy_transport.replay.config import Mode
 from gracy_transport.replay.exchange import Asked
 from gracy_transport.testing import FakeClock, ScriptedResponse, ScriptedWire, capture_events
 from tests.replay.support import URL, client_of, storage_in
@@ -406,6 +407,23 @@ async def test_a_request_whose_body_was_not_all_sent_is_not_recorded(
     assert caplog.messages == [f"POST {URL} was not recorded: the body of the request was not read to its end"]
 
 
+@pytest.mark.parametrize("mode", ["record", "replay", "smart-replay"])
+async def test_a_request_whose_body_breaks(
+    family: ModuleType, tmp_path: Path, caplog: pytest.LogCaptureFixture, mode: Mode
+) -> None:
+    """It fails with the error of its body."""
+
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"a"
+        raise ValueError("broken")
+
+    async with client_of(family, mode, tmp_path, ScriptedWire(200)) as client:
+        with pytest.raises(ValueError, match="broken"):
+            await client.post(URL, content=broken())
+    assert caplog.messages == []
+    assert list(tmp_path.iterdir()) == []
+
+
 async def test_a_stream_is_recorded_while_it_passes(family: ModuleType, tmp_path: Path) -> None:
     """Piece by piece, at the pace of its reader."""
     clock = FakeClock()
@@ -459,13 +477,71 @@ async def test_an_error_answer_is_recorded_though_nobody_reads_it(family: Module
         assert (first.status_code, first.text, (await client.get(URL)).status_code) == (503, "ab", 200)
 
 
-async def test_an_error_answer_that_breaks_is_closed(family: ModuleType, tmp_path: Path) -> None:
-    """It is an error of its attempt then."""
+async def test_an_error_answer_that_breaks_is_still_an_answer(
+    family: ModuleType, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As without recording: its status is known, and only who reads on meets the error."""
     wire = answered(status=503, chunks=[b"a", family.ReadError("broken")])
     async with client_of(family, "record", tmp_path, wire) as client:
+        async with client.stream("GET", URL) as response:
+            assert response.status_code == 503
+        assert wire.open_bodies == 0
+        read = []
+        with pytest.raises(family.ReadError, match="broken"):
+            async with client.stream("GET", URL) as response:
+                async for chunk in response.aiter_raw():
+                    read.append(chunk)  # noqa: PERF401 - as above
+        assert read == [b"a"]
         with pytest.raises(family.ReadError):
             await client.get(URL)
     assert wire.open_bodies == 0
+    assert caplog.messages == [f"GET {URL} was not recorded: its body was not read to its end"] * 3
+
+
+@pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 204), ("GET", 302), ("GET", 304)])
+async def test_an_answer_that_nobody_need_read_is_recorded(
+    family: ModuleType, tmp_path: Path, method: str, status: int
+) -> None:
+    """One without a body, or a redirect that is not followed."""
+    wire = answered(status=status, chunks=[], headers={"location": "/other"})
+    async with client_of(family, "record", tmp_path, wire) as client, client.stream(method, URL):
+        pass
+    assert wire.open_bodies == 0
+    async with client_of(family, "replay", tmp_path) as client:
+        assert (await client.request(method, URL)).status_code == status
+
+
+async def test_closing_while_another_task_reads(family: ModuleType, tmp_path: Path) -> None:
+    """The source is closed, and that is no error, as without recording."""
+    clock = FakeClock()
+
+    class Watched(family.AsyncByteStream):  # type: ignore[misc, name-defined]
+        is_closed = False
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield b"a"
+            await clock.sleep(10)
+
+        async def aclose(self) -> None:
+            self.is_closed = True
+
+    body = Watched()
+    wire = ScriptedWire(lambda _request: family.Response(200, stream=body))
+    async with client_of(family, "record", tmp_path, wire) as client:
+        response = await client.send(client.build_request("GET", URL), stream=True)
+
+        async def read() -> None:
+            async with aclosing(response.aiter_raw()) as chunks:
+                async for _chunk in chunks:
+                    pass
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(read)
+            await anyio.wait_all_tasks_blocked()
+            await response.aclose()
+            assert body.is_closed
+            group.cancel_scope.cancel()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("status", [200, 500])

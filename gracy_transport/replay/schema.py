@@ -245,7 +245,10 @@ def refuse_unfit(connection: sqlite3.Connection, path: Path) -> None:
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError):
             raise
-        raise UnreadableRecording(f"{path} is no SQLite file ({error}): give another file name") from error
+        raise UnreadableRecording(
+            f"{path} is no SQLite file, or a damaged one ({error}): delete it and record again, or give "
+            "another file name"
+        ) from error
     if "gracy_recordings" in tables:
         raise UnreadableRecording(
             f"{path} holds recordings of the original gracy, which are pickled: reading them could run any code. "

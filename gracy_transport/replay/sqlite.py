@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import weakref
-from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
@@ -25,6 +25,7 @@ __all__ = ["SQLiteReplayStorage"]
 _EVER: Final = float("-inf")
 _ANY_STATUS: Final = 1_000
 _BAD_STATUS: Final = 400
+_ALIKE: Final = 0.6
 
 
 class SQLiteReplayStorage(RecordingStorage):
@@ -36,7 +37,8 @@ class SQLiteReplayStorage(RecordingStorage):
 
     Args:
         file_name: the file; made when the first recording is written.
-        dir: the directory it is in, made with its parents; `.gracy` in the working directory unless given.
+        dir: the directory it is in, made with its parents; `.gracy` unless given. A relative one is that in the working
+            directory of the moment.
 
     Raises:
         ValueError: for a file in memory, which could not outlive the program that records.
@@ -45,7 +47,7 @@ class SQLiteReplayStorage(RecordingStorage):
     def __init__(self, file_name: str = "gracy-records.sqlite3", dir: str | Path = ".gracy") -> None:  # noqa: A002
         if file_name == ":memory:":
             raise ValueError('":memory:" keeps nothing: give the name of a file, in a temporary directory if need be')
-        self.path = Path(dir) / file_name
+        self.path = (Path(dir) / file_name).absolute()
         self._files = _Files(self.path)
         self._of_parents: list[_Files] = []
 
@@ -94,14 +96,18 @@ class SQLiteReplayStorage(RecordingStorage):
         """Names the file."""
         return f"<SQLiteReplayStorage {self.path}>"
 
+    def __reduce__(self) -> tuple[type[SQLiteReplayStorage], tuple[str, Path]]:
+        """Copies and pickles as another storage on the same file."""
+        return type(self), (self.path.name, self.path.parent)
+
     def _nearest(self, asked: str) -> str:
         if not self.path.exists():
             return f"{self.path} does not exist"
         known = [f"{method.decode()} {url.decode()}" for method, url in self._here().select(NEAREST, ())]
         if asked in known:
             return "it is recorded with another body"
-        nearest = get_close_matches(asked, known, n=1)
-        return f"the nearest recording is of {nearest[0]}" if nearest else ""
+        nearest = max(known, key=partial(_likeness, asked), default="")
+        return f"the nearest recording is of {nearest}" if _likeness(asked, nearest) >= _ALIKE else ""
 
     def _here(self) -> _Files:
         """Returns the files of this process: after a fork, those of the parent must be neither used nor closed."""
@@ -149,3 +155,17 @@ class _Files:
         """Lets go of what belongs to the parent of this process."""
         if self._closing is not None:
             self._closing.detach()
+
+
+def _likeness(one: str, other: str) -> float:
+    """Returns how much of two texts is the same at their beginning and end, from 0 to 1: difflib would take seconds."""
+    begins = _same(one, other)
+    ends = _same(one[begins:][::-1], other[begins:][::-1])
+    return 2 * (begins + ends) / (len(one) + len(other))
+
+
+def _same(one: str, other: str) -> int:
+    for place, (letter, another) in enumerate(zip(one, other, strict=False)):
+        if letter != another:
+            return place
+    return min(len(one), len(other))

@@ -45,7 +45,8 @@ class GracyReplayStorage(ABC):
     async def _load(self, request: AnyRequest) -> AnyResponse:
         """Returns the response that was recorded for a request.
 
-        May take a second parameter, the date before which recordings do not count (a `datetime` or `None`).
+        May take a second parameter, the date before which recordings do not count (a `datetime` or `None`); one that
+        has to be given by its name is called `discard_before`.
 
         Raises:
             GracyReplayRequestNotFound: when there is none; returning `None` says the same.
@@ -63,8 +64,13 @@ class GracyReplayStorage(ABC):
             GracyReplayRequestNotFound: when there is nothing, or only a bad response and those are discarded.
         """
         load: Any = self._load
-        takes_date = len(inspect.signature(load).parameters) > 1
-        response: AnyResponse = await (load(request, discard_before) if takes_date else load(request))
+        _request, *others = inspect.signature(load).parameters.values()
+        if not others:
+            response = await load(request)
+        elif others[0].kind is inspect.Parameter.KEYWORD_ONLY:
+            response = await load(request, discard_before=discard_before)
+        else:
+            response = await load(request, discard_before)
         if response is None or (discard_bad_responses and response.status_code >= 400):
             raise not_found(request)
         return response

@@ -37,6 +37,7 @@ class Writer:
         self._turn = Lock()
         self._waiting: list[tuple[Row, bool]] = []
         self._unwritten: set[int] = set()
+        self._unreplaced: set[int] = set()
         self._size = 0
         self._thread: Thread | None = None
         self._connection: sqlite3.Connection | None = None
@@ -85,11 +86,13 @@ class Writer:
             batch, self._waiting, self._size = self._waiting, [], 0
         if not batch:
             return
+        batch = self._marked(batch)
         try:
             if self._connection is None:
                 self._connection = open_to_write(self._path)
             write(self._connection, batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, the thread has to go on
+            self._unreplaced.update([row[0] for row, is_first in batch if is_first])
             self._close()
             _logger.warning(
                 "%d recordings could not be written to %s and are lost: %s; the responses are not affected",
@@ -99,6 +102,14 @@ class Writer:
             )
         with self._lock:
             self._unwritten = {row[0] for row, _is_first in self._waiting}
+
+    def _marked(self, batch: list[tuple[Row, bool]]) -> list[tuple[Row, bool]]:
+        """Marks as first what follows a lost first answer, lest it be mixed with what that should have replaced."""
+        marked: list[tuple[Row, bool]] = []
+        for row, is_first in batch:
+            marked.append((row, is_first or row[0] in self._unreplaced))
+            self._unreplaced.discard(row[0])
+        return marked
 
     def _close(self) -> None:
         if self._connection is not None:

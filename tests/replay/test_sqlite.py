@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import logging
 import multiprocessing
 import os
 import pickle
+import random
 import shutil
 import sqlite3
+import string
 import subprocess
 import sys
 import tempfile
@@ -130,8 +133,36 @@ async def test_the_directory_is_made(family: ModuleType, tmp_path: Path) -> None
     async with client_of(family, "record", storage, ScriptedWire(200)) as client:
         await client.get(URL)
     assert (tmp_path / "x" / "y" / "a.sqlite3").exists()
-    assert SQLiteReplayStorage().path == Path(".gracy/gracy-records.sqlite3")
-    assert repr(SQLiteReplayStorage("a")) == f"<SQLiteReplayStorage {Path('.gracy/a')}>"
+    assert SQLiteReplayStorage().path == Path.cwd() / ".gracy" / "gracy-records.sqlite3"
+    assert repr(SQLiteReplayStorage("a")) == f"<SQLiteReplayStorage {Path.cwd() / '.gracy' / 'a'}>"
+
+
+async def test_the_directory_is_that_of_the_beginning(
+    family: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the program goes while its recordings wait to be written."""
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "a")
+    async with client_of(family, "record", SQLiteReplayStorage("test.sqlite3"), ScriptedWire(200)) as client:
+        await client.get(URL)
+        monkeypatch.chdir(tmp_path / "b")
+    assert (tmp_path / "a" / ".gracy" / "test.sqlite3").exists()
+    assert list((tmp_path / "b").iterdir()) == []
+
+
+async def test_a_storage_can_be_copied(tmp_path: Path) -> None:
+    """And sent to another process, as a part of a config: the copy is one on the same file."""
+    storage = storage_in(tmp_path)
+    await storage.save(asked_for(), recording(asked_for()), 0, is_first=True)
+    storage.flush()
+    for twin in (
+        pickle.loads(pickle.dumps(GracyReplay("replay", storage))),
+        copy.deepcopy(GracyReplay("replay", storage)),
+    ):
+        assert twin.storage.path == storage.path
+        assert await twin.storage.find(asked_for(), 0) == recording(asked_for())
+        twin.storage.flush()
 
 
 def test_a_file_in_memory_is_refused() -> None:
@@ -183,7 +214,10 @@ def make_newer(path: Path) -> None:
         (make_foreign, "is a SQLite file of something else: give another file name"),
         (make_original, "which are pickled: reading them could run any code. Convert it"),
         (make_newer, "is of version 2 and this gracy_transport reads up to 1: upgrade"),
-        (lambda path: path.write_bytes(b"x" * 5000), "is no SQLite file"),
+        (
+            lambda path: path.write_bytes(b"x" * 5000),
+            "is no SQLite file, or a damaged one",
+        ),
     ],
 )
 async def test_a_file_that_does_not_fit_is_refused(
@@ -279,6 +313,24 @@ async def test_a_batch_that_fails_leaves_nothing_half_done(tmp_path: Path, caplo
     await storage.save(asked_for(), recording(asked_for(), b"new"), 0, is_first=True)
     storage.flush()
     assert [row[5] for row in rows_of(storage.path)] == ["new"]
+    await until_idle()
+
+
+async def test_a_first_answer_that_was_lost(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What comes after it replaces the old answers all the same: they must not get mixed."""
+    storage = storage_in(tmp_path)
+    for place, body in enumerate((b"old 0", b"old 1", b"old 2")):
+        await storage.save(asked_for(), recording(asked_for(), body), place, is_first=not place)
+    storage.flush()
+    with contextlib.closing(sqlite3.connect(storage.path)) as connection:
+        connection.execute(
+            "CREATE TRIGGER one BEFORE INSERT ON recordings WHEN new.status = 418 BEGIN SELECT RAISE(FAIL, 'x'); END"
+        )
+    for place, status in enumerate((418, 418, 200, 200)):
+        await storage.save(asked_for(), recording(asked_for(), b"new", status), place, is_first=not place)
+        storage.flush()
+    assert caplog.text.count("could not be written") == 2
+    assert [row[5] for row in rows_of(storage.path)] == ["new", "new"]
     await until_idle()
 
 
@@ -579,6 +631,27 @@ def test_a_directory_without_write_permission_is_enough_to_replay(public_dir: Pa
     ended = run("replay", str(public_dir), "a", "3", **nobody)
     assert "UnreadableRecording" in ended.stderr
     assert "check its permissions and those of its directory" in ended.stderr
+
+
+async def test_a_miss_among_many_long_urls_is_quick(tmp_path: Path) -> None:
+    """What comes nearest is found without comparing every letter with every other."""
+    storage = storage_in(tmp_path)
+    letters = random.Random(1)
+
+    def asked() -> Asked:
+        cursor = "".join(letters.choices(string.ascii_letters, k=500))
+        return Asked(httpx.Request("GET", f"https://api.test/items?cursor={cursor}"), b"")
+
+    for _ in range(1000):
+        await storage.save(one := asked(), recording(one), 0, is_first=True)
+    await storage.save(asked_for(12345), recording(asked_for(12345)), 0, is_first=True)
+    storage.flush()
+    began = time.perf_counter()
+    assert await storage.hint(asked_for(12545)) == "the nearest recording is of GET https://api.test/items/12345"
+    assert await storage.hint(asked()) == ""
+    assert time.perf_counter() - began < 0.5
+    storage.flush()
+    await until_idle()
 
 
 async def test_opening_many_recordings_is_quick(tmp_path: Path) -> None:

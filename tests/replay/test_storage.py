@@ -50,6 +50,13 @@ class DatedStorage(MyCustomStorage):
         return await super()._load(request)
 
 
+class NamedDateStorage(DatedStorage):
+    """One that wants the date by its name."""
+
+    async def _load(self, request: httpx.Request, *, discard_before: datetime | None = None) -> httpx.Response:
+        return await super()._load(request, discard_before)
+
+
 class EmptyStorage(MyCustomStorage):
     """One that says `None` for nothing."""
 
@@ -94,9 +101,10 @@ async def test_a_storage_sees_no_secret(family: ModuleType) -> None:
     assert replayed.json() == {"access_token": "[redacted]"}
 
 
-async def test_a_storage_may_ask_for_the_date(family: ModuleType) -> None:
+@pytest.mark.parametrize("kind", [DatedStorage, NamedDateStorage])
+async def test_a_storage_may_ask_for_the_date(family: ModuleType, kind: type[DatedStorage]) -> None:
     """And may raise for what it has not."""
-    storage = DatedStorage()
+    storage = kind()
     date = datetime(2026, 1, 1, tzinfo=UTC)
     async with client_of(family, "replay", storage, discard_replays_older_than=date) as client:
         with pytest.raises(family.TransportError, match="nothing is recorded for GET") as raised:

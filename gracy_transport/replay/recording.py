@@ -17,9 +17,10 @@ so that any bytes come back identical and a person can read what can be read. He
 Redaction is done before: a recording never held a secret.
 
 Names a reader does not know are ignored. `"credential": n` in a request (whose secrets it was asked with, by order of
-appearance), `"chunks": [sizes]` and `"delays": [seconds]` in a response (how its body came in) are reserved: a reader
-that ignores them still gives a right answer, so they need no new version. Whatever would need one raises the number,
-and a reader refuses a higher number than its own.
+appearance), `"chunks": [sizes]`, `"delays": [seconds]` (how its body came in), `"reason"` and `"http_version"` in a
+response are reserved, and so is an error beside a response (it broke the body): a reader that ignores them still gives
+the answers in their order, so they need no new version. Whatever would need one raises the number, and a reader refuses
+a higher number than its own.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
 """The SQLite file: its table, how it is opened, and how a recording becomes a row.
 
 What every exchange has stands in columns, so that a person can query it: `method`, `url`, `status`, `headers` (JSON),
-`body` (text, or a blob where it is no text), `at` (seconds since 1970 UTC). `asked` and `error` hold what is left of
-the documents of the request and the error (see `recording.py`), NULL when nothing is. `key` and `position` are what
-recordings are looked up by. `PRAGMA application_id` says that the file is ours, `PRAGMA user_version` of which version.
+`body` (text, or a blob where it is no text), `at` (seconds since 1970 UTC). `asked`, `answered` and `error` hold what
+is left of the documents of the request, the response and the error (see `recording.py`), NULL when nothing is; of a
+response nothing is left yet. `key` and `position` are what recordings are looked up by. `PRAGMA application_id` says
+that the file is ours, `PRAGMA user_version` of which version. Columns are read and written by name, so more may be
+added without a new version.
 """
 
 from __future__ import annotations
@@ -62,6 +64,7 @@ _CREATE: Final = (
         asked TEXT,
         status INTEGER,
         headers TEXT,
+        answered TEXT,
         body,
         error TEXT
     )
@@ -178,8 +181,13 @@ def open_to_read(path: Path) -> sqlite3.Connection | None:
         return None
     uri = path.absolute().as_uri()
     failure: sqlite3.OperationalError | None = None
-    # The last is for a directory without write permission: SQLite then cannot make the files it shares its state by.
-    for mode in ("mode=rw", "mode=ro", "mode=ro&immutable=1"):
+    modes = ["mode=rw", "mode=ro"]
+    # In a directory without write permission SQLite cannot make the files it shares its state by. It can do without,
+    # but does not look for what a killed program left in the log then.
+    log = path.with_name(f"{path.name}-wal")
+    if not (log.exists() and log.stat().st_size):
+        modes.append("mode=ro&immutable=1")
+    for mode in modes:
         try:
             return _reader(f"{uri}?{mode}", path)
         except sqlite3.OperationalError as error:

@@ -156,10 +156,10 @@ async def test_a_storage_can_be_copied(tmp_path: Path) -> None:
     storage = storage_in(tmp_path)
     await storage.save(asked_for(), recording(asked_for()), 0, is_first=True)
     storage.flush()
-    for twin in (
-        pickle.loads(pickle.dumps(GracyReplay("replay", storage))),
-        copy.deepcopy(GracyReplay("replay", storage)),
-    ):
+    config = GracyReplay("replay", storage)
+    for twin in (pickle.loads(pickle.dumps(config)), copy.deepcopy(config)):
+        assert isinstance(twin.storage, SQLiteReplayStorage)
+        assert twin.storage is not storage
         assert twin.storage.path == storage.path
         assert await twin.storage.find(asked_for(), 0) == recording(asked_for())
         twin.storage.flush()
@@ -242,6 +242,18 @@ async def test_a_file_that_does_not_fit_is_refused(
     assert "1 recordings could not be written to" in caplog.text
     assert path.read_bytes() == before
     await until_idle()
+
+
+async def test_a_file_with_more_in_it_can_be_used(family: ModuleType, tmp_path: Path) -> None:
+    """A later version may know more of each exchange and still be of the same format: what it adds is ignored."""
+    async with client_of(family, "record", tmp_path, ScriptedWire(ScriptedResponse(content=b"old"))) as client:
+        await client.get(URL)
+    with contextlib.closing(sqlite3.connect(tmp_path / "test.sqlite3")) as connection:
+        connection.execute("ALTER TABLE recordings ADD COLUMN colour TEXT")
+        connection.execute("""UPDATE recordings SET asked = '{"credential":1}', answered = '{"chunks":[1,2]}'""")
+        connection.commit()
+    async with client_of(family, "smart-replay", tmp_path, ScriptedWire(ScriptedResponse(content=b"new"))) as client:
+        assert [(await client.get(url)).text for url in (URL, f"{URL}/new")] == ["old", "new"]
 
 
 async def test_a_half_made_file_is_a_new_one(family: ModuleType, tmp_path: Path) -> None:
@@ -627,6 +639,11 @@ def test_a_directory_without_write_permission_is_enough_to_replay(public_dir: Pa
     ended = run("record", str(public_dir), "b", "3", **nobody)
     assert ended.returncode == 0
     assert "could not be written" in ended.stderr
+    public_dir.chmod(0o755)
+    (public_dir / "test.sqlite3-wal").write_bytes(b"what a program that was killed had still to merge")
+    public_dir.chmod(0o555)
+    ended = run("replay", str(public_dir), "a", "3", **nobody)
+    assert "UnreadableRecording" in ended.stderr, "as if nothing were recorded"
     (public_dir / "test.sqlite3").chmod(0o000)
     ended = run("replay", str(public_dir), "a", "3", **nobody)
     assert "UnreadableRecording" in ended.stderr

@@ -178,8 +178,9 @@ class Gracy(NamespaceHolder[EndpointT]):
         )
 
 
-GracyApi = GracyAPI = Gracy
-"""`Gracy`, as the README of the original library also spells it."""
+# As the README of the original library also spells it.
+GracyApi = Gracy
+GracyAPI = Gracy
 
 
 def _log_event(event: Event) -> None:

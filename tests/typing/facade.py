@@ -13,15 +13,20 @@ from gracy_transport import (
     ConcurrentRequestLimit,
     GracefulRetry,
     Gracy,
+    GracyAPI,
+    GracyApi,
     GracyConfig,
+    GracyNamespace,
     GracyReplay,
     GracyReport,
     GracyTransport,
     LogEvent,
     MetricsTransport,
     ThrottleRule,
+    generated_parsed_response,
     graceful,
     graceful_generator,
+    parsed_response,
 )
 from gracy_transport.reports import ReportKind, report_status
 
@@ -138,3 +143,86 @@ def reports(stack: GracyTransport, layer: MetricsTransport, kind: ReportKind) ->
     shown = API().report_status(kind)
     if shown is not None:
         shown.show()
+
+
+class BerryNamespace(GracyNamespace[Endpoint]):
+    """Typed results, as the README has them."""
+
+    @parsed_response(ResourceList)
+    async def list(self, offset: int = 0, limit: int = 20):  # type: ignore[no-untyped-def]  # noqa: ANN201 - as printed
+        """Has the declared type, though it has no annotation."""
+        return await self.get(Endpoint.LIST, params={"offset": offset, "limit": limit})
+
+    @parsed_response(Berry)
+    @graceful(retry=None)
+    async def above(self, key: str) -> Any:
+        """Has the declared type outside of an override."""
+        return await self.get(Endpoint.GET, {"KEY": key})
+
+    @graceful(retry=None)
+    @parsed_response(Berry)
+    async def below(self, key: str) -> Any:
+        """Has it inside."""
+        return await self.get(Endpoint.GET, {"KEY": key})
+
+    @parsed_response(Berry | None)
+    async def maybe(self, key: str) -> Any:
+        """Has a union where the checker understands it."""
+        return await self.get(Endpoint.GET, {"KEY": key})
+
+    @generated_parsed_response(Berry)
+    @graceful_generator(retry=None)
+    async def all_above(self, count: int) -> AsyncIterator[Any]:
+        """Yields the declared type."""
+        for number in range(count):
+            yield await self.get(Endpoint.GET, {"KEY": number})
+
+    @graceful_generator(retry=None)
+    @generated_parsed_response(Berry)
+    async def all_below(self, count: int) -> AsyncIterator[Any]:
+        """Yields the declared type."""
+        for number in range(count):
+            yield await self.get(Endpoint.GET, {"KEY": number})
+
+    async def wrong(self) -> None:
+        """A namespace takes the endpoints that it says."""
+        assert_type(await self.get[Berry](Endpoint.GET, {"KEY": 1}), Berry)
+        await self.get(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+class Spaced(GracyApi[Endpoint]):
+    """An API with a namespace, by one of the other spellings."""
+
+    berry: BerryNamespace
+
+
+class SpacedToo(GracyAPI[str]):
+    """And by the other one."""
+
+
+async def namespaces(api: Spaced) -> None:
+    """The methods of a namespace have the declared types and their own parameters."""
+    assert_type(api.berry, BerryNamespace)
+    assert_type(await api.berry.list(0, limit=5), ResourceList)
+    assert_type(await api.berry.above("cheri"), Berry)
+    assert_type(await api.berry.below("cheri"), Berry)
+    maybe = await api.berry.maybe("cheri")
+    assert_type(maybe, Berry | None)  # pyright: ignore[reportAssertTypeFailure]
+    assert_type(api.berry.all_above(2), AsyncGenerator[Berry, Any])
+    assert_type(api.berry.all_below(2), AsyncGenerator[Berry, Any])
+    await api.berry.above(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await api.berry.list(page=1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    _ = api.unknown  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    assert_type(await BerryNamespace(api).above("cheri"), Berry)
+    assert_type(await BerryNamespace(api.berry).above("cheri"), Berry)
+    BerryNamespace("api")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    assert_type(api.berry.get_report(), GracyReport)
+    Spaced.dangerously_reset_report()
+    api.dangerously_reset_report()
+    api.dangerously_reset_report(1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
+@parsed_response(Berry)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType, reportUntypedFunctionDecorator]
+def not_awaitable() -> int:
+    """Only something to await can be declared."""
+    return 1

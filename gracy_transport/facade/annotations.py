@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from types import ModuleType
 from typing import Annotated, Any, Final, ForwardRef, TypeVar, cast, get_args, get_origin
 
@@ -83,11 +84,11 @@ def _annotations(kind: type) -> Mapping[str, Any]:
     late: Any = sys.modules.get("annotationlib")  # since Python 3.14 `inspect` loads it, which evaluates late
     if late is None:
         return inspect.get_annotations(kind)
-    try:
-        found = late.get_annotations(kind, format=late.Format.FORWARDREF)
-    except Exception:  # noqa: BLE001 - one of them raised: as text, each can be looked at alone
-        found = late.get_annotations(kind, format=late.Format.STRING)
-    return cast("Mapping[str, Any]", found)
+    for form in (late.Format.FORWARDREF, late.Format.STRING):
+        # When one annotation raises there are none. As text they raise only where nothing but constants is involved.
+        with suppress(Exception):
+            return cast("Mapping[str, Any]", late.get_annotations(kind, format=form))
+    return {}
 
 
 def _evaluated(annotation: Any, kind: type) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast, overload
 
 from .annotations import AROUND, classes_named, names_around, why_unresolved
 from .settings import settings_of
@@ -10,7 +10,8 @@ from .verbs import EndpointT, Verbs
 
 if TYPE_CHECKING:
     from ..metrics import GracyReport
-    from ..reports import ReportKind
+    from ..reports import PrintedKind, ReportKind
+    from ..reports.plotly import Figure
 
 __all__ = ["GracyNamespace", "NamespaceHolder"]
 
@@ -104,9 +105,13 @@ class GracyNamespace(NamespaceHolder[EndpointT]):
         """Returns what happened so far to the requests of the whole API, by endpoint."""
         return cast("GracyReport", self._parent.get_report())
 
-    def report_status(self, kind: ReportKind = "rich") -> None:
-        """Prints the report of the whole API, as its own `report_status` does."""
-        self._parent.report_status(kind)
+    @overload
+    def report_status(self, kind: PrintedKind = "rich") -> None: ...
+    @overload
+    def report_status(self, kind: Literal["plotly"]) -> Figure: ...
+    def report_status(self, kind: ReportKind = "rich") -> Figure | None:
+        """Shows the report of the whole API, as its own `report_status` does."""
+        return cast("Figure | None", self._parent.report_status(kind))
 
     @property
     def _client(self) -> Any:

@@ -16,7 +16,7 @@ import httpx
 import pytest
 import trio
 
-from gracy_transport import BaseEndpoint, Gracy, GracyConfig, GracyTransport, ThrottleRule, attach
+from gracy_transport import BaseEndpoint, Gracy, GracyApi, GracyConfig, GracyTransport, ThrottleRule, attach
 from gracy_transport.exceptions import CompositionError
 from gracy_transport.testing import FakeClock, ScriptedResponse, ScriptedWire
 from tests.facade.support import BASE, Scripted, ScriptedAPI
@@ -38,6 +38,17 @@ class YourAPIClient(Gracy[str]):
         client: httpx.AsyncClient = super()._create_client()
         client.headers = {"Authorization": f"token {self._token}"}
         return client
+
+
+def test_the_timeout_of_the_readme() -> None:
+    """As it is printed, where the class is spelt another way."""
+
+    class GracefulAPI(GracyApi[str]):
+        class Config:
+            BASE_URL = "https://example.com"
+            REQUEST_TIMEOUT = 10.2
+
+    assert GracefulAPI()._client.timeout == httpx.Timeout(10.2)
 
 
 def test_the_client_can_be_changed() -> None:

@@ -44,6 +44,7 @@ PURE = (
     "redaction.py",
     "replay/key.py",
     "metrics/sketch.py",
+    "metrics/ring.py",
     "conversion/pickled.py",
     "conversion/exchanges.py",
 )

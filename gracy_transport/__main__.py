@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 SHORTEST: Final = 2.0
 LONGEST: Final = 600.0
+
+INTERRUPTED: Final = 130
+"""The status of a command that Ctrl-C ended, as a shell has it for SIGINT."""
 
 NOBODY_READS: Final = 141
 """The status of a command whose output was closed, as a shell has it for SIGPIPE."""
@@ -105,13 +109,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if run is None:
         parser.print_help()
         return 0
+    status = INTERRUPTED
     try:
         return run(options)
     except* BrokenPipeError:
         # Whoever read the output has gone, as `| head` does; what is still to be written goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return NOBODY_READS
+        status = NOBODY_READS
+    except* KeyboardInterrupt:
+        pass
+    return status
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ended = main()
+    # The interpreter only tidies up now: Ctrl-C, pressed again, would do no more than print a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(ended)

@@ -13,7 +13,6 @@ Chance decides by the seed, the target and how often that was asked for: the sam
 
 from __future__ import annotations
 
-import signal
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -25,7 +24,7 @@ import anyio
 from ..testing.origin import EventStream, Flaky, Origin, Paginated, RateLimited, Reply, Visit
 from .data import Record, countries, elements, planets
 
-__all__ = ["SCRIPT", "make_origin", "served"]
+__all__ = ["SCRIPT", "make_origin"]
 
 SCRIPT: Final = "/script"
 """Where the demo says which seed to play, `PUT /script?seed=7`; it starts the script from its beginning."""
@@ -43,12 +42,6 @@ THINKING: Final = 0.06
 
 MOST_VISITS: Final = 100_000
 """Arrivals that are remembered: more than ten minutes of the demo."""
-
-
-def served() -> Origin:
-    """Returns the API for a process of its own, which leaves Ctrl-C to the process that started it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    return make_origin()
 
 
 def make_origin(sleep: Callable[[float], Awaitable[object]] = anyio.sleep) -> Origin:

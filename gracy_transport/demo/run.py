@@ -31,6 +31,14 @@ FEWEST_COLUMNS: Final = 80
 FEWEST_LINES: Final = 22
 
 
+class APIGoneError(Exception):
+    """The API ended, or could not be reached any more, before the demo was over: there is nothing to judge."""
+
+    def __init__(self, origin: OriginProcess) -> None:
+        how = "cannot be reached" if origin.status is None else f"ended with status {origin.status}"
+        super().__init__(f"The API of the demo {how} before its time, so nothing was judged: run it again.")
+
+
 def run_demo(seconds: float, seed: int, *, plain: bool = False) -> int:
     """Runs the demo and shows it on standard output.
 
@@ -40,22 +48,28 @@ def run_demo(seconds: float, seed: int, *, plain: bool = False) -> int:
         plain: print lines even where a live view is possible.
 
     Returns:
-        The exit status: 0, 1 when a promise was broken or the API did not start, 130 after Ctrl-C.
+        The exit status: 0, 1 when a promise was broken or the API did not start or went away, 130 after Ctrl-C.
+
+    Raises:
+        KeyboardInterrupt: when Ctrl-C came before there was anything to show.
     """
     show = PlainShow() if plain else fitting_show()
     scene = Scene.of(seconds, seed)
-    status = 130  # what an interruption leaves that came too early, or twice
-    with suppress(KeyboardInterrupt):
-        try:
-            anyio.run(perform, scene, show)
-        except RuntimeError as error:
-            if scene.url:
-                raise
-            print(f"The API of the demo did not start: {error}", file=sys.stderr)
-            return 1
+    on_ctrl_c = signal.getsignal(signal.SIGINT)
+    try:
+        anyio.run(perform, scene, show)
         show.close(scene)
-        status = scene.exit_status
-    return status
+    except APIGoneError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except RuntimeError as error:
+        if scene.url:
+            raise
+        print(f"The API of the demo did not start: {error}", file=sys.stderr)
+        return 1
+    finally:
+        signal.signal(signal.SIGINT, on_ctrl_c)
+    return scene.exit_status
 
 
 def fitting_show() -> Show:
@@ -74,15 +88,20 @@ def fitting_show() -> Show:
 
 async def perform(scene: Scene, show: Show) -> None:
     """Starts the API, lets everything happen while it is shown, and judges it."""
-    async with origin_process("gracy_transport.demo.api:served") as origin:
+    async with origin_process("gracy_transport.demo.api:make_origin") as origin:
         scene.url = origin.url
         with show:
             async with anyio.create_task_group() as tasks:
                 with anyio.CancelScope() as acts:
                     tasks.start_soon(stop_on_ctrl_c, scene, acts)
+                    tasks.start_soon(stop_without_api, scene, origin, acts)
                     tasks.start_soon(animate, scene, show)
                     await play(scene, origin)
                 tasks.cancel_scope.cancel()
+            # What is left takes a moment; an interruption would only leave the terminal in disorder.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if scene.is_api_gone:
+            raise APIGoneError(origin)
         is_complete = not scene.is_interrupted
         scene.findings = judge(scene.board, RULES, SLOTS, await arrivals(origin), is_complete=is_complete)
 
@@ -90,10 +109,13 @@ async def perform(scene: Scene, show: Show) -> None:
 async def play(scene: Scene, origin: OriginProcess) -> None:
     """Makes the calls: first without the stack, then with it, all three ways at once."""
     scene.phase = "without the stack"
-    await begin_script(origin, scene.seed)
-    await ask_naively(origin.url, scene.plan.naive, scene.naive)
-    await begin_script(origin, scene.seed)
-    await run_sync(origin.clear)
+    try:
+        await begin_script(origin, scene.seed)
+        await ask_naively(origin.url, scene.plan.naive, scene.naive)
+        await begin_script(origin, scene.seed)
+    except (httpx.TransportError, OSError):
+        scene.is_api_gone = True
+        return
     scene.phase = "with the stack"
     scene.board.start()
     try:
@@ -105,10 +127,12 @@ async def play(scene: Scene, origin: OriginProcess) -> None:
 
 
 async def begin_script(origin: OriginProcess, seed: int) -> None:
-    """Lets the API begin its script of faults anew."""
-    async with httpx.AsyncClient(base_url=origin.url) as client:
+    """Lets the API begin its script of faults anew, and its books."""
+    # Whoever has set a proxy for the whole machine does not mean it for this API.
+    async with httpx.AsyncClient(base_url=origin.url, trust_env=False) as client:
         response = await client.put(SCRIPT, params={"seed": seed})
         response.raise_for_status()
+    await run_sync(origin.clear)
 
 
 async def animate(scene: Scene, show: Show) -> None:
@@ -119,19 +143,27 @@ async def animate(scene: Scene, show: Show) -> None:
 
 
 async def stop_on_ctrl_c(scene: Scene, acts: anyio.CancelScope) -> None:
-    """Ends the acts at the first Ctrl-C, so that what was measured can be shown; a second one ends everything."""
-    with suppress(NotImplementedError):  # Windows: there Ctrl-C ends everything at once
-        with anyio.open_signal_receiver(signal.SIGINT) as signals:
-            async for _ in signals:
-                break
-        scene.is_interrupted = True
-        acts.cancel()
+    """Ends the acts at Ctrl-C (or a `kill`), so that what was measured can be shown; more of them change nothing."""
+    # On Windows there is no such thing: there Ctrl-C ends everything at once.
+    with suppress(NotImplementedError), anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for _ in signals:
+            scene.is_interrupted = True
+            acts.cancel()
 
 
-async def arrivals(origin: OriginProcess) -> Instants | None:
-    """Returns what the API saw, or `None` when it cannot be asked any more."""
+async def stop_without_api(scene: Scene, origin: OriginProcess, acts: anyio.CancelScope) -> None:
+    """Ends the acts when the process of the API has ended: nothing that is still to come can be answered."""
+    while True:
+        if origin.status is not None:
+            scene.is_api_gone = True
+            acts.cancel()
+        await anyio.sleep(FRAME)
+
+
+async def arrivals(origin: OriginProcess) -> Instants:
+    """Returns what the API saw."""
     try:
         seen = await run_sync(origin.visits)
-    except OSError:
-        return None
+    except OSError as error:
+        raise APIGoneError(origin) from error
     return [(each.arrived, f"{origin.url}{each.target.partition('?')[0]}") for each in seen]

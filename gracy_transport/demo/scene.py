@@ -47,6 +47,7 @@ class Scene:
         phase: what is going on, in words.
         findings: what was judged, at the end.
         is_interrupted: whether Ctrl-C ended it.
+        is_api_gone: whether the API ended before its time.
     """
 
     seconds: float
@@ -58,6 +59,7 @@ class Scene:
     phase: str = "starting the API"
     findings: Sequence[Finding] = ()
     is_interrupted: bool = False
+    is_api_gone: bool = False
 
     @classmethod
     def of(cls, seconds: float, seed: int) -> Self:

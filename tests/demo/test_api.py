@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -10,7 +9,7 @@ import anyio
 import httpx
 import pytest
 
-from gracy_transport.demo.api import SCRIPT, make_origin, served
+from gracy_transport.demo.api import SCRIPT, make_origin
 from gracy_transport.demo.data import countries, elements
 
 pytestmark = pytest.mark.anyio
@@ -92,13 +91,3 @@ async def test_some_bodies_break_off() -> None:
     async with asking(seed=7) as client:
         fates = {await status_of(client, f"/countries/{code}") for code in list(countries())[:24]}
     assert "ReadError" in fates
-
-
-def test_the_process_of_the_api_leaves_ctrl_c_to_the_one_that_started_it() -> None:
-    """A terminal sends it to both, and the API has to be asked what it saw."""
-    before = signal.getsignal(signal.SIGINT)
-    try:
-        served()
-        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGINT, before)

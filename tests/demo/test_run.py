@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
 from io import StringIO
 from typing import Any
@@ -20,10 +20,13 @@ from gracy_transport.__main__ import main
 from gracy_transport.admission import Gate
 from gracy_transport.demo import run
 from gracy_transport.demo.lines import PlainShow
-from gracy_transport.demo.run import arrivals, fitting_show, run_demo, stop_on_ctrl_c
+from gracy_transport.demo.run import APIGoneError, arrivals, fitting_show, run_demo, stop_on_ctrl_c
 from gracy_transport.demo.scene import Scene
 from gracy_transport.demo.view import LiveShow
-from gracy_transport.testing.origin import origin_process
+from gracy_transport.testing.origin import OriginProcess, origin_process
+
+NOWHERE = "http://127.0.0.1:1"
+"""Where nobody listens."""
 
 
 @dataclass
@@ -51,7 +54,7 @@ def runs() -> Iterator[Runs]:
         try:
             broken = run_with_open_gates()
             seen = until(interrupted, "with the stack")
-            interrupted.send_signal(signal.SIGINT)
+            press_ctrl_c_to_the_end(interrupted)
             yield Runs(ended(kept), broken, ended(interrupted, seen))
         finally:
             kept.kill()
@@ -59,9 +62,10 @@ def runs() -> Iterator[Runs]:
 
 
 def started(seconds: str) -> subprocess.Popen[str]:
-    """Starts a run in the background."""
+    """Starts a run in the background, on a machine with a proxy that is for other addresses."""
     command = [sys.executable, "-W", "error", "-m", "gracy_transport", "demo", "--seconds", seconds]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    environment = {**os.environ, "http_proxy": NOWHERE, "HTTP_PROXY": NOWHERE, "ALL_PROXY": NOWHERE}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
 def until(child: subprocess.Popen[str], words: str) -> str:
@@ -72,6 +76,14 @@ def until(child: subprocess.Popen[str], words: str) -> str:
         lines.append(child.stdout.readline())
         assert lines[-1], "the output ended before"
     return "".join(lines)
+
+
+def press_ctrl_c_to_the_end(child: subprocess.Popen[str]) -> None:
+    """Interrupts a run again and again, as the impatient do."""
+    while child.poll() is None:
+        child.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(0.01)
 
 
 def ended(child: subprocess.Popen[str], seen: str = "") -> Ended:
@@ -115,7 +127,7 @@ def test_a_broken_promise_is_named_and_ends_with_1(runs: Runs) -> None:
 
 
 def test_ctrl_c_ends_quietly_with_what_was_measured(runs: Runs) -> None:
-    """No traceback; what the API saw is told too, since Ctrl-C does not reach it."""
+    """No traceback, however often it is pressed; what the API saw is told too, since Ctrl-C does not reach it."""
     assert (runs.interrupted.status, runs.interrupted.errors) == (130, "")
     *_, calls, verdict = runs.interrupted.out.splitlines()
     assert "0 lost" in calls
@@ -125,15 +137,19 @@ def test_ctrl_c_ends_quietly_with_what_was_measured(runs: Runs) -> None:
 
 
 @pytest.mark.anyio
-async def test_the_first_ctrl_c_ends_the_acts() -> None:
-    """And only them: the end is shown."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_ctrl_c_and_a_polite_end_stop_the_acts(number: signal.Signals) -> None:
+    """And only them: the end is shown, and the terminal is given back. What comes after the first changes nothing."""
     scene = Scene.of(2.0, 7)
     async with anyio.create_task_group() as tasks:
         with anyio.CancelScope() as acts:
             tasks.start_soon(stop_on_ctrl_c, scene, acts)
             await anyio.wait_all_tasks_blocked()
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
             await anyio.sleep_forever()
+        os.kill(os.getpid(), number)
+        await anyio.wait_all_tasks_blocked()
+        tasks.cancel_scope.cancel()
     assert scene.is_interrupted
 
 
@@ -152,15 +168,40 @@ async def test_where_signals_cannot_be_awaited_the_demo_runs_all_the_same(monkey
     assert (acts.cancel_called, scene.is_interrupted) == (False, False)
 
 
+@pytest.mark.parametrize("act", ["ask_naively", "run_attached"])
+def test_an_api_that_dies_ends_the_run_with_one_sentence(
+    act: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without the stack and with it: at once, not after all retries, and the status says that nothing was shown."""
+    origins: list[OriginProcess] = []
+
+    def start(factory: str) -> OriginProcess:
+        origins.append(origin_process(factory))
+        return origins[0]
+
+    async def nothing(*_: object) -> None:
+        pass
+
+    async def kill(*_: object) -> None:
+        assert origins[0]._child is not None
+        origins[0]._child.kill()
+
+    monkeypatch.setattr(run, "origin_process", start)
+    monkeypatch.setattr(run, "ask_naively", nothing)
+    monkeypatch.setattr(run, act, kill)
+    assert run_demo(2.0, 7, plain=True) == 1
+    said = f"The API of the demo ended with status {-signal.SIGKILL} before its time, so nothing was judged"
+    assert capsys.readouterr().err == f"{said}: run it again.\n"
+
+
 @pytest.mark.anyio
-async def test_an_api_that_has_gone_cannot_be_asked_what_it_saw() -> None:
-    """The judgement does without."""
-    origin = origin_process("gracy_transport.demo.api:make_origin")
-    async with origin:
+async def test_an_api_that_cannot_be_asked_what_it_saw_is_gone() -> None:
+    """There is nothing to compare with then."""
+    async with origin_process("gracy_transport.demo.api:make_origin") as origin:
         assert await arrivals(origin) == []
-        assert origin._child is not None
-        origin.url = "http://127.0.0.1:1"
-        assert await arrivals(origin) is None
+        origin.url = NOWHERE
+        with pytest.raises(APIGoneError, match="cannot be reached before its time, so nothing was judged"):
+            await arrivals(origin)
 
 
 def raising(error: BaseException) -> Any:
@@ -175,7 +216,7 @@ def test_an_interruption_too_early_leaves_nothing_to_show(
 ) -> None:
     """The status says it."""
     monkeypatch.setattr(run, "perform", raising(KeyboardInterrupt()))
-    assert run_demo(2.0, 7, plain=True) == 130
+    assert main(["demo", "--plain"]) == 130
     assert capsys.readouterr() == ("", "")
 
 

@@ -59,8 +59,18 @@ async def test_another_process_serves_and_tells(anyio_backend_name: str) -> None
         assert remote.summary()["visits"] == 2
         remote.clear()
         assert remote.visits() == []
+        assert remote.status is None
+    assert remote.status == 0
     with pytest.raises(RuntimeError, match="is not running"):
         remote.visits()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other groups")
+def test_ctrl_c_is_not_for_the_child() -> None:
+    """A terminal sends it to a whole group of processes; while it still imports, it would print a traceback."""
+    with origin_process(f"{HERE}:scripted") as remote:
+        assert remote._child is not None
+        assert os.getpgid(remote._child.pid) != os.getpgrp()
 
 
 def test_a_factory_that_makes_no_origin_is_named() -> None:
@@ -140,7 +150,7 @@ async def test_a_native_timeout_at_the_start_leaves_no_child() -> None:
     remote = origin_process(f"{HERE}:scripted")
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.001), remote:
-            await asyncio.sleep(1)
+            await asyncio.Event().wait()
     with pytest.raises(RuntimeError, match="is not running"):
         remote.clear()
     gc.collect()

@@ -52,6 +52,12 @@ class OriginProcess:
         self._arguments = [self.factory, "--port", str(port), "--backend", backend, "--until-eof"]
         self._timeout = timeout
         self._child: subprocess.Popen[str] | None = None
+        self._status: int | None = None
+
+    @property
+    def status(self) -> int | None:
+        """The exit status of the child once it has ended, by itself or with the block; `None` while it runs."""
+        return self._child.poll() if self._child is not None else self._status
 
     def visits(self) -> list[Arrival]:
         """Returns the log of the child, oldest first.
@@ -114,8 +120,15 @@ class OriginProcess:
         }
         pipe = subprocess.PIPE
         self.url = ""
+        # In a group of its own: Ctrl-C is for this process, which then ends the child when it is done with it.
         self._child = subprocess.Popen(  # noqa: S603 - our own module, and the caller's own factory
-            command, stdin=pipe, stdout=pipe, env=environment, text=True
+            command,
+            stdin=pipe,
+            stdout=pipe,
+            env=environment,
+            text=True,
+            process_group=0,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
         return self._child
 
@@ -153,6 +166,7 @@ class OriginProcess:
         status = child.wait()
         if child.stdout is not None:
             child.stdout.close()
+        self._status = status
         return status
 
 
@@ -163,7 +177,8 @@ def origin_process(
 
     `factory` makes the scripted `Origin`: a module-level function, or its name as `module:function` or
     `path/to/file.py:function`. The child sees the same `sys.path`, and takes `port`, or a free one for 0. It
-    ends with the block, and also when this process dies, because then its standard input closes. `backend` is
+    ends with the block, and also when this process dies, because then its standard input closes; Ctrl-C in a
+    terminal does not reach it, so that a test that is interrupted can still ask what it saw. `backend` is
     `asyncio` or `trio`, `timeout` how many seconds it may take to start. Raises `ValueError` for a function
     without such a name.
     """

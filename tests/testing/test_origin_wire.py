@@ -93,6 +93,26 @@ async def test_bytes_that_are_not_http_get_a_400() -> None:
         assert b'{"error":"' in answer
 
 
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        (b"http://[::1", "/"),
+        (b"http://[/a?b=1", "/a"),
+        (b"//[?b=1", "//["),
+        (b"*", "*"),
+        (b"a:443", "a:443"),
+    ],
+)
+async def test_a_target_that_is_no_url_does_no_harm(target: bytes, path: str) -> None:
+    """It is a visit like others, whose path and query can be read."""
+    async with dialogue() as (origin, stream):
+        await stream.send(b"GET " + target + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        assert (await until_eof(stream)).startswith((b"HTTP/1.1 404", b"HTTP/1.1 200"))
+        (visit,) = origin.visits
+        assert visit.path == path
+        assert visit.query == ({"b": "1"} if b"?" in target else {})
+
+
 @pytest.mark.parametrize("half", [b"GET / HT", b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf"])
 async def test_a_client_that_leaves_in_mid_request_does_no_harm(half: bytes) -> None:
     """Half a head or half a body is no visit."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from json import loads
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -53,7 +53,7 @@ class Visit:
     @property
     def query(self) -> dict[str, str]:
         """The decoded query; of a name that occurs twice, the last value."""
-        return dict(parse_qsl(urlsplit(self.target).query, keep_blank_values=True))
+        return dict(parse_qsl(self.target.partition("?")[2], keep_blank_values=True))
 
     @property
     def url(self) -> str:
@@ -71,10 +71,14 @@ class Visit:
 
 
 def path_of(target: str) -> str:
-    """Returns the path of a request target of the form `/a?b`, `http://host/a?b` or `*`."""
-    if target.startswith("/"):
-        return target.partition("?")[0]
-    return urlsplit(target).path or ("*" if target == "*" else "/")
+    """Returns the path of a request target of the form `/a?b` or `http://host/a?b`; `*` and `host:port` have none.
+
+    It never raises: clients send what is no URL, too.
+    """
+    address = target.partition("?")[0]
+    if address.startswith("/") or "://" not in address:
+        return address
+    return "/" + address.partition("://")[2].partition("/")[2]
 
 
 def joined(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

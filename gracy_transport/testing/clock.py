@@ -64,7 +64,7 @@ class FakeClock:
             await anyio.lowlevel.checkpoint()
             return
         woken = anyio.Event()
-        timer = self._schedule(self._now + seconds, woken.set)
+        timer = self._schedule(seconds, woken.set)
         try:
             await woken.wait()
         finally:
@@ -77,7 +77,7 @@ class FakeClock:
     @contextmanager
     def _timeout(self, seconds: float) -> Generator[anyio.CancelScope]:
         with anyio.CancelScope() as scope:
-            timer = self._schedule(self._now + seconds, scope.cancel)
+            timer = self._schedule(seconds, scope.cancel)
             try:
                 yield scope
             finally:
@@ -96,8 +96,10 @@ class FakeClock:
         """Says the time and how many wait for it."""
         return f"<FakeClock at {self._now:.3f}, {len(self._wakes)} waiting>"
 
-    def _schedule(self, at: float, wake: Callable[[], object]) -> int:
-        timer = next(self._order)
+    def _schedule(self, seconds: float, wake: Callable[[], object]) -> int:
+        if math.isnan(seconds):
+            raise ValueError("nan is no number of seconds: the wait would never end")
+        timer, at = next(self._order), self._now + seconds
         self._wakes[timer] = wake
         heapq.heappush(self._timers, (at, timer))
         self._drive()
@@ -146,7 +148,6 @@ class FakeClock:
     def _drive_asyncio(self, loop: Loop) -> None:
         if not self._is_wanted(loop):
             return
-        # The callback itself is no longer in the queue: an empty queue means that everything else waits.
         if _is_idle(loop.native):
             self._fire()
         loop.native.call_soon(self._drive_asyncio, loop)
@@ -169,10 +170,13 @@ class FakeClock:
 
 
 def _is_idle(loop: Any) -> bool:
+    """Tells whether nothing is ready to run but clocks, which only look whether anything else is."""
     # asyncio has no public way to ask this. A loop that keeps no such queue counts as busy for ever, which
     # shows as a test that hangs rather than as one that passes wrongly.
     # One that is about to stop is not waiting either: time must not move because its last task is done.
-    return not getattr(loop, "_ready", True) and not getattr(loop, "_stopping", False)
+    if not hasattr(loop, "_ready") or loop._stopping:
+        return False
+    return all(getattr(handle._callback, "__func__", None) is FakeClock._drive_asyncio for handle in loop._ready)
 
 
 def _trio() -> Any:

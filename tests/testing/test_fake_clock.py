@@ -150,6 +150,33 @@ async def test_an_endless_sleep_does_not_move_time(clock: FakeClock) -> None:
     assert clock.now() == 1003.0
 
 
+async def test_a_wait_of_no_number_is_refused(clock: FakeClock) -> None:
+    """It would never end, and keep the loop busy."""
+    with pytest.raises(ValueError, match="nan is no number of seconds"):
+        await clock.sleep(math.nan)
+    with pytest.raises(ValueError, match="nan is no number of seconds"), clock.timeout(math.nan):
+        raise AssertionError("entered")
+    assert repr(clock) == "<FakeClock at 1000.000, 0 waiting>"
+
+
+async def test_two_clocks_in_one_loop_do_not_wait_for_each_other(clock: FakeClock) -> None:
+    """Each keeps a time of its own; that of the other is no work."""
+    other = FakeClock()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(clock.sleep, 5.0)
+        tasks.start_soon(other.sleep, 7.0)
+    assert (clock.now(), other.now()) == (1005.0, 1007.0)
+
+
+async def test_a_clock_that_moves_by_itself_can_be_moved_too(clock: FakeClock) -> None:
+    """It does not overtake the one who moves it."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(clock.sleep, 5.0)
+        await clock.advance(2.0)
+        assert clock.now() == 1002.0
+    assert clock.now() == 1005.0
+
+
 async def test_an_endless_timeout_never_comes(clock: FakeClock) -> None:
     """It costs nothing either."""
     with clock.timeout(math.inf) as scope:

@@ -22,8 +22,9 @@ class ScriptedResponse:
         status: the status code.
         headers: the headers.
         content: the body, in one piece.
-        json: the body as JSON instead.
-        chunks: the body piece by piece instead; an exception among the pieces is raised in its place.
+        json: the body as JSON instead, unless it is `None`.
+        chunks: the body piece by piece instead; an exception among the pieces is raised in its place. An iterator is
+            used up by the first answer: give a list to a step that repeats.
         delay: seconds before the headers; `math.inf` never answers.
         chunk_delay: seconds before each piece of the body.
     """
@@ -97,12 +98,17 @@ class ScriptedWire(TransportBase):
     async def _play(self, request: AnyRequest, step: Any) -> AnyResponse:
         family = family_of(request)
         step = await _settled(step, request)
-        if isinstance(step, BaseException | type):
+        if isinstance(step, BaseException) or (isinstance(step, type) and issubclass(step, BaseException)):
             raise _in_family(family.module, step)
         if isinstance(step, family.Response):
             self.in_flight -= 1
             return step
-        answer: ScriptedResponse = ScriptedResponse(status=step) if isinstance(step, int) else step
+        answer = ScriptedResponse(status=step) if isinstance(step, int) else step
+        if not isinstance(answer, ScriptedResponse):
+            raise TypeError(
+                f"{step!r} is no step of a script: give a status code, a ScriptedResponse, an exception, a response "
+                f"of {family.name}, or a function of the request that returns one of those"
+            )
         if answer.delay:
             await self.clock.sleep(answer.delay)
         kind = type("ScriptedStream", (_ScriptedStream, family.AsyncByteStream), {})

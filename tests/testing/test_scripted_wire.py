@@ -67,6 +67,26 @@ async def test_an_error_is_raised_as_one_of_the_clients_family(family: ModuleTyp
     assert (wire.in_flight, wire.open_bodies) == (0, 0)
 
 
+@pytest.mark.parametrize("step", [None, "200", [200], int, lambda _request: None], ids=repr)
+async def test_what_is_no_step_is_named(family: ModuleType, step: Any) -> None:
+    """With what it may be instead."""
+    wire = ScriptedWire(step)
+    async with family.AsyncClient(transport=wire) as client:
+        with pytest.raises(
+            TypeError, match=f"is no step of a script: .* a response of {family.__name__}, or a function"
+        ):
+            await client.get(URL)
+    assert wire.in_flight == 0
+
+
+async def test_a_response_of_the_other_family_is_no_step(family: ModuleType) -> None:
+    """A client could not read its body."""
+    other = httpx2 if family is httpx else httpx
+    async with family.AsyncClient(transport=ScriptedWire(other.Response(200))) as client:
+        with pytest.raises(TypeError, match=r"Response \[200 OK\]> is no step of a script"):
+            await client.get(URL)
+
+
 async def test_an_error_that_only_one_family_knows_is_raised_as_it_is(family: ModuleType) -> None:
     """There is no twin to raise instead."""
     own = type("OddError", (httpx.TransportError,), {"__module__": "httpx._odd"})

@@ -122,12 +122,24 @@ async def test_a_page_is_asked_for_by_offset_and_limit(family: ModuleType, query
         assert (await client.get(f"/?{query}")).json()["results"] == results
 
 
-@pytest.mark.parametrize("query", ["offset=-1", "limit=0", "limit=x"])
+HUGE = "9" * 5_000
+"""More digits than Python converts."""
+
+
+@pytest.mark.parametrize("query", ["offset=-1", "limit=0", "limit=x", "offset=%D9%A1", f"offset={HUGE}"])
 async def test_a_page_that_is_none_is_a_400(family: ModuleType, query: str) -> None:
     """Bad numbers are the client's mistake."""
     async with Origin() as origin, family.AsyncClient(base_url=origin.url, verify=False) as client:
         origin.on("/").handle(Paginated([]))
         assert (await client.get(f"/?{query}")).status_code == 400
+
+
+async def test_a_host_that_is_none_still_gets_its_pages(family: ModuleType) -> None:
+    """Its links lead nowhere; a client's mistake is not one of the script."""
+    async with Origin() as origin, family.AsyncClient(base_url=origin.url, verify=False) as client:
+        origin.on("/").handle(Paginated(range(3), page_size=1))
+        page = (await client.get("/", headers={"Host": "["})).json()
+        assert (page["results"], page["next"]) == ([0], "http://[/?offset=1&limit=1")
 
 
 async def test_pages_have_at_least_one_item() -> None:
@@ -149,3 +161,12 @@ async def test_events_come_one_by_one_and_can_be_resumed(family: ModuleType) -> 
         assert got == 'id: 1\ndata: {"n": 1}\n\nid: 2\ndata: two\ndata: lines\n\n'
         rest = await client.get("/events", headers={"Last-Event-ID": "2"})
         assert rest.text == "id: 3\ndata: [DONE]\n\n"
+
+
+@pytest.mark.parametrize("seen", ["x", HUGE, "-1"])
+async def test_events_begin_anew_for_an_id_that_is_none(family: ModuleType, seen: str) -> None:
+    """The client cannot have seen it."""
+    async with Origin() as origin, family.AsyncClient(base_url=origin.url, verify=False) as client:
+        origin.on("/events").handle(EventStream(["one"]))
+        response = await client.get("/events", headers={"Last-Event-ID": seen})
+        assert response.text == "id: 1\ndata: one\n\n"

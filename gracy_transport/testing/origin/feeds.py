@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from json import dumps
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from .reply import Reply
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from .visit import Visit
+
+MOST_DIGITS = 18
+"""Digits of a number that every platform can count up to."""
 
 
 class Paginated:
@@ -39,10 +42,11 @@ class Paginated:
         """Answers a visit."""
         query = visit.query
         given = query.get("offset", "0"), query.get("limit", str(self.page_size))
-        if not all(value.isdecimal() for value in given) or int(given[1]) < 1:
+        offset, limit = map(_natural, given)
+        if offset is None or not limit:
             error = f"offset={given[0]!r} limit={given[1]!r} is no page: give natural numbers, limit > 0"
             return Reply(400, json={"error": error})
-        offset, limit = int(given[0]), min(int(given[1]), self.max_page_size or int(given[1]))
+        limit = min(limit, self.max_page_size or limit)
         total = len(self.items)
         page = {
             "count": total,
@@ -55,7 +59,12 @@ class Paginated:
 
 def _page(visit: Visit, query: dict[str, str], offset: int, limit: int) -> str:
     parameters = {**query, "offset": str(offset), "limit": str(limit)}
-    return urlsplit(visit.url)._replace(query=urlencode(parameters)).geturl()
+    return f"{visit.url.partition('?')[0]}?{urlencode(parameters)}"
+
+
+def _natural(text: str) -> int | None:
+    """Returns a number as clients write it, or `None` for what is none, or larger than any place in a list."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS else None
 
 
 class EventStream:
@@ -81,8 +90,8 @@ class EventStream:
 
     def __call__(self, visit: Visit) -> Reply:
         """Answers a visit."""
-        seen = visit.headers.get("last-event-id", "")
-        chunks = list(islice(self._chunks(), int(seen) if seen.isdecimal() else 0, None))
+        seen = _natural(visit.headers.get("last-event-id", "")) or 0
+        chunks = list(islice(self._chunks(), seen, None))
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         reply = Reply(headers=headers, chunks=chunks, chunk_delay=self.interval)
         if self.cut_after is None or self.cut_after >= len(chunks):

@@ -174,9 +174,11 @@ def _is_idle(loop: Any) -> bool:
     # asyncio has no public way to ask this. A loop that keeps no such queue counts as busy for ever, which
     # shows as a test that hangs rather than as one that passes wrongly.
     # One that is about to stop is not waiting either: time must not move because its last task is done.
-    if not hasattr(loop, "_ready") or loop._stopping:
+    queue = getattr(loop, "_ready", None)
+    if queue is None or getattr(loop, "_stopping", False):
         return False
-    return all(getattr(handle._callback, "__func__", None) is FakeClock._drive_asyncio for handle in loop._ready)
+    called = (getattr(handle, "_callback", None) for handle in queue)
+    return all(isinstance(getattr(callback, "__self__", None), FakeClock) for callback in called)
 
 
 def _trio() -> Any:

@@ -73,7 +73,7 @@ async def test_what_is_no_step_is_named(family: ModuleType, step: Any) -> None:
     wire = ScriptedWire(step)
     async with family.AsyncClient(transport=wire) as client:
         with pytest.raises(
-            TypeError, match=f"is no step of a script: .* a response of {family.__name__}, or a function"
+            TypeError, match=f"is no step of a script: .* response of {family.__name__}, or "
         ):
             await client.get(URL)
     assert wire.in_flight == 0

@@ -72,9 +72,7 @@ async def test_what_is_no_step_is_named(family: ModuleType, step: Any) -> None:
     """With what it may be instead."""
     wire = ScriptedWire(step)
     async with family.AsyncClient(transport=wire) as client:
-        with pytest.raises(
-            TypeError, match=f"is no step of a script: .* response of {family.__name__}, or "
-        ):
+        with pytest.raises(TypeError, match=f"is no step of a script: .* response of {family.__name__}, or "):
             await client.get(URL)
     assert wire.in_flight == 0
 

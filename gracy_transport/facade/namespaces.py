@@ -30,7 +30,7 @@ class NamespaceHolder(Verbs[EndpointT]):
         above = self._kinds_above()
         for name, kind in classes_named(type(self), GracyNamespace, _OURS).items():
             # A namespace that names one above it means to point back; another of its kind would never end.
-            if kind in above or name in vars(self) or any(name in vars(each) for each in type(self).__mro__):
+            if kind in above or name in vars(self) or _has(type(self), name):
                 continue
             try:
                 setattr(self, name, kind(self))
@@ -78,7 +78,7 @@ class GracyNamespace(NamespaceHolder[EndpointT]):
 
     All of the inner `Config` is optional, and what is left out is the API's:
 
-    - `SETTINGS`, field by field over those of the API.
+    - `SETTINGS`, field by field over those of the API; a limit that equals one of another part is the same limit.
     - `BASE_URL`: a path goes below that of the API, `"/berries"`; a whole URL replaces it. The headers, cookies and
       credentials of the client are sent there, too.
     - `REQUEST_TIMEOUT` in seconds.
@@ -89,7 +89,8 @@ class GracyNamespace(NamespaceHolder[EndpointT]):
         parent: the API, or the namespace, that it is a part of.
 
     Raises:
-        TypeError: when the parent is neither, or the inner `Config` has something of a wrong type.
+        TypeError: when the parent is neither, the inner `Config` has something of a wrong type, or a namespace is
+            called as something that every API has, such as `options`.
         ValueError: when its `BASE_URL` has a query.
     """
 
@@ -127,6 +128,21 @@ class GracyNamespace(NamespaceHolder[EndpointT]):
 
 
 _OURS: Final = frozenset({*GracyNamespace.__mro__})
+
+
+def _has(kind: type, name: str) -> bool:
+    """Tells whether a class has an attribute of its own; one that all APIs have cannot be a namespace.
+
+    Raises:
+        TypeError: naming it.
+    """
+    having = next((each for each in kind.__mro__ if name in vars(each)), None)
+    if having is not None and having.__module__.partition(".")[0] == __name__.partition(".")[0]:
+        raise TypeError(
+            f"{kind.__name__} annotates {name!r} as a namespace, but every API has {name!r} already: "
+            "give the namespace another name"
+        )
+    return having is not None
 
 
 def _missing(kind: type, name: str) -> str:

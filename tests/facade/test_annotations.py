@@ -168,6 +168,16 @@ def test_what_is_there_already_stays() -> None:
     assert api.plain is api.text is api.generic is mine
 
 
+@pytest.mark.parametrize("name", ["options", "request", "get_report", "_client"])
+def test_a_namespace_cannot_be_called_as_what_every_api_has(name: str) -> None:
+    """It would be a namespace for some and a verb for others."""
+    kind = type("Clashing", (Scripted,), {"__annotations__": {name: Pokemon}, "__module__": __name__})
+    with pytest.raises(
+        TypeError, match=f"^Clashing annotates '{name}' as a namespace, but every API has '{name}' already"
+    ):
+        new(kind)
+
+
 def test_a_way_back_makes_nothing() -> None:
     """A namespace that names its own class, or one above it, would never end."""
 

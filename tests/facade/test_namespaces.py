@@ -452,6 +452,28 @@ async def test_a_limit_of_its_own_never_forgets(
     assert last - first == 10
 
 
+async def test_equal_limits_of_two_namespaces_are_one(family: ModuleType, clock: FakeClock) -> None:
+    """As in all configurations of one stack; unequal ones are two."""
+
+    class One(Plain):
+        class Config:
+            SETTINGS = GracyConfig(throttling=ThrottleRule(".*", 1, 10))
+
+    class Twin(Plain):
+        class Config:
+            SETTINGS = GracyConfig(throttling=ThrottleRule(".*", 1, 10))
+
+    class Other(Plain):
+        class Config:
+            SETTINGS = GracyConfig(throttling=ThrottleRule("https.*", 1, 10))
+
+    api = API(family, ScriptedWire(clock=clock), clock=clock)
+    for kind in (One, Twin, Other):
+        await kind(api).get_one()
+    first, *later = sent_at(api.wire)
+    assert [at - first for at in later] == [10, 10]
+
+
 async def test_the_report_and_the_client_are_the_apis(family: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     """From the inside as well."""
     api = API(family, ScriptedWire())

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from .matching import origin_of, path_of, target_of
 from .redaction import redact_endpoint
+from .timeline import Attempt, CallTimeline, Wait, timeline_of
 from .values import ABSENT
 
 if TYPE_CHECKING:
@@ -59,34 +60,6 @@ class CallOptions:
 
 
 _NO_OPTIONS: Final = CallOptions()
-
-
-@dataclass(slots=True)
-class Attempt:
-    """One pass below the retry layer. Instants are monotonic seconds, `None` until they have come."""
-
-    number: int
-    started: float
-    dispatched: float | None = None
-    ended: float | None = None
-    status: int | None = None
-    error: str | None = None
-
-    @property
-    def latency(self) -> float | None:
-        """Seconds from dispatch (or the start, when no gate stood in between) to the end of the body."""
-        if self.ended is None:
-            return None
-        return self.ended - (self.started if self.dispatched is None else self.dispatched)
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """One wait of a call: `kind` is "throttle", "slot" or "back-off"; `seconds` is how long it really took."""
-
-    kind: str
-    seconds: float
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,22 +219,18 @@ class Call:
         self.url, self.method = request.url, request.method
         self.begin_attempt(now)
 
+    @property
+    def timeline(self) -> CallTimeline:
+        """The waits and attempts so far, with reasons and durations, as a value to be kept."""
+        return timeline_of(f"{self.method} {self.unformatted_endpoint}", self.started, self.attempts, self.waits)
+
     def __str__(self) -> str:
         """Says in one line what was asked, what came and where the time went."""
-        last = self.attempt
-        what = last.status if last.status is not None else last.error or "under way"
-        until = last.ended if last.ended is not None else last.started
-        spent = [f"{kind} {self._total(kind):.1f}" for kind in ("throttle", "slot", "back-off") if self._total(kind)]
-        spent.append(f"{len(self.attempts)} attempt{'s' if len(self.attempts) > 1 else ''}")
-        where = self.unformatted_endpoint
-        return f"{self.method} {where} {what} in {until - self.started:.1f} s: {', '.join(spent)}"
+        return str(self.timeline)
 
     def __repr__(self) -> str:
         """Names the call without its arguments, which may be secrets."""
         return f"<Call {self.method} {self.unformatted_endpoint} attempt {self.attempt.number}>"
-
-    def _total(self, kind: str) -> float:
-        return sum(wait.seconds for wait in self.waits if wait.kind == kind)
 
 
 def _credentials(request: Request) -> str | None:

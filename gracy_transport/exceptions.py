@@ -30,6 +30,7 @@ from .redaction import redact_url
 
 if TYPE_CHECKING:
     from .call import Call
+    from .timeline import CallTimeline, Fate
 
 __all__ = [
     "BadResponse",
@@ -58,6 +59,8 @@ class GracyException(Exception):
         status: the status code, or `None`.
         method: the HTTP method, or `None`.
         url: the URL with secrets redacted, or `None`.
+
+    `timeline` and `fate` say what the call went through, and survive a pickle.
     """
 
     httpx_base: ClassVar[str | None] = "TransportError"
@@ -94,6 +97,18 @@ class GracyException(Exception):
     def request(self, request: Any) -> None:
         self._request = request
 
+    @property
+    def timeline(self) -> CallTimeline | None:
+        """The waits and attempts of the call, one line as `str`; `None` for an error that is about no call."""
+        call: Call | None = self.__dict__.get("call")
+        return self.__dict__.get("_timeline") if call is None else call.timeline
+
+    @property
+    def fate(self) -> Fate | None:
+        """What became of the newest attempt at the server: "never_sent", "maybe_applied" or "answered"."""
+        call: Call | None = self.__dict__.get("call")
+        return self.__dict__.get("_fate") if call is None else call.attempt.fate
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles by message and plain facts, so that no subclass's constructor can stand in the way."""
         return (rebuild, (type(self), self.args, plain_facts(self)))
@@ -102,7 +117,8 @@ class GracyException(Exception):
 def plain_facts(error: GracyException) -> dict[str, Any]:
     """Returns the attributes of an error that a pickle keeps: not those which hold secrets."""
     dropped = {"_request", "response", "call", "request_context"}
-    return {name: value for name, value in error.__dict__.items() if name not in dropped}
+    facts = {name: value for name, value in error.__dict__.items() if name not in dropped}
+    return facts | {"_timeline": error.timeline, "_fate": error.fate}
 
 
 def rebuild(kind: type[GracyException], args: tuple[Any, ...], facts: dict[str, Any]) -> GracyException:
@@ -194,7 +210,13 @@ class GracyUserDefinedException(GracyException):
 
 
 class GracyRefusal(GracyException):
-    """The stack itself refused to go on: no failure of the server, never retried."""
+    """The stack itself refused to go on: no failure of the server, never retried.
+
+    Attributes:
+        was_sent: whether the request may have been on the wire by then.
+    """
+
+    was_sent: bool = False
 
 
 class TransportClosed(GracyRefusal):
@@ -203,6 +225,8 @@ class TransportClosed(GracyRefusal):
 
 class BodyTooLarge(GracyRefusal):
     """A body that had to be held in memory was larger than the cap."""
+
+    was_sent = True
 
 
 class GracyReplayRequestNotFound(GracyRefusal):

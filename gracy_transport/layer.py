@@ -10,13 +10,13 @@ from .bodies import discard
 from .call import Call, Observer, call_inside, open_call
 from .clock import SYSTEM_CLOCK, Clock
 from .events import CallEnded, CallStarted, tell
-from .exceptions import CompositionError
-from .family import AnyRequest, AsyncTransport, TransportBase, refuse_foreign_wire
+from .exceptions import CompositionError, GracyRefusal
+from .family import AnyRequest, AsyncTransport, TransportBase, is_never_sent, refuse_foreign_wire
 
 if TYPE_CHECKING:
     from .family import Request, Response
 
-__all__ = ["Layer"]
+__all__ = ["Layer", "end_attempt"]
 
 
 class Layer(TransportBase):
@@ -75,6 +75,7 @@ class Layer(TransportBase):
         try:
             answer = response = await self.handle(request, call)
         except BaseException as error:
+            end_attempt(call, error, self.clock.now())
             if call.observers:
                 tell(CallEnded(call, self.clock.now(), None, type(error).__name__))
             if call.rejected is not None and call.rejected.response is not None:
@@ -82,6 +83,10 @@ class Layer(TransportBase):
             raise
         finally:
             call.leave(request, response)
+        attempt = call.attempt
+        if attempt.ended is None:
+            # The layer that counts looks again when the body is over; without it nobody does.
+            attempt.status, attempt.ended = answer.status_code, self.clock.now()
         if call.observers:
             tell(CallEnded(call, self.clock.now(), answer.status_code, None))
         return answer
@@ -159,6 +164,25 @@ class Layer(TransportBase):
 
     def close(self) -> None:
         """Lets a synchronous client that was refused be closed without a second error."""
+
+
+def end_attempt(call: Call, error: BaseException | None, now: float) -> float:
+    """Notes that the newest attempt is over and how it failed, unless that is known already; returns when it ended."""
+    attempt = call.attempt
+    if attempt.ended is not None:
+        return attempt.ended
+    attempt.ended = now
+    if error is None:
+        return now
+    attempt.error = type(error).__name__
+    judged = call.rejected.response if call.rejected is not None else getattr(error, "response", None)
+    if judged is not None:
+        attempt.status = judged.status_code
+    elif isinstance(error, GracyRefusal):
+        attempt.was_sent = error.was_sent
+    else:
+        attempt.was_sent = not is_never_sent(error)
+    return now
 
 
 _NOT_SYNC = "{} is asynchronous: give it to an httpx.AsyncClient (or httpx2.AsyncClient), not to a synchronous Client"

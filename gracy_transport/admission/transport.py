@@ -148,7 +148,7 @@ class AdmissionTransport(Layer):
         finally:
             for gate in waited_at:
                 seconds = self.clock.now() - began
-                call.waits += (Wait(self._keeper_of(gate).wait_kind, seconds, str(gate.subject)),)
+                call.waits += (Wait(self._keeper_of(gate).wait_kind, seconds, str(gate.subject), began),)
         return _Waited(at, at - began, waited_at)
 
     def _tell_of(self, waited: _Waited, call: Call) -> float:

@@ -10,9 +10,8 @@ from ..bodies import on_end
 from ..call import Attempt, Call, Observer
 from ..clock import SYSTEM_CLOCK, Clock
 from ..events import ConcurrencyLimitFreed, Event, RetryScheduled, ThrottleWaitOver
-from ..exceptions import GracyException
 from ..family import AsyncTransport
-from ..layer import Layer
+from ..layer import Layer, end_attempt
 from .report import GracyReport
 from .rows import MetricsRegistry, Row
 
@@ -144,16 +143,12 @@ class MetricsTransport(Layer):
 
     def _failed(self, call: Call, error: BaseException, *, calls: int) -> None:
         """Counts what ended with an error instead of a response."""
-        attempt = call.attempt
-        if attempt.ended is None:  # else the retry layer knows when, and how
-            attempt.ended = self.clock.now()
-            attempt.error = type(error).__name__
-            attempt.status = _status_of(call, error)
+        attempt, ended = call.attempt, end_attempt(call, error, self.clock.now())
         began = attempt.started if attempt.dispatched is None else attempt.dispatched
         with self.registry.lock:
             row = self._row(call)
             row.calls += calls
-            row.count_error(error, attempt.status, began, attempt.ended, is_replayed=call.is_replayed)
+            row.count_error(error, attempt.status, began, ended, is_replayed=call.is_replayed)
 
     def _row(self, call: Call) -> Row:
         return self.registry.row(call.unformatted_url, has_template=call.template is not None)
@@ -163,14 +158,6 @@ class MetricsTransport(Layer):
         if count is not None:
             with self.registry.lock:
                 count(self._row(event.call), event)
-
-
-def _status_of(call: Call, error: BaseException) -> int | None:
-    """Returns the status code of a response that was judged and rejected, or `None` when none came."""
-    rejected = call.rejected
-    if rejected is not None and rejected.response is not None:
-        return rejected.response.status_code
-    return error.status if isinstance(error, GracyException) else None
 
 
 def _retry_scheduled(row: Row, event: RetryScheduled) -> None:

@@ -15,7 +15,7 @@ from ..clock import SYSTEM_CLOCK, Clock
 from ..events import RetriesExhausted, RetryScheduled, tell
 from ..exceptions import CompositionError
 from ..family import AsyncTransport
-from ..layer import Layer
+from ..layer import Layer, end_attempt
 from ..logevents import LOGGER_NAME, LogEvent
 from ..values import ABSENT
 from .config import GracefulRetry
@@ -174,7 +174,7 @@ class RetryTransport(Layer):
         self._say(this.config.log_before, BEFORE, this, failure)
         await self.clock.sleep(verdict.delay)
         awake = self.clock.now()
-        call.waits += (Wait("back-off", awake - asleep, verdict.reason),)
+        call.waits += (Wait("back-off", awake - asleep, verdict.reason, asleep),)
         call.begin_attempt(awake)
 
     def _give_up(self, this: _Pass, failure: Outcome, verdict: GiveUp) -> Outcome:
@@ -194,13 +194,9 @@ class RetryTransport(Layer):
 
     def _end_attempt(self, call: Call, failure: Outcome) -> None:
         """Notes how the newest attempt failed, and that it is over."""
-        attempt = call.attempt
         if failure.response is not None:
-            attempt.status = failure.response.status_code
-        if failure.error is not None:
-            attempt.error = type(failure.error).__name__
-        if attempt.ended is None:
-            attempt.ended = self.clock.now()
+            call.attempt.status = failure.response.status_code
+        end_attempt(call, failure.error, self.clock.now())
 
     def _say(self, event: LogEvent | None, default: str, this: _Pass, outcome: Outcome, **more: object) -> None:
         if outcome.response is not None:

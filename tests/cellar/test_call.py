@@ -114,7 +114,11 @@ def test_a_call_says_in_one_line_where_the_time_went() -> None:
     """Without the URL's query and without arguments, which may be secrets."""
     call = Call(request_of(), CallOptions(template="/pokemon/{NAME}", args={"NAME": "pika"}), 0.0)
     assert str(call) == "GET /pokemon/{NAME} under way in 0.0 s: 1 attempt"
-    call.waits = (Wait("throttle", 1.0, "2/s"), Wait("back-off", 2.0, "503"), Wait("throttle", 0.5, "2/s"))
+    call.waits = (
+        Wait("throttle", 1.0, "2/s", 0.0),
+        Wait("back-off", 2.0, "503", 1.5),
+        Wait("throttle", 0.5, "2/s", 3.5),
+    )
     call.begin_attempt(3.5)
     call.attempt.status, call.attempt.ended = 200, 4.0
     assert call.waited == 3.5

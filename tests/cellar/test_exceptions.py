@@ -13,7 +13,7 @@ from typing import Any, Self
 import pytest
 
 from gracy_transport import exceptions
-from gracy_transport.call import Call, CallOptions
+from gracy_transport.call import Call, CallOptions, Wait
 from gracy_transport.exceptions import (
     BadResponse,
     CompositionError,
@@ -203,6 +203,18 @@ def test_an_error_keeps_request_response_and_call(family: ModuleType) -> None:
         assert error.request is request
         assert error.response is response
         assert error.call is call
+
+
+@AGAIN
+def test_an_error_tells_what_its_call_went_through(again: Callable[[Any], Any], family: ModuleType) -> None:
+    """The timeline and the fate of the newest attempt are there as values when the call itself has been dropped."""
+    request, _ = exchange(family)
+    call = Call(request, CallOptions(template="/pokemon/{NAME}"), 0.0)
+    call.waits = (Wait("throttle", 3.0, "2 requests per second", 0.0),)
+    call.attempt.ended, call.attempt.error, call.attempt.was_sent = 3.0, "TransportClosed", False
+    error = again(GracyRequestFailed("it failed", request=request, call=call))
+    assert str(error.timeline) == "GET /pokemon/{NAME} TransportClosed in 3.0 s: throttle 3.0, 1 attempt"
+    assert error.fate == "never_sent"
 
 
 def test_an_error_without_facts_has_none() -> None:

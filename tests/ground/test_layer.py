@@ -395,3 +395,34 @@ def test_typing_of_wires() -> None:
     for layer in [*layers, Layer(layers[0])]:
         httpx.AsyncClient(transport=layer)
         httpx2.AsyncClient(transport=layer)
+
+
+@pytest.mark.parametrize(
+    ("failure", "fate"),
+    [
+        ("ConnectError", "never_sent"),
+        ("ConnectTimeout", "never_sent"),
+        ("PoolTimeout", "never_sent"),
+        ("ReadTimeout", "maybe_applied"),
+        ("WriteError", "maybe_applied"),
+        ("RemoteProtocolError", "maybe_applied"),
+    ],
+)
+async def test_an_error_leaves_the_fate_of_the_request_on_its_call(
+    failure: str, fate: str, family: ModuleType, clock: FakeClock
+) -> None:
+    """Whoever catches the error finds out by the request whether the server may have carried it out."""
+    wire = ScriptedWire(getattr(family, failure), clock=clock)
+    async with family.AsyncClient(transport=Layer(wire, clock=clock)) as client:
+        with pytest.raises(getattr(family, failure)) as caught:
+            await client.post(URL)
+    call = caught.value.request.extensions["gracy"]
+    assert (call.attempt.fate, call.attempt.error) == (fate, failure)
+
+
+async def test_an_answer_leaves_its_status_and_time_on_the_call(family: ModuleType, clock: FakeClock) -> None:
+    """One layer alone is enough for a timeline that is true."""
+    wire = ScriptedWire(ScriptedResponse(status=503, delay=2), clock=clock)
+    async with family.AsyncClient(transport=Layer(wire, clock=clock)) as client:
+        response = await client.get(URL)
+    assert str(response.extensions["gracy"]) == "GET /x 503 in 2.0 s: 1 attempt"

@@ -134,7 +134,7 @@ async def test_attempts_and_waits_are_noted_on_the_call(family: ModuleType, cloc
     first, second, third = call.attempts
     assert (first.number, first.started, first.status, first.latency) == (1, 1000, 503, 2)
     assert (second.number, second.started, second.error, second.latency) == (2, 1006, "ReadTimeout", 0)
-    assert (third.number, third.started, third.ended) == (3, 1010, None)
+    assert (third.number, third.started, third.status, third.ended) == (3, 1010, 200, 1011)
     assert [(wait.kind, wait.seconds) for wait in call.waits] == [("back-off", 4), ("back-off", 4)]
     assert [wait.reason for wait in call.waits] == ["[Bad Status Code: 503]", "[Request Error: ReadTimeout]"]
     assert call.gave_up is None

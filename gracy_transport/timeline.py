@@ -1,0 +1,146 @@
+"""What a call went through: its attempts and waits, one after the other, and the whole of it in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+__all__ = ["Attempt", "Fate", "CallTimeline", "Step", "Wait", "timeline_of"]
+
+Fate: TypeAlias = Literal["never_sent", "maybe_applied", "answered"]
+"""What became of a request at the server, as far as the client can know.
+
+- `never_sent`: not one byte can have reached it, so that sending it again does no harm.
+- `maybe_applied`: it was handed to the wire, and no answer came: the server may have carried it out.
+- `answered`: a response came, whatever its status, even if its body broke off.
+"""
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One pass below the retry layer. Instants are monotonic seconds, `None` until they have come.
+
+    Attributes:
+        number: from 1, over all hops of the call.
+        started: when it began.
+        dispatched: when the gates let it through.
+        ended: when its body was over (its headers there, where no layer looks at bodies), or an error came.
+        status: the status code of its response.
+        error: the name of the class of the error that ended it.
+        was_sent: `False` once it is known that nothing of it can have reached the server.
+    """
+
+    number: int
+    started: float
+    dispatched: float | None = None
+    ended: float | None = None
+    status: int | None = None
+    error: str | None = None
+    was_sent: bool = True
+
+    @property
+    def latency(self) -> float | None:
+        """Seconds from dispatch (or the start, when no gate stood in between) to the end of the body."""
+        if self.ended is None:
+            return None
+        return self.ended - (self.started if self.dispatched is None else self.dispatched)
+
+    @property
+    def fate(self) -> Fate:
+        """What became of it at the server: "never_sent", "maybe_applied" or "answered"."""
+        if self.status is not None:
+            return "answered"
+        return "maybe_applied" if self.was_sent else "never_sent"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """One wait of a call.
+
+    Attributes:
+        kind: "throttle", "slot", "pause" or "back-off".
+        seconds: how long it really took.
+        reason: the rule, the limit or the failure that it was for.
+        began: when, in monotonic seconds.
+    """
+
+    kind: str
+    seconds: float
+    reason: str
+    began: float
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A wait or an attempt in the timeline of a call. A plain value.
+
+    Attributes:
+        kind: "attempt", or the kind of a wait.
+        at: seconds from the start of the call until it began.
+        seconds: how long it took.
+        what: the status code or the error of an attempt; what a wait was for.
+    """
+
+    kind: str
+    at: float
+    seconds: float
+    what: str
+
+    def __str__(self) -> str:
+        """Reads `at 0.0 s: throttle 30.0 s, 2 requests per 60 seconds …`."""
+        return f"at {self.at:.1f} s: {self.kind} {self.seconds:.1f} s, {self.what}"
+
+
+@dataclass(frozen=True, slots=True)
+class CallTimeline:
+    """What a call went through until now. A plain value without secrets, which can be kept and pickled.
+
+    `str` of it is one line: `GET /pokemon/ditto 200 in 41.2 s: throttle 30.0, back-off 6.1, 3 attempts`.
+
+    Attributes:
+        asked: method and unformatted endpoint.
+        result: the last status code or error; "under way" before there is one.
+        seconds: from the start of the call to its last step.
+        steps: waits and attempts in the order in which they began.
+    """
+
+    asked: str
+    result: str
+    seconds: float
+    steps: tuple[Step, ...]
+
+    def total(self, kind: str) -> float:
+        """Returns the seconds that all steps of a kind took together."""
+        return sum(step.seconds for step in self.steps if step.kind == kind)
+
+    def __str__(self) -> str:
+        """Says in one line what was asked, what came and where the time went."""
+        waits = dict.fromkeys(step.kind for step in self.steps if step.kind != "attempt")
+        spent = [f"{kind} {self.total(kind):.1f}" for kind in sorted(waits, key=_PLACES.index) if self.total(kind)]
+        count = sum(step.kind == "attempt" for step in self.steps)
+        spent.append(f"{count} attempt{'' if count == 1 else 's'}")
+        return f"{self.asked} {self.result} in {self.seconds:.1f} s: {', '.join(spent)}"
+
+
+_PLACES = ("throttle", "slot", "pause", "back-off")
+
+
+def timeline_of(asked: str, started: float, attempts: Iterable[Attempt], waits: Iterable[Wait]) -> CallTimeline:
+    """Returns the timeline of a call that started at that instant."""
+    attempts = tuple(attempts)
+    last = attempts[-1]
+    result = last.error if last.status is None else str(last.status)
+    until = last.started if last.ended is None else last.ended
+    steps = [_step_of(attempt, started) for attempt in attempts]
+    steps += [Step(wait.kind, wait.began - started, wait.seconds, wait.reason) for wait in waits]
+    steps.sort(key=lambda step: step.at)
+    return CallTimeline(asked, result or "under way", until - started, tuple(steps))
+
+
+def _step_of(attempt: Attempt, started: float) -> Step:
+    began = attempt.started if attempt.dispatched is None else attempt.dispatched
+    if attempt.dispatched is None and attempt.ended is not None and not attempt.was_sent:
+        began = attempt.ended  # it went no further than the wait before it
+    what = attempt.error if attempt.status is None else str(attempt.status)
+    return Step("attempt", began - started, attempt.latency or 0.0, what or "under way")

@@ -1,0 +1,64 @@
+"""Tests of what a call went through, as a value and in one line."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from gracy_transport.timeline import Attempt, Step, Wait, timeline_of
+
+
+def attempt(number: int, started: float, **known: object) -> Attempt:
+    """Returns an attempt of which so much is known."""
+    made = Attempt(number, started)
+    for name, value in known.items():
+        setattr(made, name, value)
+    return made
+
+
+def test_steps_come_in_the_order_in_which_they_began() -> None:
+    """A wait at the gates comes before its attempt, a back-off between two; instants count from the call's start."""
+    attempts = [
+        attempt(1, 100.0, dispatched=130.0, ended=130.5, status=503),
+        attempt(2, 132.5, dispatched=132.5, ended=133.0, status=200),
+    ]
+    waits = [Wait("throttle", 30.0, "2 requests per minute", 100.0), Wait("back-off", 2.0, "[503]", 130.5)]
+    told = timeline_of("GET /a", 100.0, attempts, waits)
+    assert told.steps == (
+        Step("throttle", 0.0, 30.0, "2 requests per minute"),
+        Step("attempt", 30.0, 0.5, "503"),
+        Step("back-off", 30.5, 2.0, "[503]"),
+        Step("attempt", 32.5, 0.5, "200"),
+    )
+    assert str(told) == "GET /a 200 in 33.0 s: throttle 30.0, back-off 2.0, 2 attempts"
+
+
+def test_an_attempt_that_never_left_comes_after_the_wait_that_ended_it() -> None:
+    """It was refused at the gate: nothing of it was sent before."""
+    refused = attempt(1, 0.0, ended=5.0, error="TransportClosed", was_sent=False)
+    told = timeline_of("GET /a", 0.0, [refused], [Wait("throttle", 5.0, "1 request per minute", 0.0)])
+    assert [step.kind for step in told.steps] == ["throttle", "attempt"]
+    assert str(told) == "GET /a TransportClosed in 5.0 s: throttle 5.0, 1 attempt"
+
+
+@pytest.mark.parametrize(
+    ("known", "fate"),
+    [
+        ({"status": 503}, "answered"),
+        ({"status": 200, "error": "ReadError"}, "answered"),
+        ({"error": "ReadTimeout"}, "maybe_applied"),
+        ({"error": "ConnectError", "was_sent": False}, "never_sent"),
+        ({}, "maybe_applied"),
+    ],
+)
+def test_the_fate_of_an_attempt_is_what_a_client_can_know(known: dict[str, object], fate: str) -> None:
+    """An answer proves that it was carried out or refused; no answer proves nothing, unless nothing was sent."""
+    assert attempt(1, 0.0, **known).fate == fate
+
+
+def test_a_timeline_is_a_value() -> None:
+    """It pickles, and is equal to itself afterwards."""
+    told = timeline_of("GET /a", 0.0, [attempt(1, 0.0, status=200, ended=1.0)], [])
+    assert pickle.loads(pickle.dumps(told)) == told
+    assert str(told.steps[0]) == "at 0.0 s: attempt 1.0 s, 200"

@@ -45,10 +45,8 @@ def api_with(family: ModuleType, wire: ScriptedWire, **settings: Any) -> OnWire:
     """Returns an API with those settings."""
 
     class API(OnWire):
-        class Config:
-            BASE_URL = "https://pokeapi.co/api/v2/"
+        class Config(OnWire.Config):
             SETTINGS = GracyConfig(**settings)
-            REQUEST_TIMEOUT = 10.2
 
     return API(family, wire)
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from gracy_transport import BaseEndpoint, Gracy, GracyConfig, LogEvent, LogLevel
-from tests.readme.support import BASE, OnWire, api_with, wire_of
+from tests.readme.support import BASE, api_with, wire_of
 
 
 class PokeApiEndpoint(BaseEndpoint):
@@ -62,11 +62,11 @@ def test_the_example(
 async def test_the_base_url_is_optional(family: ModuleType) -> None:
     """An endpoint may be a whole URL."""
 
-    class WithoutBase(OnWire):
-        class Config:
-            REQUEST_TIMEOUT = 5
+    class WithoutBase(Gracy[str]):
+        def _create_client(self) -> t.Any:
+            return family.AsyncClient(transport=wire_of())
 
-    async with WithoutBase(family, wire_of()) as api:
+    async with WithoutBase() as api:
         response = await api.get("https://elsewhere.test/pokemon/{NAME}", {"NAME": "ditto"})
     assert str(response.request.url) == "https://elsewhere.test/pokemon/ditto"
 

@@ -131,7 +131,6 @@ async def test_a_replay_is_named(
     family: ModuleType, caplog: pytest.LogCaptureFixture, event: str, tmp_path: Path
 ) -> None:
     """`REPLAYED` and `TRUE`."""
-
     settings: dict[str, Any] = {"log_errors": None, event: LogEvent(LogLevel.INFO, "{STATUS} {REPLAY} {IS_REPLAY}")}
 
     class API(OnWire):

@@ -79,7 +79,7 @@ class ThrottleRule(Value, frozen=True):
     def readable_time_range(self) -> str:
         """The window in words: `second`, `90 seconds`."""
         seconds = self.per_time.total_seconds()
-        return "second" if seconds == 1 else f"{seconds:.10g} seconds"
+        return "second" if seconds == 1 else f"{f'{seconds:.6f}'.rstrip('0').rstrip('.')} seconds"
 
     def __str__(self) -> str:
         """Reads as a sentence: `2 requests per second for URLs matching re.compile('.*')`."""

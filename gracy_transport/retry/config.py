@@ -16,6 +16,11 @@ IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE
 """Methods that may be sent twice with the effect of once (RFC 9110, section 9.2.2, and the QUERY draft)."""
 
 _LONGEST_DELAY: Final = 60.0
+_LEADING: Final = (
+    *("delay", "max_attempts", "delay_modifier", "retry_on"),
+    *("log_before", "log_after", "log_exhausted", "behavior", "overrides"),
+)
+"""The fields that may be given by position, in the order of the original library."""
 _POLICIES: Final = ("idempotent", "any")
 
 
@@ -83,6 +88,8 @@ if TYPE_CHECKING:
 class GracefulRetry(Value, frozen=True):
     """When an attempt is repeated, how often, and after how long.
 
+    All but the last six may be given by position, in this order.
+
     Args:
         delay: seconds before the first retry; 1 unless given, which most rate limits forgive.
         max_attempts: how many retries may follow the first attempt; 3 unless given, since an API that failed
@@ -138,9 +145,8 @@ class GracefulRetry(Value, frozen=True):
 
     if TYPE_CHECKING:
         # What may be given, which is wider than what is stored.
-        def __init__(
+        def __init__(  # noqa: PLR0917 - the original library takes them by position
             self,
-            *,
             delay: float = 1.0,
             max_attempts: int = 3,
             delay_modifier: float = 1.0,
@@ -150,6 +156,7 @@ class GracefulRetry(Value, frozen=True):
             log_exhausted: LogEvent | None = None,
             behavior: Literal["break", "pass"] = "break",
             overrides: _Overrides | None = None,
+            *,
             jitter: bool = False,
             max_delay: float = 60.0,
             methods: Literal["idempotent", "any"] | Collection[str] = "idempotent",
@@ -157,6 +164,15 @@ class GracefulRetry(Value, frozen=True):
             max_retry_after: float = 60.0,
             buffer_body: bool = False,
         ) -> None: ...
+    else:
+
+        def __init__(self, *leading: object, **fields: object) -> None:
+            if len(leading) > len(_LEADING):
+                raise TypeError(f"{len(leading)} values by position, and at most {len(_LEADING)}: name the others")
+            given = dict(zip(_LEADING, leading, strict=False))
+            if twice := given.keys() & fields.keys():
+                raise TypeError(f"{', '.join(sorted(twice))} given by position and by name: give it once")
+            super().__init__(**given, **fields)
 
     @property
     def named_methods(self) -> str:

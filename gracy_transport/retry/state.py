@@ -50,6 +50,11 @@ class GracefulRetryState:
         """Whether there are retries left."""
         return self.cur_attempt < self.max_attempts
 
+    @property
+    def cant_retry(self) -> bool:
+        """Whether there are none."""
+        return not self.can_retry
+
     def __repr__(self) -> str:
         """Says how far it is and why."""
         return f"<GracefulRetryState {self.cur_attempt} of {self.max_attempts} retries, {self.cause}>"

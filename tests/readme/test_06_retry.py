@@ -49,6 +49,28 @@ async def test_the_example(family: ModuleType, caplog: pytest.LogCaptureFixture)
     ]
 
 
+def test_the_first_fields_may_be_given_by_position() -> None:
+    """As in the original, up to the last that it has; one more is too many."""
+    event, overrides = LogEvent(), {500: OverrideRetryOn(0)}
+    given = GracefulRetry(2, 5, 1.5, {500}, event, event, event, "pass", overrides, jitter=True)
+    assert given == GracefulRetry(
+        delay=2,
+        max_attempts=5,
+        delay_modifier=1.5,
+        retry_on={500},
+        log_before=event,
+        log_after=event,
+        log_exhausted=event,
+        behavior="pass",
+        overrides=overrides,
+        jitter=True,
+    )
+    with pytest.raises(TypeError, match="at most 9"):
+        GracefulRetry(2, 5, 1.5, {500}, event, event, event, "pass", overrides, True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    with pytest.raises(TypeError, match="delay"):
+        GracefulRetry(2, delay=2)  # type: ignore[misc]  # pyright: ignore[reportCallIssue]
+
+
 async def retried(family: ModuleType, *steps: Any, settings: dict[str, Any] | None = None, **retry: Any) -> list[float]:
     """Returns the waits between the requests of one call, whatever came of it."""
     wire = wire_of(*steps)

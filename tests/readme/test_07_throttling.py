@@ -35,6 +35,8 @@ def test_rules_print_as_the_readme_shows(capsys: pytest.CaptureFixture[str]) -> 
         (timedelta(seconds=1), "second"),
         (timedelta(milliseconds=500), "0.5 seconds"),
         (timedelta(milliseconds=1), "0.001 seconds"),
+        (timedelta(microseconds=1), "0.000001 seconds"),
+        (timedelta(days=365, microseconds=500_000), "31536000.5 seconds"),
         (timedelta(seconds=1, milliseconds=500), "1.5 seconds"),
         (timedelta(seconds=2), "2 seconds"),
         (timedelta(minutes=1), "60 seconds"),

@@ -387,7 +387,7 @@ def test_the_state_of_a_pass_says_how_far_it_is() -> None:
     state = GracefulRetryState(2, Outcome(error=error))
     assert (state.cur_attempt, state.max_attempts, state.delay) == (0, 2, 0.0)
     assert (state.last_exc, state.last_response, state.cause) == (error, None, "[Request Error: ValueError]")
-    assert (state.success, state.failed, state.can_retry) == (False, True, True)
+    assert (state.success, state.failed, state.can_retry, state.cant_retry) == (False, True, True, False)
     state.cur_attempt, state.success = 2, True
-    assert (state.failed, state.can_retry) == (False, False)
+    assert (state.failed, state.can_retry, state.cant_retry) == (False, False, True)
     assert repr(state) == "<GracefulRetryState 2 of 2 retries, [Request Error: ValueError]>"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import sys
+from contextlib import suppress
 from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gracy_transport.conversion import pickled
 from gracy_transport.conversion.pickled import Refused, Thing, unpickled
@@ -173,3 +176,15 @@ def test_a_pickle_of_too_many_steps_is_refused() -> None:
     """Each step takes time and perhaps memory, so their number bounds both."""
     with pytest.raises(Refused, match="more than 200,000 steps"):
         unpickled(b"\x80\x04" + b"]" * pickled.MOST_STEPS + b".")
+
+
+RESPONSE = pickle.dumps(answered(httpx.Response(200, json={"a": 1})))
+
+
+@pytest.mark.filterwarnings("ignore:invalid escape sequence")
+@given(st.binary(max_size=60), st.integers(0, len(RESPONSE)), st.integers(0, 10))
+def test_any_bytes_are_read_or_refused(noise: bytes, place: int, length: int) -> None:
+    """Alone, or in the middle of what a recording holds; there is no third way."""
+    for pickled_bytes in (noise, RESPONSE[:place] + noise + RESPONSE[place + length :]):
+        with suppress(Refused):
+            unpickled(pickled_bytes)

@@ -42,7 +42,6 @@ __all__ = [
     "error_for",
     "family_of",
     "is_error_like",
-    "is_of_httpx",
     "refuse_foreign_wire",
 ]
 
@@ -185,12 +184,6 @@ def is_error_like(error: BaseException, kind: type[BaseException]) -> bool:
 def _is_request_error(error: BaseException) -> bool:
     modules = (sys.modules.get(name) for name in _PACKAGES)
     return any(module is not None and isinstance(error, module.RequestError) for module in modules)
-
-
-def is_of_httpx(error: BaseException) -> bool:
-    """Tells whether an error is one of httpx or httpx2, as opposed to a programming error in somebody's code."""
-    modules = (sys.modules.get(name) for name in _PACKAGES)
-    return any(module is not None and isinstance(error, module.HTTPError) for module in modules)
 
 
 def is_never_sent(error: BaseException) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, Protocol, TypeAlias
 from urllib.parse import unquote_plus
@@ -17,7 +17,6 @@ __all__ = [
     "is_secret_name",
     "printable",
     "redact_endpoint",
-    "redact_headers",
     "redact_query",
     "redact_url",
 ]
@@ -213,8 +212,3 @@ def printable(text: str) -> str:
 
 def _encoded(character: str) -> str:
     return "".join([f"%{byte:02X}" for byte in character.encode("utf-8", "surrogatepass")])
-
-
-def redact_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Returns header pairs in their order, the values of secret ones replaced."""
-    return [(name, REDACTED if is_secret_header(name) else value) for name, value in headers]

@@ -93,7 +93,8 @@ def test_a_type_statement_is_taken() -> None:
     """It makes an object that is neither a class nor callable."""
     names: dict[str, Any] = {}
     exec("type Names = list[str]", names)
-    GracyConfig(parser={"default": names["Names"]})
+    parser = {"default": names["Names"]}
+    assert GracyConfig(parser=parser).value_of("parser") == parser
 
 
 @pytest.mark.parametrize(

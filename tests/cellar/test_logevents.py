@@ -70,7 +70,7 @@ def test_an_unknown_placeholder_is_refused_with_the_nearest(text: str, hint: str
 @pytest.mark.parametrize("text", ['{"a": 1}', "{}", "{0}", "100 %", "%s", "{{URL}}", "{ URL }"])
 def test_braces_and_percents_that_are_no_placeholders_are_text(text: str) -> None:
     """Nobody has to escape anything."""
-    LogEvent(LogLevel.INFO, text)
+    assert LogEvent(LogLevel.INFO, text).custom_message == text
 
 
 def test_filling_is_one_pass() -> None:

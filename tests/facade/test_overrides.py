@@ -372,6 +372,8 @@ async def test_a_coroutine_may_be_closed_from_anywhere(family: ModuleType) -> No
     coroutine = Waiting(family, ScriptedWire()).wait()
     contextvars.copy_context().run(coroutine.send, None)
     coroutine.close()
+    assert inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED
+    assert not never.cancelled()
 
 
 async def test_a_decorated_function_that_is_no_method_is_harmless() -> None:

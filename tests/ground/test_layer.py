@@ -157,11 +157,15 @@ async def test_a_layer_on_two_mounts_is_entered_and_left_once(family: ModuleType
 
 async def test_closing_twice_does_no_harm(family: ModuleType) -> None:
     """A real wire can be closed as often as one likes, and a layer adds nothing to that."""
-    layer = Layer(family.AsyncHTTPTransport())
+    wire = family.AsyncHTTPTransport()
+    layer = Layer(wire)
+    before = repr(layer)
     await layer.aclose()
     await layer.aclose()
     async with family.AsyncClient(transport=layer) as client:
         await client.aclose()
+    assert layer.inner is wire
+    assert repr(layer) == before
 
 
 async def test_leaving_without_entering_closes(family: ModuleType) -> None:

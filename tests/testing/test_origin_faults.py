@@ -139,6 +139,8 @@ async def test_a_stream_of_chunks_is_closed_when_the_client_leaves(family: Modul
             pass
         with anyio.fail_after(5):
             await is_closed.wait()
+        await origin.until(lambda: origin.open_connections == 0)
+        assert (origin.in_flight, origin.errors) == (0, [])
 
 
 @pytest.mark.parametrize("size", [1_000, 60_000])

@@ -131,6 +131,7 @@ async def test_a_reset_of_the_client_does_no_harm() -> None:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         await stream.aclose()
         await origin.until(lambda: origin.open_connections == 0)
+        assert (origin.count, origin.errors) == (0, [])
 
 
 async def test_more_bytes_do_not_cut_a_delay_short() -> None:

@@ -61,7 +61,7 @@ class Connection:
             while await self._exchange():
                 pass
         except ClientLeftError:
-            pass
+            pass  # clients may: what they were asking for is in the books, with the time they left
         finally:
             self._wire.close()
             ledger.disconnected()

@@ -22,8 +22,9 @@ from gracy_transport.call import EXTENSION, Call, CallOptions
 from gracy_transport.exceptions import BodyTooLarge, NonOkResponse, UnexpectedResponse
 from gracy_transport.layer import Layer
 from gracy_transport.testing import FakeClock, ScriptedResponse, ScriptedWire
-from gracy_transport.validation import GracefulValidator, ValidationTransport, is_final, judge
+from gracy_transport.validation import ValidationTransport, is_final, judge
 from gracy_transport.values import ABSENT
+from tests.validating import MyError, Noting, client_of
 
 pytestmark = pytest.mark.anyio
 
@@ -33,24 +34,6 @@ GARBLED = ScriptedResponse(status=502, headers={"content-encoding": "gzip"}, con
 MANY = frozenset({200, 201, 204, 404, *range(500, 600)})
 
 
-class MyError(Exception):
-    """What a user's validator raises."""
-
-
-class Noting(GracefulValidator):
-    """Notes what it sees."""
-
-    def __init__(self, *, needs_body: bool = True, raises: BaseException | None = None) -> None:
-        self.needs_body = needs_body
-        self.raises = raises
-        self.seen: list[Any] = []
-
-    def check(self, response: Any) -> None:
-        self.seen.append(response)
-        if self.raises is not None:
-            raise self.raises
-
-
 class Config:
     """As much of a call's own config as validation asks for."""
 
@@ -58,10 +41,6 @@ class Config:
         self.strict_status_code = fields.get("strict_status_code", ABSENT)
         self.allowed_status_code = fields.get("allowed_status_code", ABSENT)
         self.validators = fields.get("validators", ABSENT)
-
-
-def client_of(family: ModuleType, step: Any, **rules: Any) -> Any:
-    return family.AsyncClient(transport=ValidationTransport(ScriptedWire(step), **rules))
 
 
 def error_of(caught: pytest.ExceptionInfo[Any]) -> Any:

@@ -17,14 +17,11 @@ from gracy_transport.exceptions import BodyTooLarge, NonOkResponse
 from gracy_transport.layer import Layer
 from gracy_transport.testing import FakeClock, ScriptedResponse, ScriptedWire
 from gracy_transport.validation import GracefulValidator, ValidationTransport
+from tests.validating import MyError, Noting, client_of
 
 pytestmark = pytest.mark.anyio
 
 URL = "https://api.test/pokemon?page=2"
-
-
-class MyError(Exception):
-    """What a user's validator raises."""
 
 
 class NoError(GracefulValidator):
@@ -44,20 +41,6 @@ class NoErrorAsync(GracefulValidator):
             raise MyError("Error is not expected")
 
 
-class Noting(GracefulValidator):
-    """Notes what it sees."""
-
-    def __init__(self, *, needs_body: bool = True, raises: BaseException | None = None) -> None:
-        self.needs_body = needs_body
-        self.raises = raises
-        self.seen: list[Any] = []
-
-    def check(self, response: Any) -> None:
-        self.seen.append(response)
-        if self.raises is not None:
-            raise self.raises
-
-
 class Above(Layer):
     """A layer above validation, as retry is: it sees what was rejected, and may return it."""
 
@@ -74,10 +57,6 @@ class Above(Layer):
             if self.passes and call.rejected is not None and call.rejected.error is error:
                 return call.rejected.response
             raise
-
-
-def client_of(family: ModuleType, step: Any, **rules: Any) -> Any:
-    return family.AsyncClient(transport=ValidationTransport(ScriptedWire(step), **rules))
 
 
 # ---------------------------------------------------------------- validators

@@ -68,6 +68,12 @@ def client_of(family: ModuleType, transport: Any) -> Any:
     return family.AsyncClient(transport=transport)
 
 
+async def get(family: ModuleType, transport: Any) -> Any:
+    """Asks once through a client that has this transport, and returns the answer, read."""
+    async with client_of(family, transport) as client:
+        return await client.get(URL)
+
+
 def only_row(transport: MetricsTransport) -> ReportRow:
     """Returns the one row there is."""
     (row,) = transport.get_report().rows
@@ -105,8 +111,7 @@ async def test_latency_starts_at_dispatch(family: ModuleType, clock: FakeClock) 
         return ScriptedResponse(delay=2)
 
     transport = MetricsTransport(ScriptedWire(wait_at_the_gate, clock=clock), clock=clock)
-    async with client_of(family, transport) as client:
-        await client.get(URL)
+    await get(family, transport)
     assert only_row(transport).avg_latency == 2
 
 
@@ -126,16 +131,14 @@ async def test_without_other_knowledge_codes_below_400_are_successes(
 ) -> None:
     """Nobody has judged them."""
     transport = MetricsTransport(ScriptedWire(status))
-    async with client_of(family, transport) as client:
-        await client.get(URL)
+    await get(family, transport)
     assert facts(only_row(transport)) == {"calls": 1, "attempts": 1, **expected}
 
 
 async def test_an_allowed_status_is_a_success(family: ModuleType) -> None:
     """What is accepted is said by whoever puts the stack together."""
     transport = MetricsTransport(ScriptedWire(404), is_success=lambda status: status in {200, 404})
-    async with client_of(family, transport) as client:
-        await client.get(URL)
+    await get(family, transport)
     assert only_row(transport).success_rate == 100
 
 
@@ -181,9 +184,8 @@ async def test_a_rejected_response_counts_in_its_class(family: ModuleType, error
     rejecting = Rejecting(ScriptedWire(418))
     rejecting.error = error
     transport = MetricsTransport(rejecting)
-    async with client_of(family, transport) as client:
-        with pytest.raises(family.HTTPError if error is None else ValueError):
-            await client.get(URL)
+    with pytest.raises(family.HTTPError if error is None else ValueError):
+        await get(family, transport)
     assert facts(only_row(transport)) == {"calls": 1, "attempts": 1, "failures": 1, "responses_4xx": 1}
 
 
@@ -194,9 +196,8 @@ async def test_an_error_with_a_status_counts_in_its_class(family: ModuleType) ->
         raise error_for(request, NonOkResponse, "rejected", response=family.Response(503))
 
     transport = MetricsTransport(ScriptedWire(reject))
-    async with client_of(family, transport) as client:
-        with pytest.raises(NonOkResponse):
-            await client.get(URL)
+    with pytest.raises(NonOkResponse):
+        await get(family, transport)
     assert facts(only_row(transport)) == {"calls": 1, "attempts": 1, "failures": 1, "responses_5xx": 1}
 
 
@@ -208,9 +209,8 @@ async def test_no_response_is_an_abort(family: ModuleType, clock: FakeClock) -> 
         return family.ReadTimeout("timed out", request=request)
 
     transport = MetricsTransport(ScriptedWire(hang, clock=clock), clock=clock)
-    async with client_of(family, transport) as client:
-        with pytest.raises(family.ReadTimeout) as caught:
-            await client.get(URL)
+    with pytest.raises(family.ReadTimeout) as caught:
+        await get(family, transport)
     row = only_row(transport)
     assert facts(row) == {"calls": 1, "attempts": 1, "failures": 1, "aborts": 1}
     assert row.max_latency == 30
@@ -222,9 +222,8 @@ async def test_a_body_that_breaks_is_an_abort(family: ModuleType) -> None:
     """It never became a complete response; it counts once."""
     broken = ScriptedResponse(chunks=[b"half", family.ReadError("reset")])
     transport = MetricsTransport(ScriptedWire(broken))
-    async with client_of(family, transport) as client:
-        with pytest.raises(family.ReadError):
-            await client.get(URL)
+    with pytest.raises(family.ReadError):
+        await get(family, transport)
     assert facts(only_row(transport)) == {"calls": 1, "attempts": 1, "failures": 1, "aborts": 1}
 
 
@@ -235,18 +234,16 @@ async def test_our_own_refusal_is_no_failure_and_no_attempt(family: ModuleType) 
         raise error_for(request, TransportClosed, "closed")
 
     transport = MetricsTransport(ScriptedWire(refuse))
-    async with client_of(family, transport) as client:
-        with pytest.raises(TransportClosed):
-            await client.get(URL)
+    with pytest.raises(TransportClosed):
+        await get(family, transport)
     assert facts(only_row(transport)) == {"calls": 1, "refused": 1}
 
 
 async def test_a_cancelled_request_is_shown_apart(family: ModuleType, clock: FakeClock) -> None:
     """Before the headers."""
     transport = MetricsTransport(ScriptedWire(ScriptedResponse(delay=NEVER), clock=clock), clock=clock)
-    async with client_of(family, transport) as client:
-        with clock.timeout(1):
-            await client.get(URL)
+    with clock.timeout(1):
+        await get(family, transport)
     assert facts(only_row(transport)) == {"calls": 1, "cancelled": 1}
 
 
@@ -254,9 +251,8 @@ async def test_a_request_cancelled_in_its_body_is_shown_apart(family: ModuleType
     """Its response never was complete."""
     slow = ScriptedResponse(chunks=[b"a"], chunk_delay=100)
     transport = MetricsTransport(ScriptedWire(slow, clock=clock), clock=clock)
-    async with client_of(family, transport) as client:
-        with clock.timeout(1):
-            await client.get(URL)
+    with clock.timeout(1):
+        await get(family, transport)
     assert facts(only_row(transport)) == {"calls": 1, "cancelled": 1}
 
 
@@ -291,8 +287,7 @@ async def test_attempts_that_were_retried_are_heard_of(family: ModuleType, clock
         call.begin_attempt(clock.now())
 
     transport = MetricsTransport(Below(ScriptedWire(200), fail_twice), clock=clock)
-    async with client_of(family, transport) as client:
-        await client.get(URL)
+    await get(family, transport)
     row = only_row(transport)
     assert facts(row) == {
         "calls": 1,
@@ -320,8 +315,7 @@ async def test_waits_are_heard_of(family: ModuleType, clock: FakeClock) -> None:
         tell(RequestDispatched(call, clock.now()))
 
     transport = MetricsTransport(Below(ScriptedWire(200), wait), clock=clock)
-    async with client_of(family, transport) as client:
-        await client.get(URL)
+    await get(family, transport)
     row = only_row(transport)
     assert (row.throttles, row.throttle_seconds, row.slot_waits, row.slot_seconds) == (2, 1.0, 1, 0.5)
     waits = transport.get_report().timeline.waits
@@ -336,8 +330,7 @@ async def test_replayed_answers_are_counted_as_such(family: ModuleType) -> None:
         call.is_replayed = True
 
     transport = MetricsTransport(Below(ScriptedWire(200), replay))
-    async with client_of(family, transport) as client:
-        await client.get(URL)
+    await get(family, transport)
     assert (only_row(transport).attempts, only_row(transport).replays) == (1, 1)
 
 
@@ -346,8 +339,7 @@ async def test_with_real_retries_every_attempt_counts_once(family: ModuleType, c
     wire = ScriptedWire(503, family.ConnectError, ScriptedResponse(delay=1), clock=clock)
     retry = RetryTransport(wire, GracefulRetry(delay=3), clock=clock)
     transport = MetricsTransport(retry, clock=clock)
-    async with client_of(family, transport) as client:
-        await client.get(URL)
+    await get(family, transport)
     row = only_row(transport)
     assert facts(row) == {
         "calls": 1,
@@ -409,8 +401,7 @@ async def test_metrics_below_retries_count_each_attempt_once(family: ModuleType,
     """À la carte the layers may stand in any order."""
     transport = MetricsTransport(ScriptedWire(503, 200, clock=clock), clock=clock)
     retry = RetryTransport(transport, GracefulRetry(delay=3), clock=clock)
-    async with client_of(family, retry) as client:
-        await client.get(URL)
+    await get(family, retry)
     assert facts(only_row(transport)) == {
         "calls": 1,
         "attempts": 2,
@@ -470,8 +461,7 @@ async def test_elapsed_works_with_a_response_that_was_read_before(family: Module
     def answer(_request: Any) -> Any:
         return family.Response(200, json={"name": "pikachu"})
 
-    async with client_of(family, MetricsTransport(family.MockTransport(answer), clock=clock)) as client:
-        response = await client.get(URL)
+    response = await get(family, MetricsTransport(family.MockTransport(answer), clock=clock))
     assert response.json() == {"name": "pikachu"}
     assert response.elapsed == timedelta(0)
 
@@ -487,8 +477,7 @@ async def test_elapsed_of_a_response_that_was_read_before_is_the_time_it_took(
 
     wire = ScriptedWire(503, answer, clock=clock)
     retry = RetryTransport(wire, GracefulRetry(delay=3), clock=clock)
-    async with client_of(family, MetricsTransport(retry, clock=clock)) as client:
-        response = await client.get(URL)
+    response = await get(family, MetricsTransport(retry, clock=clock))
     assert response.elapsed == timedelta(seconds=5)
 
 
@@ -541,8 +530,7 @@ async def test_observers_hear_what_they_heard_without_metrics(family: ModuleType
     own: list[Event] = []
     below: list[Event] = []
     metrics = MetricsTransport(Below(ScriptedWire(200), act), clock=clock, observers=[own.append])
-    async with client_of(family, Layer(metrics, observers=[above.append])) as client:
-        await client.get(URL)
+    await get(family, Layer(metrics, observers=[above.append]))
     for events in (above, own, below):
         assert {type(event) for event in events} >= {RequestDispatched, CallEnded}
     assert only_row(metrics).attempts == 1
@@ -550,8 +538,7 @@ async def test_observers_hear_what_they_heard_without_metrics(family: ModuleType
 
 async def test_nothing_listens_once_the_call_has_left(family: ModuleType) -> None:
     """So that its end is no event when nobody else wants to know."""
-    async with client_of(family, MetricsTransport(ScriptedWire(200))) as client:
-        response = await client.get(URL)
+    response = await get(family, MetricsTransport(ScriptedWire(200)))
     assert response.extensions["gracy"].observers == ()
 
 
@@ -600,15 +587,13 @@ async def test_reading_a_report_changes_nothing(family: ModuleType) -> None:
 async def test_repr_says_how_much_has_been_counted(family: ModuleType) -> None:
     """As every layer says its state."""
     transport = MetricsTransport(ScriptedWire(200))
-    async with client_of(family, transport) as client:
-        await client.get(URL)
+    await get(family, transport)
     assert repr(transport) == "<MetricsTransport 1 row, 1 attempt>"
 
 
 async def test_report_status_shows_the_report(family: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     """In the terminal, as asked for."""
     transport = MetricsTransport(ScriptedWire(200))
-    async with client_of(family, transport) as client:
-        await client.get(URL)
+    await get(family, transport)
     transport.report_status("list")
     assert f"1. {URL}\n    Total Reqs (#): 1\n" in capsys.readouterr().out

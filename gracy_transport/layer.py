@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
+from weakref import WeakSet
 
 from .bodies import discard
 from .call import Call, Observer, call_inside, open_call
@@ -41,11 +42,25 @@ class Layer(TransportBase):
     ) -> None:
         refuse_unfit(inner)
         self.inner = inner
-        self.pass_on = _way_into(inner)
         self.clock = clock
-        self.observers = tuple(observers)
+        self._observers = tuple(observers)
+        self._above: WeakSet[Layer] = WeakSet()
+        self.pass_on = _way_into(inner)
+        if isinstance(inner, Layer):
+            inner._above.add(self)  # noqa: SLF001 - one layer knows another
         self._entered = 0
         self._checked: type | None = None
+
+    @property
+    def observers(self) -> tuple[Observer, ...]:
+        """The callables that hear the events of every call which passes; may be set at any time."""
+        return self._observers
+
+    @observers.setter
+    def observers(self, observers: Iterable[Observer]) -> None:
+        self._observers = tuple(observers)
+        for above in tuple(self._above):
+            above.pass_on = _way_into(self)
 
     def handle_async_request(self, request: AnyRequest) -> Any:
         """Answers a request, as a coroutine. Raises whatever the layers and the wire below raise."""
@@ -54,8 +69,8 @@ class Layer(TransportBase):
 
     def take(self, request: Request, call: Call) -> Awaitable[Response]:
         """Answers a request of a call that is in the stack already, as a coroutine."""
-        if self.observers:
-            call.observe(*self.observers)
+        if self._observers:
+            call.observe(*self._observers)
         return self.handle(request, call)
 
     async def handle(self, request: Request, call: Call) -> Response:
@@ -68,8 +83,8 @@ class Layer(TransportBase):
             refuse_foreign_wire(request, self.wire)
             self._checked = type(request)
         call = open_call(request, self.clock.now())
-        if self.observers:
-            call.observe(*self.observers)
+        if self._observers:
+            call.observe(*self._observers)
             tell(CallStarted(call, self.clock.now()))
         response: Response | None = None
         try:
@@ -191,7 +206,7 @@ _NOT_SYNC = "{} is asynchronous: give it to an httpx.AsyncClient (or httpx2.Asyn
 def _way_into(inner: AsyncTransport) -> Callable[[Request, Call], Awaitable[Response]]:
     """Returns how a request of a call gets into a transport: a layer need not look for the call again."""
     if isinstance(inner, Layer) and type(inner).handle_async_request is Layer.handle_async_request:
-        # Nor need it be asked for observers when it has none.
+        # Nor need it be asked for observers when it has none; when it is given some, the way is found anew.
         return inner.take if inner.observers or type(inner).take is not Layer.take else inner.handle
 
     def send(request: Request, _call: Call) -> Awaitable[Response]:

@@ -22,11 +22,14 @@ __all__ = ["NEVER", "FakeClock", "ScriptedResponse", "ScriptedWire", "Sent", "ca
 
 @contextmanager
 def capture_events(layer: Layer) -> Generator[list[Event]]:
-    """Collects the events of all calls that pass a layer (a `GracyTransport`, say) while the block runs."""
+    """Collects the events of all calls that pass a layer (a `GracyTransport`, say) while the block runs.
+
+    Blocks may overlap in any way, in tasks for example: each ends its own collection only.
+    """
     events: list[Event] = []
-    before = layer.observers
-    layer.observers = (*before, events.append)
+    note = events.append
+    layer.observers = (*layer.observers, note)
     try:
         yield events
     finally:
-        layer.observers = before
+        layer.observers = tuple(each for each in layer.observers if each is not note)

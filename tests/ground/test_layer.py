@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -430,3 +431,26 @@ async def test_an_answer_leaves_its_status_and_time_on_the_call(family: ModuleTy
     async with family.AsyncClient(transport=Layer(wire, clock=clock)) as client:
         response = await client.get(URL)
     assert str(response.extensions["gracy"]) == "GET /x 503 in 2.0 s: 1 attempt"
+
+
+async def test_events_of_a_layer_inside_can_be_captured(family: ModuleType) -> None:
+    """Its neighbour above was made when it had no observers, and finds the way to them."""
+    inside = Layer(ScriptedWire())
+    async with family.AsyncClient(transport=Layer(Layer(inside))) as client:
+        await client.get(URL)
+        with capture_events(inside) as events:
+            await client.get(URL)
+        await client.get(URL)
+    assert [type(event) for event in events] == [CallEnded]
+
+
+async def test_captures_may_overlap(family: ModuleType) -> None:
+    """Each ends its own collection, whichever ends first."""
+    layer = Layer(ScriptedWire())
+    async with family.AsyncClient(transport=layer) as client:
+        with ExitStack() as second:
+            with capture_events(layer) as early:
+                late = second.enter_context(capture_events(layer))
+            await client.get(URL)
+    assert (len(early), len(late)) == (0, 2)
+    assert layer.observers == ()

@@ -35,8 +35,8 @@ class APIGoneError(Exception):
     """The API ended, or could not be reached any more, before the demo was over: there is nothing to judge."""
 
     def __init__(self, origin: OriginProcess) -> None:
-        how = "cannot be reached" if origin.status is None else f"ended with status {origin.status}"
-        super().__init__(f"The API of the demo {how} before its time, so nothing was judged: run it again.")
+        how = "cannot be reached" if origin.status is None else f"ended with status {origin.status} before its time"
+        super().__init__(f"The API of the demo {how}, so nothing was judged: run it again.")
 
 
 def run_demo(seconds: float, seed: int, *, plain: bool = False) -> int:

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -77,6 +78,17 @@ def test_a_factory_that_makes_no_origin_is_named() -> None:
     """The error of the child reaches the parent in one line."""
     with pytest.raises(RuntimeError, match=r"did not start: TypeError: .*let it return an Origin"):
         origin_process(f"{HERE}:wrong").__enter__()
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_port_that_is_taken_is_one_sentence(backend: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """With the reason, and no traceback of the child's."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        with pytest.raises(RuntimeError, match=rf"did not start: port {port} of 127\.0\.0\.1 cannot be used: "):
+            origin_process(f"{HERE}:scripted", port=port, backend=backend).__enter__()
+    assert capfd.readouterr().err == "scripted\n"
 
 
 def test_a_child_that_takes_too_long_is_killed() -> None:

@@ -10,7 +10,7 @@ import argparse
 import os
 import runpy
 import sys
-from contextlib import redirect_stdout
+from contextlib import AsyncExitStack, redirect_stdout
 from functools import partial
 from importlib import import_module
 from operator import attrgetter
@@ -44,7 +44,12 @@ def load(factory: str) -> Origin:
 
 async def serve(origin: Origin, *, until_eof: bool) -> None:
     """Opens `origin`, prints its URL, and serves until cancelled, or until standard input ends."""
-    async with origin:
+    async with AsyncExitStack() as opened:
+        try:
+            await opened.enter_async_context(origin)
+        except OSError as error:
+            _say(f"port {origin.port} of {origin.host} cannot be used: {error}")
+            raise SystemExit(1) from error
         _say(origin.url)
         if until_eof:
             await run_sync(_read_to_the_end, abandon_on_cancel=True)

@@ -24,6 +24,7 @@ from .facade import (
 from .logevents import LogEvent, LogLevel
 from .logs import LoggingTransport
 from .metrics import GracyReport, MetricsTransport
+from .paging import GracyCursorPaginator, GracyLinkPaginator, GracyOffsetPaginator, GracyPaginator
 from .replay import GracyReplay, GracyReplayStorage, ReplayLogEvent, ReplayTransport
 from .retry import GracefulRetry, GracefulRetryState, OverrideRetryOn, RetryTransport
 from .stack import GracyTransport, attach
@@ -44,7 +45,11 @@ __all__ = [
     "GracyAPI",
     "GracyApi",
     "GracyConfig",
+    "GracyCursorPaginator",
+    "GracyLinkPaginator",
     "GracyNamespace",
+    "GracyOffsetPaginator",
+    "GracyPaginator",
     "GracyReplay",
     "GracyReplayStorage",
     "GracyReport",

@@ -12,7 +12,11 @@
     └── GracyRefusal                we refused, the server did nothing wrong: never retried
         ├── TransportClosed         the transport was closed while the request waited
         ├── BodyTooLarge            a body that had to be held in memory was over the cap
-        └── GracyReplayRequestNotFound  nothing was recorded for this request
+        ├── GracyReplayRequestNotFound  nothing was recorded for this request
+        └── PagingStopped           a paginator does not ask for a page that there may be
+            ├── TooManyPages        ... because `max_pages` were given
+            ├── RepeatedPage        ... because it was given already
+            └── NextPageRefused     ... because its URL leads to another host, or is none
 
 An error raised inside a transport is also an error of the HTTP package the request came from, so that
 `except httpx.HTTPError` in an httpx client (and `except httpx2.HTTPError` in an httpx2 client) catches it.
@@ -42,7 +46,11 @@ __all__ = [
     "GracyReplayRequestNotFound",
     "GracyRequestFailed",
     "GracyUserDefinedException",
+    "NextPageRefused",
     "NonOkResponse",
+    "PagingStopped",
+    "RepeatedPage",
+    "TooManyPages",
     "TransportClosed",
     "UnexpectedResponse",
     "UnreadableRecording",
@@ -231,6 +239,32 @@ class BodyTooLarge(GracyRefusal):
 
 class GracyReplayRequestNotFound(GracyRefusal):
     """Nothing was recorded for this request."""
+
+
+class PagingStopped(GracyRefusal):
+    """A paginator does not ask for the next page, though there may be one; the pages before it were given.
+
+    Attributes:
+        pages: how many were.
+    """
+
+    httpx_base = None
+
+    def __init__(self, message: str = "", *, pages: int = 0, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.pages = pages
+
+
+class TooManyPages(PagingStopped):
+    """As many pages as `max_pages` allows were given, and there are more."""
+
+
+class RepeatedPage(PagingStopped):
+    """The next page is one that was given already: following it would never end."""
+
+
+class NextPageRefused(PagingStopped):
+    """The URL of the next page leads to another host, where credentials would leak, or is no URL at all."""
 
 
 class UnreadableRecording(GracyException):

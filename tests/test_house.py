@@ -23,13 +23,14 @@ FLOORS = {
         "matching",
         "retry_after",
         "timeline",
+        "link_header",
         "redaction",
         "logevents",
     ),
     "ground": ("family", "bodies", "layer", "admission"),
     "concerns": ("throttle", "concurrency", "retry", "validation", "replay", "logs", "metrics"),
     "assembly": ("config", "order", "stack"),
-    "roof": ("facade", "reports", "replays", "testing", "demo", "conversion", "__main__", "__init__"),
+    "roof": ("facade", "paging", "reports", "replays", "testing", "demo", "conversion", "__main__", "__init__"),
 }
 ORDER = list(FLOORS)
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
@@ -42,6 +43,7 @@ PURE = (
     "retry/verdict.py",
     "retry_after.py",
     "timeline.py",
+    "link_header.py",
     "matching.py",
     "redaction.py",
     "replay/key.py",

@@ -252,6 +252,10 @@ def test_which_errors_are_errors_of_httpx() -> None:
         "CompositionError",
         "GracyParseFailed",
         "GracyRequestFailed",
+        "NextPageRefused",
+        "PagingStopped",
+        "RepeatedPage",
+        "TooManyPages",
         "UnreadableRecording",
     }
     assert issubclass(CompositionError, TypeError)

@@ -60,7 +60,7 @@ class GracyLinkPaginator(GracyPaginator[Resp, str | None]):
             pages are the responses.
         get_next_url: finds the next URL in the response, absolute or relative; `None` or an empty string when there is
             none. Without it, it is that of the link with `rel="next"`.
-        allowed_hosts: other hosts a next URL may lead to, as `"host"` (on the usual port)
+        allowed_hosts: other hosts, one or several, a next URL may lead to, as `"host"` (on the usual port)
             or `"host:port"`.
         max_pages: after so many pages in one direction, asking for another raises a `TooManyPages`; `None` for any
             number.
@@ -75,7 +75,7 @@ class GracyLinkPaginator(GracyPaginator[Resp, str | None]):
         parser: Callable[[AnyResponse], Resp | Awaitable[Resp]] | type[Resp] | None = None,
         *,
         get_next_url: Callable[[AnyResponse], str | None] | None = None,
-        allowed_hosts: Iterable[str] = (),
+        allowed_hosts: str | Iterable[str] = (),
         max_pages: int | None = None,
     ) -> None:
         find = _next_in_header if get_next_url is None else get_next_url
@@ -88,7 +88,9 @@ class GracyLinkPaginator(GracyPaginator[Resp, str | None]):
         )
         self._find_next = find
         self._parse = None if parser is None else prepared(parser)
-        self._allowed = frozenset([_checked_host(host) for host in allowed_hosts])
+        self._allowed = frozenset(
+            [_checked_host(host) for host in ([allowed_hosts] if isinstance(allowed_hosts, str) else allowed_hosts)]
+        )
 
     def has_prev(self, token: str | None) -> bool:
         """Tells whether there may be a page before the one of that URL: a URL does not say which."""

@@ -198,6 +198,7 @@ async def test_another_host_may_be_allowed(make: Make) -> None:
         assert "allowed_hosts=['pages.github.test:8443']" in str(await refused(api.issues(), [[1]]))
         await refused(api.issues(allowed_hosts=["pages.github.test"]), [[1]])
         assert await collect(api.issues(allowed_hosts=["Pages.GitHub.test:8443"])) == [[1], [2]]
+        assert await collect(api.issues(allowed_hosts="pages.github.test:8443")) == [[1], [2]]
 
 
 async def test_an_allowed_host_is_not_asked_without_encryption(make: Make) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Awaitable, Iterable, Iterator
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, Literal, overload
+from typing import TYPE_CHECKING, Any, Final
 
 from .bodies import variant
 from .call import EXTENSION, Call, Observer, extensions_with, options_of
@@ -14,14 +14,12 @@ from .config import GracyConfig
 from .exceptions import CompositionError
 from .family import AsyncTransport
 from .layer import Layer
-from .metrics import GracyReport
+from .metrics import MetricsRegistry, Reporting
 from .order import Plan, Shared, build_chain
 from .replay import GracyReplay
 
 if TYPE_CHECKING:
     from .family import Request, Response
-    from .reports import PrintedKind, ReportKind
-    from .reports.plotly import Figure
 
 __all__ = ["GracyTransport", "attach"]
 
@@ -29,7 +27,7 @@ MOST_CHAINS: Final = 256
 """Chains kept for configs of single calls; the least recently used is built again when it is asked for."""
 
 
-class GracyTransport(Layer):
+class GracyTransport(Reporting, Layer):
     """The whole stack as one transport.
 
     ```python
@@ -100,26 +98,9 @@ class GracyTransport(Layer):
                 self._chains.popitem(last=False)
         return found[1]
 
-    def get_report(self) -> GracyReport:
-        """Returns what happened so far, by endpoint; reading it changes nothing."""
-        return self._shared.metrics.report()
-
-    @overload
-    def report_status(self, kind: PrintedKind = "rich") -> None: ...
-    @overload
-    def report_status(self, kind: Literal["plotly"]) -> Figure: ...
-    def report_status(self, kind: ReportKind = "rich") -> Figure | None:
-        """Shows the report: "rich" prints a table, "list" every figure, "logger" writes a summary to the log.
-
-        "plotly" returns a figure of plotly, the last 5,000 attempts over time; the others return nothing.
-
-        Raises:
-            ImportError: for "plotly" when plotly is not installed, naming what to install.
-            ValueError: for another kind, naming these.
-        """
-        from .reports import report_status
-
-        return report_status(self.get_report(), kind)
+    @property
+    def _metrics_registry(self) -> MetricsRegistry:
+        return self._shared.metrics
 
     def chain(self) -> Iterator[object]:
         """Yields this transport, the layers of its config and everything below, outermost first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, Final, Self
 from weakref import WeakSet
 
 import httpx
@@ -14,7 +14,7 @@ from ..call import Observer
 from ..clock import SYSTEM_CLOCK, Clock
 from ..config import DEFAULT_CONFIG
 from ..logevents import LOGGER_NAME
-from ..metrics import GracyReport
+from ..metrics import MetricsRegistry, Reporting
 from ..replay import GracyReplay
 from ..values import ABSENT
 from .living import Living, of_all_living
@@ -26,8 +26,6 @@ from .verbs import EndpointT
 
 if TYPE_CHECKING:
     from ..events import Event
-    from ..reports import PrintedKind, ReportKind
-    from ..reports.plotly import Figure
 
 __all__ = ["Gracy", "GracyAPI", "GracyApi"]
 
@@ -36,7 +34,7 @@ _warned: Final[WeakSet[type]] = WeakSet()
 _living: Final = Living()
 
 
-class Gracy(NamespaceHolder[EndpointT]):
+class Gracy(Reporting, NamespaceHolder[EndpointT]):
     """The base of API classes: endpoints, a configuration, and methods that make requests.
 
     ```python
@@ -115,9 +113,9 @@ class Gracy(NamespaceHolder[EndpointT]):
         except RuntimeError:
             return self._gracy.sessions.newest.client
 
-    def get_report(self) -> GracyReport:
-        """Returns what happened so far, by endpoint; reading it changes nothing."""
-        return self._gracy.sessions.shared.metrics.report()
+    @property
+    def _metrics_registry(self) -> MetricsRegistry:
+        return self._gracy.sessions.shared.metrics
 
     @of_all_living(_living)
     def dangerously_reset_report(self) -> None:
@@ -127,21 +125,6 @@ class Gracy(NamespaceHolder[EndpointT]):
         stays taken.
         """
         self._gracy.sessions.shared.metrics.reset()
-
-    @overload
-    def report_status(self, kind: PrintedKind = "rich") -> None: ...
-    @overload
-    def report_status(self, kind: Literal["plotly"]) -> Figure: ...
-    def report_status(self, kind: ReportKind = "rich") -> Figure | None:
-        """Shows the report: "rich" prints a table, "list" every figure, "logger" writes a summary to the log.
-
-        "plotly" returns a figure of plotly, the last 5,000 attempts over time; the others return nothing.
-
-        Raises:
-            ImportError: for "plotly" when plotly is not installed, naming what to install.
-            ValueError: for another kind, naming these.
-        """
-        return self._gracy.sessions.newest.stack.report_status(kind)
 
     async def aclose(self) -> None:
         """Closes the connections. A second time does no harm; any request after it raises a RuntimeError."""

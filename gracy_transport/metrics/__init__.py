@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from .columns import COLUMNS, Column, plain
 from .report import OTHER, TOTAL, GracyReport, ReportRow
+from .reporting import Reporting
 from .ring import MOST_MOMENTS, TimedAttempt, TimedWait, Timeline
 from .rows import MOST_ROWS, MetricsRegistry
 from .sketch import ACCURACY, Latencies, LatencySketch
@@ -28,6 +29,7 @@ __all__ = [
     "MetricsRegistry",
     "MetricsTransport",
     "ReportRow",
+    "Reporting",
     "TimedAttempt",
     "TimedWait",
     "Timeline",

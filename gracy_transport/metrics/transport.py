@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal, overload
+from typing import TYPE_CHECKING, Any, Final
 
 from ..bodies import on_end
 from ..call import Attempt, Call, Observer
@@ -12,13 +12,11 @@ from ..clock import SYSTEM_CLOCK, Clock
 from ..events import ConcurrencyLimitFreed, Event, RetryScheduled, ThrottleWaitOver
 from ..family import AsyncTransport
 from ..layer import Layer, end_attempt
-from .report import GracyReport
+from .reporting import Reporting
 from .rows import MetricsRegistry, Row
 
 if TYPE_CHECKING:
     from ..family import Request, Response
-    from ..reports import PrintedKind, ReportKind
-    from ..reports.plotly import Figure
 
 __all__ = ["MetricsTransport", "is_below_400"]
 
@@ -28,7 +26,7 @@ def is_below_400(status: int) -> bool:
     return status < 400
 
 
-class MetricsTransport(Layer):
+class MetricsTransport(Reporting, Layer):
     """Counts what happens to the requests that pass, for `get_report()`.
 
     It is the outermost layer of a stack. An attempt that is retried is counted as the retry layer below tells
@@ -91,26 +89,9 @@ class MetricsTransport(Layer):
             on_end(request, response, self._answered, call, attempt, url, calls, is_success)
         return response
 
-    def get_report(self) -> GracyReport:
-        """Returns what happened so far, by endpoint; reading it changes nothing."""
-        return self.registry.report()
-
-    @overload
-    def report_status(self, kind: PrintedKind = "rich") -> None: ...
-    @overload
-    def report_status(self, kind: Literal["plotly"]) -> Figure: ...
-    def report_status(self, kind: ReportKind = "rich") -> Figure | None:
-        """Shows the report: "rich" prints a table, "list" every figure, "logger" writes a summary to the log.
-
-        "plotly" returns a figure of plotly, the last 5,000 attempts over time; the others return nothing.
-
-        Raises:
-            ImportError: for "plotly" when plotly is not installed, naming what to install.
-            ValueError: for another kind, naming these.
-        """
-        from ..reports import report_status
-
-        return report_status(self.get_report(), kind)
+    @property
+    def _metrics_registry(self) -> MetricsRegistry:
+        return self.registry
 
     def state(self) -> str:
         """Says how much has been counted."""

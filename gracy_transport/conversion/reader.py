@@ -27,6 +27,8 @@ __all__ = ["confine", "main", "read"]
 MEMORY: Final = 1024 * 1024 * 1024
 """Bytes of memory this process may take, where the platform can limit that."""
 
+BUSY: Final = 5.0
+"""Seconds to wait for a program that is writing to the file."""
 LIMITS: Final = {"RLIMIT_AS": MEMORY, "RLIMIT_FSIZE": 1024 * 1024, "RLIMIT_CORE": 0}
 
 _ROWS: Final = """
@@ -42,7 +44,7 @@ def read(path: Path, after: int) -> Iterator[dict[str, Any]]:
     The file is opened for reading only.
     """
     try:
-        with closing(sqlite3.connect(_uri(path), uri=True)) as connection:
+        with closing(sqlite3.connect(_uri(path), uri=True, timeout=BUSY)) as connection:
             connection.text_factory = _text
             connection.execute("PRAGMA trusted_schema = OFF")
             unfit = _unfit(connection)
@@ -79,6 +81,8 @@ def _unfit(connection: sqlite3.Connection) -> str:
     try:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError):  # it may be one, and be in use
+            raise
         return f"is no SQLite file ({error})"
     if "gracy_recordings" in tables:
         return ""

@@ -180,3 +180,20 @@ def test_the_program_needs_nothing_but_python(tmp_path: Path) -> None:
     assert "import 'conversion.reader'" in ended.stderr
     assert "httpx" not in ended.stderr
     assert "import 'gracy_transport" not in ended.stderr
+
+
+def test_a_file_that_is_in_use_is_no_other_kind_of_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wrong with it is said as SQLite says it."""
+    monkeypatch.setattr(reader, "BUSY", 0.0)
+    path = old_file(tmp_path, [row(answered(httpx.Response(200)))])
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        assert said(path) == [{"unfit": "cannot be read (database is locked)"}]
+
+
+def test_a_recording_of_ours_is_unfit(tmp_path: Path) -> None:
+    """There is nothing to convert in it."""
+    path = old_file(tmp_path, [], TABLE)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("ALTER TABLE gracy_recordings RENAME TO recordings")
+    assert "there is nothing to convert" in said(path)[0]["unfit"]

@@ -73,7 +73,7 @@ class _WatchedStream:
     async def aclose(self) -> None:
         try:
             if self._chunks is not None:
-                await leave(self._chunks)
+                await leave(self._chunks, self._source)
         finally:
             try:
                 await self._source.aclose()
@@ -154,7 +154,7 @@ async def buffer(request: Request, response: Response, cap: int = BODY_CAP) -> b
             chunks.append(chunk)
     except BaseException:
         try:
-            await leave(source)
+            await leave(source, response.stream)
         finally:
             await discard(response)
         raise
@@ -164,9 +164,12 @@ async def buffer(request: Request, response: Response, cap: int = BODY_CAP) -> b
     return raw
 
 
-async def leave(chunks: AsyncIterator[bytes]) -> None:
-    """Closes an iteration: a generator that is left half-way holds its frame, and its source, until then."""
-    close = getattr(chunks, "aclose", None)
+async def leave(chunks: AsyncIterator[bytes], stream: object) -> None:
+    """Closes the iteration of a stream: a generator that is left half-way holds its frame, and its source, until then.
+
+    A stream that is its own iterator is left alone, since it is closed as a stream.
+    """
+    close = None if chunks is stream else getattr(chunks, "aclose", None)
     # With another task in the middle of it, it cannot be closed: it ends by itself as its source is.
     if close is not None and not getattr(chunks, "ag_running", False):
         await close()

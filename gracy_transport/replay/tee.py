@@ -97,7 +97,7 @@ class _TeedStream:
     async def aclose(self) -> None:
         try:
             if self._chunks is not None:
-                await leave(self._chunks)
+                await leave(self._chunks, self._source)
         finally:
             try:
                 await self._source.aclose()

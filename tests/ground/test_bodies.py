@@ -234,16 +234,22 @@ async def test_the_source_is_closed_even_when_an_iteration_fails_to(family: Modu
             return b"x"
 
         async def aclose(self) -> None:
-            closed.append("closed")
+            closed.append("iteration")
             raise OSError("stubborn")
 
-    kind = type("Stream", (Stubborn, family.AsyncByteStream), {})
-    response = family.Response(200, stream=kind())
+    class Source(family.AsyncByteStream):  # type: ignore[misc, name-defined]
+        def __aiter__(self) -> Stubborn:
+            return Stubborn()
+
+        async def aclose(self) -> None:
+            closed.append("source")
+
+    response = family.Response(200, stream=Source())
     on_end(request_of(family), response, lambda error: closed.append("over"))
     await anext(aiter(response.stream))
     with pytest.raises(OSError, match="stubborn"):
         await response.aclose()
-    assert closed == ["closed", "closed", "over"]
+    assert closed == ["iteration", "source", "over"]
 
 
 async def test_a_watched_stream_is_one_of_the_clients_family(family: ModuleType) -> None:

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gracy_transport import bodies
+from gracy_transport import GracefulRetry, GracyConfig, GracyTransport, ThrottleRule, bodies
 from gracy_transport.events import ResponseRecorded, ResponseReplayed
 from gracy_transport.exceptions import GracyReplayRequestNotFound
 from gracy_transport.logevents import LogLevel
@@ -496,6 +496,29 @@ async def test_an_error_answer_that_breaks_is_still_an_answer(
             await client.get(URL)
     assert wire.open_bodies == 0
     assert caplog.messages == [f"GET {URL} was not recorded: its body was not read to its end"] * 3
+
+
+async def test_a_body_that_is_left_is_closed_once(family: ModuleType, tmp_path: Path, clock: FakeClock) -> None:
+    """Also by a stack, whose layers wrap the body several times."""
+    closed: list[str] = []
+
+    class Endless(family.AsyncByteStream):  # type: ignore[misc, name-defined]
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield b"a"
+            await clock.sleep(100)
+
+        async def aclose(self) -> None:
+            closed.append("once")
+
+    config = GracyConfig(throttling=ThrottleRule(".*", 10), retry=GracefulRetry(delay=1, max_attempts=1))
+    for disable_throttling in (False, True):
+        replay = GracyReplay("record", storage_in(tmp_path), disable_throttling=disable_throttling)
+        wire = ScriptedWire(lambda _request: family.Response(200, stream=Endless()))
+        async with family.AsyncClient(transport=GracyTransport(wire, config, replay=replay, clock=clock)) as client:
+            with clock.timeout(5):
+                await client.get(URL)
+        assert closed == ["once"]
+        closed.clear()
 
 
 @pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 204), ("GET", 302), ("GET", 304)])

@@ -20,6 +20,10 @@ SURE_LENGTH: Final = 20
 _SHORTEST: Final = 6
 """Characters a secret must have to be searched for: shorter ones would be found by chance."""
 
+_MOST: Final = 100
+"""Secrets that are searched for at most, the first of them: those of the request come first, and the time it takes to
+search for all that a long list of tokens holds would grow with its square."""
+
 
 def is_secret_field(name: str, value: str) -> bool:
     """Tells whether a field or parameter of that name and value holds a secret."""
@@ -40,7 +44,7 @@ class Secrets:
 
     def add(self, value: str) -> None:
         """Remembers a value that is secret for certain."""
-        if len(value) >= _SHORTEST and value != REDACTED and value not in self._values:
+        if len(self._values) < _MOST and len(value) >= _SHORTEST and value != REDACTED and value not in self._values:
             self._values.append(value)
             # Longest first: one may be a part of another.
             self._values.sort(key=len, reverse=True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BODY_CAP",
+    "break_again",
     "buffer",
     "can_resend",
     "content_of",
@@ -283,3 +284,25 @@ def tee_response(request: Request, response: Response, kind: type, *args: Any) -
     """Wraps the body of the response in `kind(body, *args)` and returns the wrapper."""
     stream = response.stream = _stream_of(request, kind)(response.stream, *args)
     return stream
+
+
+class _BrokenStream:
+    """A body that breaks as it did before."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        raise self._error
+
+    async def aclose(self) -> None:
+        """Does nothing: what it came from is closed."""
+
+
+def break_again(request: Request, response: Response, error: Exception) -> None:
+    """Opens a response again whose body broke as it was read, so that whoever reads it gets the same error."""
+    response.is_closed = False
+    response.stream = _stream_of(request, _BrokenStream)(error.with_traceback(None))  # which refers to the response

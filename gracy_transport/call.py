@@ -49,6 +49,8 @@ class CallOptions:
         reads_body: the caller will read the whole body, so an attempt may read it before it counts as done.
         is_followed: whether a redirect or a challenge may be answered by another request of the same call;
             the facade knows, a transport has to assume so.
+        hooks: what runs before and after each attempt, `Hooks` of `hooks.py`.
+        is_bare: the request is made inside a hook of its own API: it counts at every gate and waits at none.
     """
 
     template: str | None = None
@@ -57,6 +59,8 @@ class CallOptions:
     config: object | None = None
     reads_body: bool = False
     is_followed: bool = True
+    hooks: object | None = None
+    is_bare: bool = False
 
 
 _NO_OPTIONS: Final = CallOptions()
@@ -83,6 +87,7 @@ class Call:
         is_replayed: whether the newest answer came from a recording.
         rejected: an outcome whose response a validator turned down, for the layers above it.
         stack: the `GracyTransport` that is at work on the call now, if there is one.
+        retry_state: the `GracefulRetryState` of the retry that is under way, `None` in a first attempt.
         gave_up: why no further attempt was made, in words, when retries ended without an accepted answer.
     """
 
@@ -99,6 +104,7 @@ class Call:
         "observers",
         "options",
         "rejected",
+        "retry_state",
         "stack",
         "started",
         "url",
@@ -118,6 +124,7 @@ class Call:
         self.is_inside = True
         self.rejected: Outcome | None = None
         self.stack: object | None = None
+        self.retry_state: object | None = None
         self.gave_up: str | None = None
         self._earlier: tuple[Attempt, ...] = ()
         self._last_status: int | None = None
@@ -169,7 +176,7 @@ class Call:
 
     @property
     def waited(self) -> float:
-        """Seconds that were spent waiting so far, for permits, slots and back-off together."""
+        """Seconds that were spent waiting so far, for permits, slots, pauses and back-off together."""
         return sum(wait.seconds for wait in self.waits)
 
     def override(self, name: str) -> Any:

@@ -10,6 +10,7 @@
     ├── UnreadableRecording         a recording, or the file that keeps them, is not ours or of a newer version
     ├── GracyUserDefinedException   the base of exceptions that a `parser` raises for a status
     └── GracyRefusal                we refused, the server did nothing wrong: never retried
+        ├── GracyVeto               a hook of the user's own refused
         ├── TransportClosed         the transport was closed while the request waited
         ├── BodyTooLarge            a body that had to be held in memory was over the cap
         ├── GracyReplayRequestNotFound  nothing was recorded for this request
@@ -46,6 +47,7 @@ __all__ = [
     "GracyReplayRequestNotFound",
     "GracyRequestFailed",
     "GracyUserDefinedException",
+    "GracyVeto",
     "NextPageRefused",
     "NonOkResponse",
     "PagingStopped",
@@ -67,10 +69,13 @@ class GracyException(Exception):
         status: the status code, or `None`.
         method: the HTTP method, or `None`.
         url: the URL with secrets redacted, or `None`.
+        is_refusal: whether it was not the server that failed: such an error is never retried. True of every
+            `GracyRefusal`, and of an error that a hook raised as a veto.
 
     `timeline` and `fate` say what the call went through, and survive a pickle.
     """
 
+    is_refusal: bool = False
     httpx_base: ClassVar[str | None] = "TransportError"
     """The class of httpx (and httpx2) that an instance raised in a transport also is."""
 
@@ -224,7 +229,22 @@ class GracyRefusal(GracyException):
         was_sent: whether the request may have been on the wire by then.
     """
 
+    is_refusal = True
     was_sent: bool = False
+
+
+class GracyVeto(GracyRefusal):
+    """A hook refused a request, or its answer; raise it, or derive from it, in `before` and `after`.
+
+    ```python
+    class OutOfBudget(GracyVeto): ...
+
+
+    async def before(self, context):
+        if self.spent >= self.budget:
+            raise OutOfBudget(f"{context.url}: the budget of {self.budget} is spent")
+    ```
+    """
 
 
 class TransportClosed(GracyRefusal):

@@ -2,10 +2,10 @@
 
 This is the only place where the order is written. From the outside in:
 
-    metrics → logging → retry → validation → [replay] → admission → [replay] → wire
+    metrics → logging → retry → validation → hooks → [replay] → admission → [replay] → wire
 
 Meaning is above, traffic below, the recording between: retry and validation judge a replayed answer exactly as a live
-one. Whether a replayed answer costs a permit is decided by where the replay layer stands: below admission it does (as
+one. Hooks run for each attempt, replayed or not, before it takes a permit or a slot. Whether a replayed answer costs a permit is decided by where the replay layer stands: below admission it does (as
 `GracyReplay(disable_throttling=False)` has it), above it does not. Retry is above admission, so that a sleeping retry
 holds no slot and each attempt pays for its own permit.
 """
@@ -14,23 +14,33 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
-from weakref import WeakValueDictionary
+from typing import Any, Final, Protocol
+from weakref import WeakSet, WeakValueDictionary
 
 from .admission import AdmissionTransport, Desk, Keeper, KeyedGates
 from .clock import Clock
 from .concurrency import ConcurrencyKeeper, ConcurrentRequestLimit
 from .config import GracyConfig
 from .family import AsyncTransport
+from .hooks import HooksTransport
 from .layer import Layer
 from .logs import LoggingTransport
 from .metrics import MetricsRegistry, MetricsTransport
+from .pauses import PauseKeeper
 from .replay import GracyReplay, ReplayState, ReplayTransport
 from .retry import RetryTransport
 from .throttle import RuleGates, ThrottleKeeper, ThrottleRule
 from .validation import ValidationTransport, judge
 
 __all__ = ["ORDER", "Plan", "Shared", "build_chain"]
+
+
+class Rebuilt(Protocol):
+    """A stack, as far as what it shares has to know it."""
+
+    def rebuild(self) -> None:
+        """Builds the chains anew."""
+        ...
 
 
 class Shared:
@@ -44,8 +54,22 @@ class Shared:
         # Weak: the gates of a call's own limits go with the last chain that has them.
         self.rules: WeakValueDictionary[ThrottleRule, RuleGates] = WeakValueDictionary()
         self.limits: WeakValueDictionary[ConcurrentRequestLimit, KeyedGates] = WeakValueDictionary()
+        self.pauses: PauseKeeper | None = None
+        self.stacks: WeakSet[Rebuilt] = WeakSet()
         self.base = config
         self.keepers = self.keepers_of(config)
+
+    @property
+    def is_hooked(self) -> bool:
+        """Whether there are hooks, which may run and may ask for pauses."""
+        return self.pauses is not None
+
+    def hook(self) -> None:
+        """Puts what hooks need into every chain, those of stacks that are at work too; a second time does nothing."""
+        if self.pauses is None:
+            self.pauses = PauseKeeper(self.desk)
+            for stack in tuple(self.stacks):
+                stack.rebuild()
 
     def keepers_of(self, config: GracyConfig) -> dict[str, Keeper]:
         """Returns who knows the gates of a config, by concern; equal rules and limits share their gates."""
@@ -98,6 +122,10 @@ def _validation(inner: AsyncTransport, plan: Plan) -> AsyncTransport:
     return ValidationTransport(inner, **checks, clock=plan.shared.clock)
 
 
+def _hooks(inner: AsyncTransport, plan: Plan) -> AsyncTransport:
+    return HooksTransport(inner, clock=plan.shared.clock) if plan.shared.is_hooked else inner
+
+
 def _replay_above(inner: AsyncTransport, plan: Plan) -> AsyncTransport:
     state = plan.shared.replay
     if state is None or not state.config.disable_throttling:
@@ -109,9 +137,10 @@ def _admission(inner: AsyncTransport, plan: Plan) -> AsyncTransport:
     shared = plan.shared
     own = shared.keepers if plan.config is shared.base else shared.keepers_of(plan.config)
     counted = [keeper for name, keeper in shared.keepers.items() if plan.get(name) != shared.base.value_of(name)]
-    if not own and not counted:
+    keepers = [*([] if shared.pauses is None else [shared.pauses]), *own.values()]
+    if not keepers and not counted:
         return inner
-    return AdmissionTransport(inner, list(own.values()), counted=counted, desk=shared.desk, clock=shared.clock)
+    return AdmissionTransport(inner, keepers, counted=counted, desk=shared.desk, clock=shared.clock)
 
 
 def _replay_below(inner: AsyncTransport, plan: Plan) -> AsyncTransport:
@@ -126,6 +155,7 @@ ORDER: Final[tuple[Callable[[AsyncTransport, Plan], AsyncTransport], ...]] = (
     _logging,
     _retry,
     _validation,
+    _hooks,
     _replay_above,
     _admission,
     _replay_below,

@@ -67,6 +67,13 @@ class GracyTransport(Reporting, Layer):
         self._base = build_chain(inner, Plan(self.config, self._shared))
         self._chains: OrderedDict[int, tuple[object, Layer]] = OrderedDict()
         self._lock = Lock()
+        self._shared.stacks.add(self)
+
+    def rebuild(self) -> None:
+        """Builds the chains anew, because what the stacks share has changed; what is on its way goes on as it began."""
+        with self._lock:
+            self._base = build_chain(self.inner, Plan(self.config, self._shared))
+            self._chains.clear()
 
     def take(self, request: Request, call: Call) -> Awaitable[Response]:
         """Answers a request of a call that is in the stack already, as a coroutine."""

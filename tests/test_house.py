@@ -28,9 +28,20 @@ FLOORS = {
         "logevents",
     ),
     "ground": ("family", "bodies", "layer", "admission"),
-    "concerns": ("throttle", "concurrency", "retry", "validation", "replay", "logs", "metrics"),
+    "concerns": ("throttle", "concurrency", "retry", "validation", "replay", "logs", "metrics", "hooks", "pauses"),
     "assembly": ("config", "order", "stack"),
-    "roof": ("facade", "paging", "reports", "replays", "testing", "demo", "conversion", "__main__", "__init__"),
+    "roof": (
+        "facade",
+        "common_hooks",
+        "paging",
+        "reports",
+        "replays",
+        "testing",
+        "demo",
+        "conversion",
+        "__main__",
+        "__init__",
+    ),
 }
 ORDER = list(FLOORS)
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}

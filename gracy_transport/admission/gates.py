@@ -58,6 +58,11 @@ class Gate:
         self.timer_at: float | None = None
 
     @property
+    def kind(self) -> str:
+        """What a wait at this gate is called in the timeline of a call: "slot" or "throttle"."""
+        return "slot" if self.period is None else "throttle"
+
+    @property
     def held(self) -> int:
         """Units taken and not yet back."""
         return self.limit - self.free
@@ -111,6 +116,14 @@ class Gate:
             return now + rounds * self.period
         first = self.returns[place] if place < len(self.returns) else now + self.period
         return first + rounds * self.period
+
+    def pause(self, until: float, now: float) -> None:
+        """Lets nothing pass before that instant; an earlier pause is never shortened."""
+        self.paused_until = max(self.paused_until, until)
+
+    def paused_within(self, began: float, ended: float) -> float:
+        """Returns for how many of the seconds between two instants a pause alone kept this gate closed."""
+        return 0.0
 
     def is_idle(self, now: float) -> bool:
         """Tells whether a new gate of the same limit would behave the same, so that this one can be dropped."""

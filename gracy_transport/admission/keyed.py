@@ -15,18 +15,32 @@ _FEWEST: Final = 64
 
 
 class KeyedGates:
-    """The gates of one limit that is split by a key: an origin, an endpoint, a tenant.
+    """The gates of one limit that is split by a key: an origin, an endpoint, a tenant. `kind` is their class.
 
     Each time their number has doubled, idle gates move to the old ones, and the old ones that were not asked for since
     the last time are dropped. That costs a constant amount a key, keeps memory within a small multiple of what is in
     use, and never drops a gate that somebody is just about to pass.
     """
 
-    __slots__ = ("__weakref__", "_clock", "_gates", "_limit", "_lock", "_old", "_period", "_subject", "_sweep_at")
+    __slots__ = (
+        "__weakref__",
+        "_clock",
+        "_gates",
+        "_kind",
+        "_limit",
+        "_lock",
+        "_old",
+        "_period",
+        "_subject",
+        "_sweep_at",
+    )
 
-    def __init__(self, limit: int, period: float | None, subject: object, clock: Clock) -> None:
+    def __init__(
+        self, limit: int, period: float | None, subject: object, clock: Clock, *, kind: type[Gate] = Gate
+    ) -> None:
         self._clock = clock
         self._limit = limit
+        self._kind = kind
         self._period = period
         self._subject = subject
         self._gates: dict[Hashable, Gate] = {}
@@ -48,7 +62,7 @@ class KeyedGates:
                 self._sweep(self._clock.now())
             gate = self._gates.get(key) or self._old.pop(key, None)
             if gate is None:
-                gate = Gate(self._limit, self._period, subject=self._subject)
+                gate = self._kind(self._limit, self._period, subject=self._subject)
             self._gates[key] = gate
             return gate
 

@@ -160,7 +160,7 @@ class Admission:
 
     def pause(self, gate: Gate, until: float, now: float) -> None:
         """Lets nobody through a gate before that instant; an earlier pause is never shortened."""
-        gate.paused_until = max(gate.paused_until, until)
+        gate.pause(until, now)
         self._arm(gate, now)
 
     def tick(self, now: float) -> list[Waiter]:

@@ -31,7 +31,7 @@ class Keeper(Protocol):
 
     @property
     def wait_kind(self) -> str:
-        """What a wait at these gates is called in the timeline of a call: "throttle" or "slot"."""
+        """What a wait at these gates is called in the timeline of a call: "throttle", "slot" or "pause"."""
         ...
 
     @property
@@ -132,6 +132,13 @@ class AdmissionTransport(Layer):
         return gates, counted, slots
 
     async def _wait(self, request: Request, call: Call, gates: Gates, counted: Gates) -> _Waited:
+        """Waits for all gates, but for the end of a pause first: what it takes is no wait for a permit."""
+        pauses = tuple([gate for gate in gates if gate.kind == "pause"])
+        if pauses and self.desk.next_permit(pauses) > 0:
+            await self._wait_at(request, call, pauses, ())
+        return await self._wait_at(request, call, gates, counted)
+
+    async def _wait_at(self, request: Request, call: Call, gates: Gates, counted: Gates) -> _Waited:
         began = self.clock.now()
         estimate = self.desk.estimate(gates)
         waited_at: list[Gate] = []
@@ -146,10 +153,21 @@ class AdmissionTransport(Layer):
             message = f"{call.method} {call.url.path}: the transport was closed while the request waited for its turn"
             raise error_for(request, TransportClosed, message, call=call) from None
         finally:
-            for gate in waited_at:
-                seconds = self.clock.now() - began
-                call.waits += (Wait(self._keeper_of(gate).wait_kind, seconds, str(gate.subject), began),)
-        return _Waited(at, at - began, waited_at)
+            paused = self._note(call, gates, waited_at, began)
+        return _Waited(at, at - began - paused, waited_at)
+
+    def _note(self, call: Call, gates: Gates, waited_at: Sequence[Gate], began: float) -> float:
+        """Puts a wait into the timeline of a call; returns for how much of it a pause that came in between stood."""
+        now = self.clock.now()
+        pause = max(gates, key=lambda gate: gate.paused_within(began, now))
+        paused = pause.paused_within(began, now)
+        for gate in waited_at:
+            if gate.kind == "pause":
+                paused = 0.0
+            elif paused:
+                call.waits += (Wait(pause.kind, paused, str(pause.subject), began),)
+            call.waits += (Wait(gate.kind, now - began - paused, str(gate.subject), began),)
+        return paused
 
     def _tell_of(self, waited: _Waited, call: Call) -> float:
         for gate in waited.gates:
@@ -157,7 +175,7 @@ class AdmissionTransport(Layer):
         return waited.until
 
     def _keeper_of(self, gate: Gate) -> Keeper:
-        return next(keeper for keeper in self.keepers if keeper.has_slots == (gate.period is None))
+        return next(keeper for keeper in self.keepers if keeper.wait_kind == gate.kind)
 
     def _give_back(self, slots: Gates, _error: BaseException | None) -> None:
         self.desk.release(slots)

@@ -7,7 +7,7 @@ from threading import RLock
 from typing import Final
 
 from ..clock import SYSTEM_CLOCK, Clock
-from ..exceptions import GracyRefusal
+from ..exceptions import GracyException
 from .report import OTHER, GracyReport, ReportRow
 from .ring import Ring, Timeline
 from .sketch import LatencySketch
@@ -106,7 +106,7 @@ class Row:
         self, error: BaseException, status: int | None, began: float, ended: float, *, is_replayed: bool
     ) -> None:
         """Counts what ended with an error; `status` is that of a response which was judged and rejected."""
-        if isinstance(error, GracyRefusal):
+        if isinstance(error, GracyException) and error.is_refusal:
             self.refused += 1
         elif isinstance(error, Exception):
             self.count_attempt(status, began, ended, is_success=False, is_replayed=is_replayed)

@@ -140,6 +140,7 @@ class RetryTransport(Layer):
         )
         state = GracefulRetryState(config.max_attempts, outcome)
         this = _Pass(request, call, config, facts, state)
+        call.retry_state = state
         try:
             while not isinstance(verdict := self._judge(this, outcome), Accept):
                 state.note(outcome)
@@ -151,6 +152,7 @@ class RetryTransport(Layer):
             state.success = True
             return outcome
         finally:
+            call.retry_state = None
             del this, state, outcome  # as in `handle`
 
     def _judge(self, this: _Pass, outcome: Outcome) -> Verdict:

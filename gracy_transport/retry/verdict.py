@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from ..exceptions import BadResponse, CompositionError, GracyRefusal
+from ..exceptions import BadResponse, CompositionError, GracyException
 from ..family import is_error_like, is_never_sent
 from ..retry_after import retry_after
 from .backoff import back_off, hinted, jittered
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["ACCEPT", "Accept", "Facts", "GiveUp", "Retry", "Verdict", "cause_of", "is_failure", "is_unwanted", "judge"]
 
 _KEYS: Final = ("idempotency-key", "x-idempotency-key", "paypal-request-id")
-_NEVER: Final = (GracyRefusal, CompositionError)
 _CHALLENGES: Final = frozenset({401, 407})
 
 
@@ -98,7 +97,7 @@ def judge(
 def is_failure(config: GracefulRetry, outcome: Outcome, *, is_followed: bool) -> bool:
     """Tells whether an outcome is one that the configuration wants retried."""
     response, error, named = outcome.response, outcome.error, config.retry_on
-    if isinstance(error, _NEVER):
+    if isinstance(error, GracyException) and (error.is_refusal or isinstance(error, CompositionError)):
         return False
     if error is None and response is not None:
         return is_unwanted(config, response.status_code, is_followed=is_followed)

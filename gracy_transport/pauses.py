@@ -1,0 +1,106 @@
+"""Pauses: gates without a count, which let nobody through for as long as somebody asked for.
+
+A pause belongs to the gate and not to one sleeper: every request that has not gone out yet waits for its end, retries
+and those in the queue of a rate limit too, and they leave at the rate the limits allow. Pauses do not add up, the
+longest holds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from .admission import Desk, Gate, Gates, KeyedGates
+from .call import Call
+
+if TYPE_CHECKING:
+    from .family import Request
+
+__all__ = ["PauseGate", "PauseKeeper"]
+
+ALL: Final = "a pause of all requests"
+ENDPOINT: Final = "a pause of the endpoint"
+
+
+class PauseGate(Gate):
+    """A gate that any number may pass at once, except during a pause.
+
+    Attributes:
+        paused_from: when the newest pause began.
+    """
+
+    __slots__ = ("paused_from",)
+
+    def __init__(self, limit: int = 1, period: float | None = 0.0, *, subject: object = ALL) -> None:
+        super().__init__(limit, period, subject=subject)
+        self.paused_from = float("-inf")
+
+    @property
+    def kind(self) -> str:
+        """What a wait here is called: "pause"."""
+        return "pause"
+
+    def has_room(self, now: float, spared: int = 0) -> bool:
+        """Tells whether there is no pause now."""
+        return now >= self.paused_until
+
+    def take(self) -> None:
+        """Does nothing, like all that counts."""
+
+    def stamp(self, now: float) -> None:
+        """Does nothing."""
+
+    def use(self, now: float) -> None:
+        """Does nothing."""
+
+    def give_back(self) -> None:
+        """Does nothing."""
+
+    def pause(self, until: float, now: float) -> None:
+        """Lets nothing pass before that instant; an earlier pause is never shortened."""
+        if now >= self.paused_until:
+            self.paused_from = now
+        super().pause(until, now)
+
+    def paused_within(self, began: float, ended: float) -> float:
+        """Returns how many of the seconds between two instants the newest pause took."""
+        return max(0.0, min(ended, self.paused_until) - max(began, self.paused_from))
+
+
+class PauseKeeper:
+    """Knows the pauses of a client: one gate for all of its requests, and one for each endpoint.
+
+    Args:
+        desk: where the requests wait.
+    """
+
+    wait_kind = "pause"
+    has_slots = False
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self._for_all = PauseGate()
+        self._by_endpoint = KeyedGates(1, 0.0, ENDPOINT, desk.clock, kind=PauseGate)
+
+    def pause(self, seconds: float, endpoint: str | None = None) -> None:
+        """Lets no request go out for that long, or none to the endpoint with that unformatted URL."""
+        gate = self._for_all
+        if endpoint is not None:
+            gate = self._by_endpoint.get(endpoint)
+        self.desk.pause((gate,), seconds)
+
+    def gates_for(self, request: Request, call: Call) -> Gates:
+        """Returns the two gates of a request; none for one that is made inside a hook, which never waits."""
+        if call.options.is_bare:
+            return ()
+        return (self._for_all, self._by_endpoint.get(call.unformatted_url))
+
+    def limit_reached(self, call: Call, gate: Gate, wait: float, at: float) -> None:
+        """Says nothing: who asked for the pause has said why."""
+
+    def wait_over(self, call: Call, gate: Gate, waited: float, at: float) -> None:
+        """Says nothing, as above."""
+
+    def describe(self, desk: Desk) -> tuple[str, str]:
+        """Says `pauses`, and for how long all requests are paused: `paused for 12.00s` or `not paused`."""
+        left = desk.next_permit((self._for_all,))
+        return "pauses", f"paused for {left:.2f}s" if left > 0 else "not paused"

@@ -5,9 +5,10 @@ This is the only place where the order is written. From the outside in:
     metrics → logging → retry → validation → hooks → [replay] → admission → [replay] → wire
 
 Meaning is above, traffic below, the recording between: retry and validation judge a replayed answer exactly as a live
-one. Hooks run for each attempt, replayed or not, before it takes a permit or a slot. Whether a replayed answer costs a permit is decided by where the replay layer stands: below admission it does (as
-`GracyReplay(disable_throttling=False)` has it), above it does not. Retry is above admission, so that a sleeping retry
-holds no slot and each attempt pays for its own permit.
+one. Hooks run for each attempt, replayed or not, before it takes a permit or a slot. Whether a replayed answer costs a
+permit is decided by where the replay layer stands: below admission it does (as `GracyReplay(disable_throttling=False)`
+has it), above it does not. Retry is above admission, so that a sleeping retry holds no slot and each attempt pays for
+its own permit.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Rebuilt(Protocol):
 
 
 class Shared:
-    """The state of a stack that outlives any chain: gates, metrics, counters of a replay."""
+    """The state of a stack that outlives any chain: gates, metrics, counters of a replay, whether there are hooks."""
 
     def __init__(self, config: GracyConfig, replay: GracyReplay | None, clock: Clock) -> None:
         self.clock = clock
@@ -54,20 +55,16 @@ class Shared:
         # Weak: the gates of a call's own limits go with the last chain that has them.
         self.rules: WeakValueDictionary[ThrottleRule, RuleGates] = WeakValueDictionary()
         self.limits: WeakValueDictionary[ConcurrentRequestLimit, KeyedGates] = WeakValueDictionary()
+        self.is_hooked = False
         self.pauses: PauseKeeper | None = None
         self.stacks: WeakSet[Rebuilt] = WeakSet()
         self.base = config
         self.keepers = self.keepers_of(config)
 
-    @property
-    def is_hooked(self) -> bool:
-        """Whether there are hooks, which may run and may ask for pauses."""
-        return self.pauses is not None
-
     def hook(self) -> None:
         """Puts what hooks need into every chain, those of stacks that are at work too; a second time does nothing."""
-        if self.pauses is None:
-            self.pauses = PauseKeeper(self.desk)
+        if not self.is_hooked:
+            self.is_hooked, self.pauses = True, PauseKeeper(self.desk)
             for stack in tuple(self.stacks):
                 stack.rebuild()
 

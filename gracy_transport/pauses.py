@@ -83,7 +83,7 @@ class PauseKeeper:
 
     def pause(self, seconds: float, endpoint: str | None = None) -> None:
         """Lets no request go out for that long, or none to the endpoint with that unformatted URL."""
-        gate = self._for_all
+        gate: Gate = self._for_all
         if endpoint is not None:
             gate = self._by_endpoint.get(endpoint)
         self.desk.pause((gate,), seconds)

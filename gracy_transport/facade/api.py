@@ -17,6 +17,7 @@ from ..logevents import LOGGER_NAME
 from ..metrics import MetricsRegistry, Reporting
 from ..replay import GracyReplay
 from ..values import ABSENT
+from .hooks import hooks_of
 from .living import Living, of_all_living
 from .namespaces import NamespaceHolder
 from .scope import Scope
@@ -89,7 +90,7 @@ class Gracy(Reporting, NamespaceHolder[EndpointT]):
             clock=clock,
             observers=(*observers, _log_event) if debug else observers,
         )
-        self._gracy = Scope(sessions, config)
+        self._gracy = Scope(sessions, config, hooks=hooks_of(self, sessions))
         if settings.timeout is ABSENT:
             self._warn_without_timeout()
         self._assign_namespaces()

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
+from ..call import Call
 from ..config import DEFAULT_CONFIG, GracyConfig
+from ..pauses import PauseKeeper
 
 __all__ = ["GracyRequestContext"]
 
@@ -38,6 +40,8 @@ class GracyRequestContext:
     active_config: GracyConfig = field(default=DEFAULT_CONFIG)
     unformatted_endpoint: str = ""
     elapsed: float = 0.0
+    _call: Call | None = field(default=None, compare=False)
+    _pauses: PauseKeeper | None = field(default=None, compare=False)
 
     @property
     def url(self) -> str:

@@ -13,6 +13,7 @@ from ..config import GracyConfig
 from ..exceptions import BadResponse
 from ..values import ABSENT
 from .endpoints import Template
+from .hooks import BARE, HookChain, hooked, is_inside_hook
 from .options import RequestOptions
 from .overrides import override_for
 from .parsing import Parsers, made
@@ -26,6 +27,7 @@ MOST_KEPT: Final = 1024
 """Endpoints and overrides that are remembered; when there are more, all are forgotten and made again."""
 
 _NOTHING: Final = GracyConfig()
+_TO_SEND: Final = ("auth", "follow_redirects")
 
 
 class Active:
@@ -56,6 +58,7 @@ class Scope:
         own: what of it differs from the stack's, `None` for the API itself.
         below: what goes before its endpoints in place of the client's base URL, or below it when it is a path.
         defaults: what its requests are given unless they are given another: its timeout.
+        hooks: what runs around its requests, from `hooks_of`.
     """
 
     def __init__(
@@ -66,9 +69,11 @@ class Scope:
         *,
         below: str = "",
         defaults: RequestOptions | None = None,
+        hooks: HookChain | None = None,
     ) -> None:
         self.sessions = sessions
         self.config = config
+        self.hooks = hooks
         self._own = own
         self._below = below
         self._defaults: RequestOptions = defaults or {}
@@ -140,21 +145,21 @@ class Scope:
         """
         template = self._templates.get(endpoint) or self._template(endpoint)
         texts = template.texts(args)
-        extensions = given.get("extensions")
+        extensions, params = given.get("extensions"), given.get("params")
         told = _told_in(extensions) if extensions else None
-        active = self._active(override_for(owner), None if told is None else told.config)
+        is_bare = self.sessions.shared.is_hooked and is_inside_hook(self.sessions)
+        active = self._active(BARE if is_bare else override_for(owner), None if told is None else told.config)
         session = self.sessions.current()
         session.was_used = True
         client = session.client
         url, base = session.address(template, texts, self._below)
         options = CallOptions(template.label, base, texts, active.own, reads_body, may_go_on(client, given))
+        if is_bare or self.hooks is not None:
+            options = hooked(options, None if is_bare else self.hooks, template, params, active)
         if told is not None:
             options = _as_told(options, told)
         building: dict[str, Any] = {**self._defaults, **given, "extensions": {**(extensions or {}), EXTENSION: options}}
-        send_options: dict[str, Any] = {
-            name: building.pop(name) for name in ("auth", "follow_redirects") if name in building
-        }
-        params = given.get("params")
+        send_options: dict[str, Any] = {name: building.pop(name) for name in _TO_SEND if name in building}
         if template.has_query:
             # httpx lets parameters replace a query that a URL has. An endpoint means its own to stay.
             building.pop("params", None)
@@ -182,7 +187,8 @@ class Scope:
             if len(self._overridden) >= MOST_KEPT:
                 self._overridden.clear()
             merged = (override or _NOTHING).merged(over)
-            own = judged(merged if self._own is None else self._own.merged(merged))
+            own = merged if self._own is None else self._own.merged(merged)
+            own = own if override is BARE else judged(own)
             active = self._overridden[key] = Active(self.config.merged(merged), own, (override, over))
         return active
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, cast, overload
 
+from .hooks import Hookable
 from .options import RequestOptions
 
 if TYPE_CHECKING:
@@ -89,8 +90,11 @@ class Verb:
         return self if api is None else BoundVerb(api, self._method)
 
 
-class Verbs(Generic[EndpointT]):
-    """What an object that makes requests offers: one verb for each HTTP method, `request` and `stream`."""
+class Verbs(Hookable, Generic[EndpointT]):
+    """What an object that makes requests offers: one verb for each HTTP method, `request` and `stream`.
+
+    Its hooks, `before` and `after`, run around each attempt.
+    """
 
     _gracy: Scope
 

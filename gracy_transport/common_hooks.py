@@ -99,12 +99,12 @@ class HttpHeaderRetryAfterBackOffHook:
         asked = retry_after(response.headers, _backstage(context)[1].desk.clock.wall())
         if not asked:
             return self._pause.nothing()
-        seconds = asked if self._processor is None else self._processor(asked)
+        seconds = asked if self._processor is None else max(0.0, self._processor(asked))
         values = {"RETRY_AFTER": _text(asked), "RETRY_AFTER_ACTUAL_WAIT": _text(seconds)}
         return self._pause.ask(context, response, seconds, _ASKED, values)
 
     def __repr__(self) -> str:
-        """Says what is paused, and whether it is."""
+        """Says whom it pauses."""
         return f"<HttpHeaderRetryAfterBackOffHook for {self._pause}>"
 
 
@@ -150,7 +150,7 @@ class RateLimitBackOffHook:
         return self._pause.ask(context, response_or_exc, self._delay, _LIMITED, values)
 
     def __repr__(self) -> str:
-        """Says the delay, what is paused, and whether it is."""
+        """Says the delay and whom it pauses."""
         return f"<RateLimitBackOffHook {_text(self._delay)} s for {self._pause}>"
 
 

@@ -1,0 +1,683 @@
+"""README: "Hooks before/after request"."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import weakref
+from collections import defaultdict
+from http import HTTPStatus
+from types import ModuleType
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from gracy_transport import (
+    GracefulRetry,
+    GracefulRetryState,
+    GracefulThrottle,
+    GracefulValidator,
+    Gracy,
+    GracyConfig,
+    GracyReplay,
+    GracyRequestContext,
+    LogEvent,
+    ThrottleRule,
+    call_options,
+    graceful,
+)
+from gracy_transport.exceptions import GracyRequestFailed, GracyVeto, NonOkResponse
+from gracy_transport.facade.hooks import Hookable, hooks_of
+from gracy_transport.facade.scope import Scope
+from gracy_transport.replays.storages.sqlite import SQLiteReplayStorage
+from gracy_transport.testing import FakeClock, ScriptedResponse, ScriptedWire
+from tests.facade.support import BASE, PokeEndpoint, Scripted
+
+pytestmark = pytest.mark.anyio
+
+RETRY = GracefulRetry(delay=0.001, max_attempts=2, retry_on=None, behavior="break")
+
+
+class Noting(Scripted):
+    """An API that notes what its hooks see."""
+
+    class Config:
+        BASE_URL = BASE
+
+    def __init__(self, family: ModuleType, wire: ScriptedWire, **kwargs: Any) -> None:
+        self.seen: list[Any] = []
+        super().__init__(family, wire, **kwargs)
+
+    async def before(self, context: GracyRequestContext) -> None:
+        self.seen.append(("before", context.endpoint))
+
+    async def after(
+        self, context: GracyRequestContext, response_or_exc: Any, retry_state: GracefulRetryState | None
+    ) -> None:
+        result = getattr(response_or_exc, "status_code", None) or type(response_or_exc).__name__
+        self.seen.append((result, None if retry_state is None else retry_state.cur_attempt))
+
+
+# ---------------------------------------------------------------- the README
+
+
+class GracefulPokeAPI(Scripted):
+    """The example of the README, over a scripted wire."""
+
+    class Config:
+        BASE_URL = BASE
+        SETTINGS = GracyConfig(
+            retry=RETRY,
+            allowed_status_code={HTTPStatus.NOT_FOUND},
+            parser={HTTPStatus.NOT_FOUND: None},
+        )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.before_count = 0
+
+        self.after_status_counter = defaultdict[HTTPStatus, int](int)
+        self.after_aborts = 0
+        self.after_retries_counter = 0
+
+        super().__init__(*args, **kwargs)
+
+    async def before(self, context: GracyRequestContext) -> None:
+        self.before_count += 1
+
+    async def after(
+        self,
+        context: GracyRequestContext,  # Current request context
+        response_or_exc: httpx.Response | Exception,  # Either the request or an error
+        retry_state: GracefulRetryState | None,  # Set when this is generated from a retry
+    ) -> None:
+        if retry_state:
+            self.after_retries_counter += 1
+
+        if isinstance(response_or_exc, httpx.Response):
+            self.after_status_counter[HTTPStatus(response_or_exc.status_code)] += 1
+        else:
+            self.after_aborts += 1
+
+
+async def test_the_example_of_the_readme(clock: FakeClock) -> None:
+    """Each attempt is one more of everything; an allowed 404 is retried, because `retry_on=None` wants 2xx."""
+    api = GracefulPokeAPI(httpx, ScriptedWire(200, 404, httpx.ConnectError, 200), clock=clock)
+    assert (await api.get_pokemon()).status_code == 200
+    assert (await api.get_pokemon()).status_code == 200
+    assert api.before_count == 4
+    assert api.after_status_counter == {HTTPStatus.OK: 2, HTTPStatus.NOT_FOUND: 1}
+    assert (api.after_aborts, api.after_retries_counter) == (1, 2)
+
+
+async def test_the_hooks_of_the_readme_with_another_family(family: ModuleType, clock: FakeClock) -> None:
+    """One allowed 404 that stays: three attempts, and the parser's `None`."""
+    api = GracefulPokeAPI(family, ScriptedWire(404), clock=clock)
+    assert await api.get_pokemon() is None
+    assert (api.before_count, api.after_retries_counter) == (3, 2)
+
+
+# ---------------------------------------------------------------- what they are given
+
+
+async def test_hooks_run_around_each_attempt(family: ModuleType, clock: FakeClock) -> None:
+    """In this order, with the state of the retry."""
+
+    class API(Noting):
+        class Config:
+            SETTINGS = GracyConfig(retry=GracefulRetry(delay=1))
+
+    api = API(family, ScriptedWire(503, family.ReadTimeout, 200), clock=clock)
+    await api.get_pokemon("mew")
+    before = ("before", "/pokemon/mew")
+    assert api.seen == [before, (503, None), before, ("ReadTimeout", 1), before, (200, 2)]
+
+
+async def test_the_context_is_the_request_in_the_terms_of_the_api(family: ModuleType, clock: FakeClock) -> None:
+    """Overrides of the method and the query included."""
+    contexts: list[GracyRequestContext] = []
+
+    class API(Scripted):
+        class Config:
+            BASE_URL = BASE
+
+        async def before(self, context: GracyRequestContext) -> None:
+            contexts.append(context)
+
+        async def after(self, context: GracyRequestContext, *_: Any) -> None:
+            contexts.append(context)
+
+        @graceful(allowed_status_code=404)
+        async def search(self) -> Any:
+            return await self.get(PokeEndpoint.GET_POKEMON, {"NAME": "a b"}, params={"limit": 1})
+
+    await API(family, ScriptedWire(ScriptedResponse(delay=2), clock=clock), clock=clock).search()
+    before, after = contexts
+    assert (before.method, before.url, before.unformatted_url) == (
+        "GET",
+        f"{BASE}/pokemon/a%20b",
+        BASE + "/pokemon/{NAME}",
+    )
+    assert (before.endpoint_args, before.endpoint_params) == ({"NAME": "a b"}, {"limit": 1})
+    assert before.active_config.allowed_status_code == frozenset({404})
+    assert (before.elapsed, after.elapsed) == (0, 2)
+
+
+async def test_a_response_can_be_read_in_after_and_by_the_parser(family: ModuleType) -> None:
+    """Whatever its status."""
+    seen: list[Any] = []
+
+    class API(Scripted):
+        class Config:
+            BASE_URL = BASE
+            SETTINGS = GracyConfig(parser={"default": lambda r: r.json()})
+
+        async def after(self, context: Any, response_or_exc: Any, retry_state: Any) -> None:
+            seen.append((response_or_exc.json(), str(response_or_exc.request.url)))
+
+    api = API(family, ScriptedWire(ScriptedResponse(json=[1]), ScriptedResponse(status=500, json=[2])))
+    assert await api.get_pokemon() == [1]
+    with pytest.raises(NonOkResponse) as caught:
+        await api.get_pokemon()
+    assert caught.value.response.json() == [2]
+    assert seen == [([1], f"{BASE}/pokemon/pikachu"), ([2], f"{BASE}/pokemon/pikachu")]
+
+
+async def test_streams_have_hooks_too(family: ModuleType) -> None:
+    """With the response unread."""
+    read: list[bool] = []
+
+    class API(Noting):
+        async def after(self, context: Any, response_or_exc: Any, retry_state: Any) -> None:
+            read.append(response_or_exc.is_stream_consumed)
+
+    api = API(family, ScriptedWire(ScriptedResponse(chunks=[b"a", b"b"])))
+    async with api.stream("GET", PokeEndpoint.LIST_POKEMON) as response:
+        assert await response.aread() == b"ab"
+    assert (api.seen, read) == ([("before", "/pokemon")], [False])
+
+
+async def test_each_hop_of_a_redirect_is_an_attempt(family: ModuleType) -> None:
+    """The hooks see both."""
+    wire = ScriptedWire(ScriptedResponse(status=302, headers={"location": "/elsewhere"}), 200)
+    api = Noting(family, wire)
+    await api.get_pokemon(follow_redirects=True)
+    assert [result for result, _ in api.seen] == ["before", 302, "before", 200]
+
+
+async def test_replayed_answers_have_hooks(family: ModuleType, tmp_path: Any) -> None:
+    """As live ones."""
+    storage = SQLiteReplayStorage("rec.sqlite3", dir=str(tmp_path))
+    recorded = Noting(family, ScriptedWire(ScriptedResponse(json=[1])), replay=GracyReplay("record", storage))
+    await recorded.get_pokemon()
+    await recorded.aclose()
+    replayed = Noting(family, ScriptedWire(500), replay=GracyReplay("replay", storage))
+    assert (await replayed.get_pokemon()).json() == [1]
+    await replayed.aclose()
+    assert replayed.seen == recorded.seen == [("before", "/pokemon/pikachu"), (200, None)]
+    assert replayed.wire.sent == []
+
+
+# ---------------------------------------------------------------- vetoes and failures
+
+
+class OutOfBudget(GracyVeto):
+    """Of the user's own."""
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+async def test_a_veto_reaches_the_caller(family: ModuleType, clock: FakeClock, place: str) -> None:
+    """Not retried, not wrapped, no failure of the server's."""
+
+    class API(Scripted):
+        class Config:
+            BASE_URL = BASE
+            SETTINGS = GracyConfig(retry=GracefulRetry(delay=1))
+
+        async def before(self, context: GracyRequestContext) -> None:
+            if place == "before":
+                raise OutOfBudget(f"{context.url} is too dear")
+
+        async def after(self, context: GracyRequestContext, *_: Any) -> None:
+            raise OutOfBudget(f"{context.url} is too dear")
+
+    api = API(family, ScriptedWire(200), clock=clock)
+    with pytest.raises(OutOfBudget, match="pikachu is too dear"):
+        await api.get_pokemon()
+    assert (clock.waits, len(api.wire.sent)) == ([], 0 if place == "before" else 1)
+    total = api.get_report().total
+    assert (total.refused, total.failures, total.calls) == (1, 0, 1)
+
+
+async def test_any_other_exception_is_logged_with_the_name_of_the_hook(
+    family: ModuleType, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And the request goes on."""
+
+    class API(Scripted):
+        class Config:
+            BASE_URL = BASE
+
+        async def before(self, context: GracyRequestContext) -> None:
+            raise KeyError("oops")
+
+        async def after(self, context: GracyRequestContext, *_: Any) -> None:
+            raise httpx.ConnectError("of another service")
+
+    assert (await API(family, ScriptedWire(200)).get_pokemon()).status_code == 200
+    lines = [each.getMessage() for each in caplog.records if each.levelno == logging.ERROR]
+    assert lines == [
+        f"API.{name} failed on GET {BASE}/pokemon/pikachu; the call goes on" for name in ("before", "after")
+    ]
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+async def test_a_request_can_be_cancelled_in_a_hook(family: ModuleType, clock: FakeClock, place: str) -> None:
+    """Nothing is left behind: the next request finds its slot, and hooks as ever."""
+
+    class API(Noting):
+        hangs = True
+
+        class Config:
+            SETTINGS = GracyConfig(concurrent_requests=1)
+
+        async def before(self, context: GracyRequestContext) -> None:
+            await super().before(context)
+            if self.hangs and place == "before":
+                await clock.sleep(60)
+
+        async def after(self, context: GracyRequestContext, *rest: Any) -> None:
+            await super().after(context, *rest)
+            if self.hangs and place == "after":
+                await clock.sleep(60)
+
+    api = API(family, ScriptedWire(200, clock=clock), clock=clock)
+    with clock.timeout(1) as scope:
+        await api.get_pokemon()
+    assert scope.cancelled_caught
+    api.hangs, api.seen = False, []
+    await api.get_pokemon()
+    assert api.seen == [("before", "/pokemon/pikachu"), (200, None)]
+    assert api.get_report().total.cancelled == 1
+
+
+# ---------------------------------------------------------------- requests in hooks
+
+
+class Rejecting(GracefulValidator):
+    """Turns everything down."""
+
+    def check(self, response: Any) -> None:
+        raise LookupError("turned down")
+
+
+class Busy(Scripted):
+    """An API with everything on, whose hooks make requests."""
+
+    class Config:
+        BASE_URL = BASE
+        SETTINGS = GracyConfig(
+            retry=GracefulRetry(delay=1, max_attempts=3),
+            parser={"default": lambda r: r.json()},
+            validators=Rejecting(),
+            log_request=LogEvent(),
+            throttling=GracefulThrottle(ThrottleRule(".*", 1, 10), log_limit_reached=LogEvent()),
+            concurrent_requests=1,
+        )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.answers: list[Any] = []
+        super().__init__(*args, **kwargs)
+
+    async def before(self, context: GracyRequestContext) -> None:
+        self.answers.append(await self.ask())
+
+    @graceful(allowed_status_code=404, retry=RETRY)
+    async def ask(self, **options: Any) -> Any:
+        return await self.get("/token", **options)
+
+    @graceful(validators=None, parser=None)
+    async def plain(self) -> Any:
+        return await self.get("/plain")
+
+
+async def test_a_request_in_a_hook_is_bare(
+    family: ModuleType, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No retry, no judging of its status, no parser, no validator, no log line, no hook; and none of a decorator."""
+    caplog.set_level(logging.DEBUG, "gracy_transport")
+    api = Busy(family, ScriptedWire(503, 200, clock=clock), clock=clock)
+    assert (await api.plain()).status_code == 200
+    assert [answer.status_code for answer in api.answers] == [503]
+    assert [each.url for each in api.wire.sent] == [f"{BASE}/token", f"{BASE}/plain"]
+    assert "/token" not in caplog.text
+
+
+async def test_a_request_in_a_hook_counts_and_does_not_wait(family: ModuleType, clock: FakeClock) -> None:
+    """At the gates and in the report: the request itself waits for the permit that the hook's used up."""
+    api = Busy(family, ScriptedWire(503, 200, 200, 200, clock=clock), clock=clock)
+    await api.plain()
+    await api.plain()
+    assert [(each.at, each.url.rpartition("/")[2]) for each in api.wire.sent] == [
+        (1000, "token"),
+        (1010, "plain"),
+        (1010, "token"),
+        (1020, "plain"),
+    ]
+    rows = {row.url: row for row in api.get_report().rows}
+    assert (rows[f"{BASE}/token"].attempts, rows[f"{BASE}/token"].failures) == (2, 1)
+    assert rows[f"{BASE}/token"].throttles == 0
+
+
+async def test_a_request_in_after_meets_no_deadlock_at_limit_one(family: ModuleType, clock: FakeClock) -> None:
+    """Not even while a stream holds the only slot."""
+
+    class API(Scripted):
+        class Config:
+            BASE_URL = BASE
+            SETTINGS = GracyConfig(concurrent_requests=1)
+
+        async def after(self, context: GracyRequestContext, *_: Any) -> None:
+            await self.get_pokemon("inside")
+
+    api = API(family, ScriptedWire(ScriptedResponse(chunks=[b"a"]), clock=clock), clock=clock)
+    with clock.timeout(60) as scope:
+        async with api.stream("GET", PokeEndpoint.GET_POKEMON, {"NAME": "outside"}) as response:
+            await response.aread()
+        await api.get_pokemon("outside")
+    assert not scope.cancelled_caught
+    assert len(api.wire.sent) == 4
+    assert api.wire.in_flight == 0
+
+
+async def test_what_the_request_itself_says_holds_in_a_hook(family: ModuleType, clock: FakeClock) -> None:
+    """`call_options` is no configuration of the API."""
+
+    class API(Busy):
+        async def before(self, context: GracyRequestContext) -> None:
+            own = call_options(retry=GracefulRetry(delay=1), template="/secret", allowed_status_code=404)
+            self.answers.append(await self.ask(extensions=own))
+
+    api = API(family, ScriptedWire(503, 404, clock=clock), clock=clock)
+    api.answers.clear()
+    with pytest.raises(NonOkResponse):
+        await api.plain()
+    assert [answer.status_code for answer in api.answers][:1] == [404]
+    assert f"{BASE}/secret" in [row.url for row in api.get_report().rows]
+
+
+async def test_a_hook_that_streams_gets_a_bare_stream(family: ModuleType, clock: FakeClock) -> None:
+    """Of whatever status, a redirect and a challenge too."""
+
+    class API(Scripted):
+        class Config:
+            BASE_URL = BASE
+            SETTINGS = GracyConfig(retry=GracefulRetry(delay=1))
+
+        async def before(self, context: GracyRequestContext) -> None:
+            async with self.stream("GET", "/status", follow_redirects=True) as response:
+                statuses.append(response.status_code)
+
+    statuses: list[int] = []
+    api = API(family, ScriptedWire(401, 200), clock=clock)
+    await api.get_pokemon()
+    assert statuses == [401]
+
+
+async def test_a_request_that_fails_in_a_hook_can_be_handled_there(family: ModuleType) -> None:
+    """It is wrapped as outside; not handled, it is a veto, as every declared exception is."""
+
+    class API(Scripted):
+        handles = True
+
+        class Config:
+            BASE_URL = BASE
+
+        async def before(self, context: GracyRequestContext) -> None:
+            try:
+                await self.get("/token")
+            except GracyRequestFailed:
+                if not self.handles:
+                    raise
+
+    api = API(family, ScriptedWire(family.ConnectError, 200, family.ConnectError))
+    assert (await api.get_pokemon()).status_code == 200
+    api.handles = False
+    with pytest.raises(GracyRequestFailed, match="/token"):
+        await api.get_pokemon()
+
+
+async def test_another_api_in_a_hook_has_its_own_configs_and_hooks(family: ModuleType, clock: FakeClock) -> None:
+    """And back in the first one, from there, a request is bare still."""
+
+    class Tokens(Noting):
+        class Config:
+            SETTINGS = GracyConfig(retry=GracefulRetry(delay=1), parser={"default": lambda r: "token"})
+
+        async def before(self, context: GracyRequestContext) -> None:
+            await super().before(context)
+            statuses.append((await api.get_pokemon("back")).status_code)
+
+    class API(Noting):
+        class Config:
+            SETTINGS = GracyConfig(parser={"default": lambda r: r.json()})
+
+        async def before(self, context: GracyRequestContext) -> None:
+            await super().before(context)
+            got.append(await tokens.get("/token"))
+
+    got: list[Any] = []
+    statuses: list[int] = []
+    tokens = Tokens(family, ScriptedWire(503, 200), clock=clock)
+    api = API(family, ScriptedWire(404, 500, ScriptedResponse(json=[1])), clock=clock)
+    assert await api.get_pokemon() == [1]
+    assert got == ["token"]
+    assert statuses == [404, 500]
+    assert tokens.seen == [("before", "/token"), (503, None), ("before", "/token"), (200, 1)]
+    assert api.seen == [("before", "/pokemon/pikachu"), (200, None)]
+
+
+async def test_configs_hold_again_after_a_hook(family: ModuleType) -> None:
+    """Between `before` and `after`, and outside, nothing is bare: a validator's own request, say."""
+
+    class Asking(GracefulValidator):
+        async def check(self, response: Any) -> None:  # type: ignore[override]
+            if response.request.url.path.endswith("pikachu"):
+                results.append(await api.get_pokemon("asked"))
+
+    class API(Noting):
+        class Config:
+            SETTINGS = GracyConfig(parser={"default": lambda r: "parsed"}, validators=Asking())
+
+    results: list[Any] = []
+    api = API(family, ScriptedWire(200))
+    await api.get_pokemon()
+    assert results == ["parsed"]
+    assert len(api.seen) == 4
+
+
+async def test_a_task_that_a_hook_starts_makes_bare_requests(family: ModuleType) -> None:
+    """Else each would start another, for ever."""
+    results: list[Any] = []
+
+    class API(Noting):
+        class Config:
+            SETTINGS = GracyConfig(parser={"default": lambda r: "parsed"})
+
+        async def before(self, context: GracyRequestContext) -> None:
+            await super().before(context)
+            group.start_soon(self.refresh)
+
+        async def refresh(self) -> None:
+            await anyio.lowlevel.checkpoint()
+            results.append((await self.get_pokemon("mew")).status_code)
+
+    api = API(family, ScriptedWire(200))
+    async with anyio.create_task_group() as group:
+        assert await api.get_pokemon() == "parsed"
+    assert results == [200]
+    assert api.seen == [("before", "/pokemon/pikachu"), (200, None)]
+
+
+async def test_tasks_at_once_do_not_share_what_is_bare(family: ModuleType, clock: FakeClock) -> None:
+    """One is in a hook while another makes an ordinary request."""
+
+    class API(Noting):
+        class Config:
+            SETTINGS = GracyConfig(parser={"default": lambda r: "parsed"})
+
+        async def before(self, context: GracyRequestContext) -> None:
+            await super().before(context)
+            await clock.sleep(1)
+
+    api = API(family, ScriptedWire(200), clock=clock)
+    results: list[Any] = []
+
+    async def get(after: float) -> None:
+        await clock.sleep(after)
+        results.append(await api.get_pokemon())
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(get, 0)
+        group.start_soon(get, 0.5)
+    assert results == ["parsed", "parsed"]
+    assert len(api.seen) == 4
+
+
+# ---------------------------------------------------------------- which objects have hooks
+
+
+async def test_an_api_without_hooks_has_none_of_it_in_its_stack(family: ModuleType) -> None:
+    """A request of it costs no more; the methods are there to be called by `super()`."""
+    api = Gracy[str](clock=FakeClock())
+    assert "Hooks" not in repr(api)
+    assert "pauses" not in repr(api)
+    context = GracyRequestContext("GET", BASE, "/x")
+    await api.before(context)
+    await api.after(context, ValueError(), None)
+    assert "HooksTransport" in repr(Noting(family, ScriptedWire()))
+
+
+async def test_hooks_may_be_given_to_an_object(family: ModuleType) -> None:
+    """Before `super().__init__()`, and one of the two is enough."""
+
+    class API(Scripted):
+        class Config:
+            BASE_URL = BASE
+
+        def __init__(self, *args: Any) -> None:
+            async def before(context: GracyRequestContext) -> None:
+                seen.append(context.endpoint)
+
+            setattr(self, "before", before)  # noqa: B010 - a method cannot be assigned to
+            super().__init__(*args)
+
+    seen: list[str] = []
+    await API(family, ScriptedWire(200)).get_pokemon()
+    assert seen == ["/pokemon/pikachu"]
+
+
+class Part(Hookable):
+    """Stands for a namespace: an object with a scope of its own and hooks around those of its API."""
+
+    def __init__(self, api: Scripted, seen: list[str], name: str, outer: Scope, **doing: Exception) -> None:
+        self.seen, self.name, self.doing = seen, name, doing
+        self.scope = Scope(outer.sessions, outer.config, hooks=hooks_of(self, outer.sessions, outer.hooks))
+
+    async def before(self, context: GracyRequestContext) -> None:
+        self.seen.append(f"{self.name} before")
+        if "before" in self.doing:
+            raise self.doing["before"]
+
+    async def after(self, context: GracyRequestContext, response_or_exc: Any, retry_state: Any) -> None:
+        result = getattr(response_or_exc, "status_code", None) or response_or_exc
+        self.seen.append(f"{self.name} after {result}")
+        if "after" in self.doing:
+            raise self.doing["after"]
+
+    async def get(self) -> Any:
+        return await self.scope.answer(self, "GET", "/x", None, {})
+
+
+async def test_hooks_around_others_run_outermost_first_and_last(family: ModuleType) -> None:
+    """As far as they got: who vetoes is not asked again, and the others hear of the veto."""
+    api = Scripted(family, ScriptedWire(200))
+    api._client.base_url = BASE
+    seen: list[str] = []
+    outer = Part(api, seen, "outer", api._gracy)
+    inner = Part(api, seen, "inner", outer.scope)
+    assert repr(inner.scope.hooks) == "<HookChain Part → Part>"
+    await inner.get()
+    assert seen == ["outer before", "inner before", "inner after 200", "outer after 200"]
+    for place, expected in [
+        ("before", ["outer before", "inner before", "outer after no"]),
+        ("after", ["outer before", "inner before", "inner after 200", "outer after no"]),
+    ]:
+        seen.clear()
+        vetoing = Part(api, seen, "inner", outer.scope, **{place: GracyVeto("no")})
+        with pytest.raises(GracyVeto):
+            await vetoing.get()
+        assert seen == expected
+
+
+async def test_a_failing_hook_does_not_keep_the_others_from_running(family: ModuleType) -> None:
+    """Each is on its own."""
+    api = Scripted(family, ScriptedWire(200))
+    api._client.base_url = BASE
+    seen: list[str] = []
+    outer = Part(api, seen, "outer", api._gracy, before=KeyError(), after=KeyError())
+    await Part(api, seen, "inner", outer.scope, before=KeyError(), after=KeyError()).get()
+    assert len(seen) == 4
+
+
+async def test_hooks_that_come_later_hold_for_a_stack_that_is_at_work(family: ModuleType, clock: FakeClock) -> None:
+    """A part with hooks may be made at any time; what was counted, and the gates, stay."""
+    api = Scripted(family, ScriptedWire(clock=clock), clock=clock)
+    api._client.base_url = BASE
+    await api.get_pokemon()
+    seen: list[str] = []
+    await Part(api, seen, "part", api._gracy).get()
+    assert seen == ["part before", "part after 200"]
+    assert api.get_report().total.attempts == 2
+    await api.get_pokemon()
+    assert len(seen) == 2
+
+
+async def test_the_reporter_can_be_had_before_the_object_is_made(family: ModuleType) -> None:
+    """As the README's hooks read it; it makes its report when asked."""
+
+    class API(Scripted):
+        class Config:
+            BASE_URL = BASE
+
+        def __init__(self, *args: Any) -> None:
+            self.reporter = self._reporter
+            self.early = self.reporter.get_report()
+            super().__init__(*args)
+
+    api = API(family, ScriptedWire(200))
+    await api.get_pokemon()
+    assert api.early.total.attempts == 0
+    assert api.reporter.get_report().total.attempts == 1
+    assert repr(api.reporter) == "<Reporter of API>"
+
+
+async def test_a_context_that_is_kept_keeps_no_response(family: ModuleType, clock: FakeClock) -> None:
+    """Nor a request, however many retries there were: it may be kept for a statistic."""
+    kept: list[GracyRequestContext] = []
+
+    class API(Noting):
+        class Config:
+            SETTINGS = GracyConfig(retry=GracefulRetry(delay=1))
+
+        async def before(self, context: GracyRequestContext) -> None:
+            kept.append(context)
+
+    api = API(family, ScriptedWire(503, ScriptedResponse(json=[1])), clock=clock)
+    response = await api.get_pokemon()
+    gone = [weakref.ref(response), weakref.ref(response.request)]
+    del response
+    gc.collect()
+    assert [each() for each in gone] == [None, None]
+    assert len(kept) == 2

@@ -146,16 +146,17 @@ from gracy.common_hooks import HttpHeaderRetryAfterBackOffHook, RateLimitBackOff
 
 
 @pytest.mark.parametrize(
-    ("number", "pause", "line"),
+    "example",
     [
         (0, 40, "/pokemon/mew produced 429 and requested to wait 30s - waiting 40s"),
         (1, 30, "/pokemon/{NAME} got rate limited, waiting for 30s"),
     ],
 )
 async def test_the_examples_of_the_readme_run_as_printed(
-    family: ModuleType, clock: FakeClock, caplog: pytest.LogCaptureFixture, number: int, pause: float, line: str
+    family: ModuleType, clock: FakeClock, caplog: pytest.LogCaptureFixture, example: tuple[int, float, str]
 ) -> None:
     """Over a wire that answers 429 once: that endpoint waits, the other does not."""
+    number, pause, line = example
     caplog.set_level(logging.INFO, "gracy_transport")
     wire = ScriptedWire(limited(), 200, clock=clock)
 
@@ -371,8 +372,13 @@ async def test_the_processor_has_the_last_word(
 ) -> None:
     """Less than nothing is nothing."""
     asked: list[float] = []
+
+    def process(seconds: float) -> float:
+        asked.append(seconds)
+        return made
+
     wire = ScriptedWire(limited("2.5"), 200, clock=clock)
-    hook = HttpHeaderRetryAfterBackOffHook(seconds_processor=lambda seconds: [asked.append(seconds), made][1])  # type: ignore[func-returns-value,list-item,return-value]
+    hook = HttpHeaderRetryAfterBackOffHook(seconds_processor=process)
     api = API(hook, family, wire, clock)
     await api.get_pokemon()
     await api.berry()

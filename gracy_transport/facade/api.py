@@ -55,6 +55,8 @@ class Gracy(Reporting, NamespaceHolder[EndpointT]):
 
     Attributes that are annotated with a `GracyNamespace` are made with the object.
 
+    Override `before` and `after` for hooks around each attempt.
+
     A status code outside 200-299 raises `NonOkResponse`, unless the configuration says otherwise.
 
     An object can be made anywhere, also outside of an event loop, and used in several: each loop has connections of

@@ -83,7 +83,8 @@ class GracyNamespace(NamespaceHolder[EndpointT]):
       credentials of the client are sent there, too.
     - `REQUEST_TIMEOUT` in seconds.
 
-    Connections, limits and the report are the API's. `@graceful` on a method holds for the requests of this object.
+    Connections, limits and the report are the API's. The hooks of the API run around those of the namespace: `before`
+    outermost first, `after` innermost first. `@graceful` on a method holds for the requests of this object.
 
     Args:
         parent: the API, or the namespace, that it is a part of.
@@ -99,7 +100,7 @@ class GracyNamespace(NamespaceHolder[EndpointT]):
         if not isinstance(above, NamespaceHolder):
             raise TypeError(f"{type(self).__name__} was given {above!r}: give it the API object it is a part of")
         self._parent: Any = above
-        self._gracy = parent._gracy.part(settings_of(type(self)))  # noqa: SLF001 - of the same make
+        self._gracy = parent._gracy.part(settings_of(type(self)), self)  # noqa: SLF001 - of the same make
         self._assign_namespaces()
 
     def get_report(self) -> GracyReport:

@@ -13,7 +13,7 @@ from ..config import GracyConfig
 from ..exceptions import BadResponse
 from ..values import ABSENT
 from .endpoints import Template
-from .hooks import BARE, HookChain, hooked, is_inside_hook
+from .hooks import BARE, Hookable, HookChain, hooked, hooks_of, is_inside_hook
 from .options import RequestOptions
 from .overrides import override_for
 from .parsing import Parsers, made
@@ -83,8 +83,8 @@ class Scope:
         self._templates: dict[object, Template] = {}
         self._overridden: dict[tuple[int, int], Active] = {}
 
-    def part(self, settings: Settings) -> Scope:
-        """Returns the scope of a part of this object, whose own settings lie over these."""
+    def part(self, settings: Settings, owner: Hookable) -> Scope:
+        """Returns the scope of a part of this object, whose own settings lie over these, and its hooks inside these."""
         own = settings.config if self._own is None else self._own.merged(settings.config)
         below = joined(self._below, settings.base_url)
         self.sessions.newest.refuse_unfit(below)
@@ -94,6 +94,7 @@ class Scope:
             judged(own) if own.given() else None,
             below=below,
             defaults=self._defaults if settings.timeout is ABSENT else {"timeout": settings.timeout},
+            hooks=hooks_of(owner, self.sessions, self.hooks),
         )
 
     async def answer(

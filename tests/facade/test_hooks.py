@@ -21,6 +21,7 @@ from gracy_transport import (
     GracefulValidator,
     Gracy,
     GracyConfig,
+    GracyNamespace,
     GracyReplay,
     GracyRequestContext,
     LogEvent,
@@ -28,12 +29,11 @@ from gracy_transport import (
     call_options,
     graceful,
 )
+from gracy_transport.common_hooks import RateLimitBackOffHook
 from gracy_transport.exceptions import GracyRequestFailed, GracyVeto, NonOkResponse
-from gracy_transport.facade.hooks import Hookable, hooks_of
-from gracy_transport.facade.scope import Scope
 from gracy_transport.replays.storages.sqlite import SQLiteReplayStorage
 from gracy_transport.testing import FakeClock, ScriptedResponse, ScriptedWire
-from tests.facade.support import BASE, PokeEndpoint, Scripted
+from tests.facade.support import BASE, PokeEndpoint, Scripted, ScriptedAPI
 
 pytestmark = pytest.mark.anyio
 
@@ -482,7 +482,7 @@ async def test_configs_hold_again_after_a_hook(family: ModuleType) -> None:
     """Between `before` and `after`, and outside, nothing is bare: a validator's own request, say."""
 
     class Asking(GracefulValidator):
-        async def check(self, response: Any) -> None:  # type: ignore[override]
+        async def check(self, response: Any) -> None:
             if response.request.url.path.endswith("pikachu"):
                 results.append(await api.get_pokemon("asked"))
 
@@ -578,12 +578,12 @@ async def test_hooks_may_be_given_to_an_object(family: ModuleType) -> None:
     assert seen == ["/pokemon/pikachu"]
 
 
-class Part(Hookable):
-    """Stands for a namespace: an object with a scope of its own and hooks around those of its API."""
+class Part(GracyNamespace[str]):
+    """A namespace with hooks, which do as they are told."""
 
-    def __init__(self, api: Scripted, seen: list[str], name: str, outer: Scope, **doing: Exception) -> None:
+    def __init__(self, parent: Any, seen: list[str], name: str, **doing: Exception) -> None:
         self.seen, self.name, self.doing = seen, name, doing
-        self.scope = Scope(outer.sessions, outer.config, hooks=hooks_of(self, outer.sessions, outer.hooks))
+        super().__init__(parent)
 
     async def before(self, context: GracyRequestContext) -> None:
         self.seen.append(f"{self.name} before")
@@ -596,48 +596,147 @@ class Part(Hookable):
         if "after" in self.doing:
             raise self.doing["after"]
 
-    async def get(self) -> Any:
-        return await self.scope.answer(self, "GET", "/x", None, {})
-
 
 async def test_hooks_around_others_run_outermost_first_and_last(family: ModuleType) -> None:
     """As far as they got: who vetoes is not asked again, and the others hear of the veto."""
-    api = Scripted(family, ScriptedWire(200))
-    api._client.base_url = BASE
     seen: list[str] = []
-    outer = Part(api, seen, "outer", api._gracy)
-    inner = Part(api, seen, "inner", outer.scope)
-    assert repr(inner.scope.hooks) == "<HookChain Part → Part>"
-    await inner.get()
+    outer = Part(ScriptedAPI(family, ScriptedWire(200)), seen, "outer")
+    inner = Part(outer, seen, "inner")
+    assert repr(inner._gracy.hooks) == "<HookChain Part → Part>"
+    await inner.get("/x")
     assert seen == ["outer before", "inner before", "inner after 200", "outer after 200"]
     for place, expected in [
         ("before", ["outer before", "inner before", "outer after no"]),
         ("after", ["outer before", "inner before", "inner after 200", "outer after no"]),
     ]:
         seen.clear()
-        vetoing = Part(api, seen, "inner", outer.scope, **{place: GracyVeto("no")})
+        vetoing = Part(outer, seen, "inner", **{place: GracyVeto("no")})
         with pytest.raises(GracyVeto):
-            await vetoing.get()
+            await vetoing.get("/x")
         assert seen == expected
+
+
+class Inner(GracyNamespace[str]):
+    """The hooks of the innermost."""
+
+    async def before(self, context: GracyRequestContext) -> None:
+        seen_of(self).append(f"inner before {context.endpoint}")
+
+    async def after(self, context: GracyRequestContext, *_: Any) -> None:
+        seen_of(self).append("inner after")
+
+
+class Middle(GracyNamespace[str]):
+    """None of its own."""
+
+    inner: Inner
+
+
+class Outer(GracyNamespace[str]):
+    """One hook is enough, and it makes a request of another part of its API."""
+
+    middle: Middle
+
+    async def before(self, context: GracyRequestContext) -> None:
+        seen_of(self).append("outer before")
+        answer = await self.middle.inner.get("/bare")
+        seen_of(self).append(f"outer got {answer.status_code}")
+
+
+class Nested(Noting):
+    """An API with namespaces in namespaces."""
+
+    class Config:
+        SETTINGS = GracyConfig(parser={"default": lambda r: "parsed"})
+
+    outer: Outer
+    plain: Middle
+
+
+def seen_of(part: Any) -> list[Any]:
+    """Returns where the API of a namespace notes things."""
+    while isinstance(part, GracyNamespace):
+        part = part._parent
+    return part.seen  # type: ignore[no-any-return]
+
+
+async def test_the_hooks_of_an_api_run_for_its_namespaces(family: ModuleType) -> None:
+    """Nested ones too, in order; and inside a hook, requests of every part of the API are bare."""
+    api = Nested(family, ScriptedWire(404, 200))
+    assert await api.outer.middle.inner.get("/x") == "parsed"
+    assert api.seen == [
+        ("before", "/x"),
+        "outer before",
+        "outer got 404",
+        "inner before /x",
+        "inner after",
+        (200, None),
+    ]
+    api.seen.clear()
+    assert await api.plain.get("/y") == "parsed"
+    assert api.seen == [("before", "/y"), (200, None)]
+
+
+async def test_a_namespace_may_have_hooks_where_its_api_has_none(family: ModuleType) -> None:
+    """They run for its own requests only, and inside them the API is bare as well."""
+
+    class Tokens(GracyNamespace[str]):
+        async def before(self, context: GracyRequestContext) -> None:
+            statuses.append((await self._parent.get_pokemon()).status_code)
+
+    class API(ScriptedAPI):
+        tokens: Tokens
+
+    statuses: list[int] = []
+    api = API(family, ScriptedWire(404, 200))
+    await api.tokens.get("/x")
+    assert statuses == [404]
+    await api.get_pokemon()
+    assert len(statuses) == 1
+
+
+async def test_a_pause_that_a_namespace_asks_for_holds_for_all(family: ModuleType, clock: FakeClock) -> None:
+    """It is the client that is paused."""
+
+    class Limited(GracyNamespace[str]):
+        class Config:
+            SETTINGS = GracyConfig(allowed_status_code=429)
+
+        def __init__(self, parent: Any) -> None:
+            self.hook = RateLimitBackOffHook(30, self._reporter)
+            super().__init__(parent)
+
+        async def after(self, context: GracyRequestContext, response_or_exc: Any, retry_state: Any) -> None:
+            await self.hook.after(context, response_or_exc)
+
+    class API(ScriptedAPI):
+        limited: Limited
+        other: Middle
+
+    api = API(family, ScriptedWire(429, 200, clock=clock), clock=clock)
+    await api.limited.get("/x")
+    assert clock.now() == 1000
+    await api.other.get("/y")
+    assert clock.now() == 1030
+    await api.get_pokemon()
+    assert api.limited.hook is not None
 
 
 async def test_a_failing_hook_does_not_keep_the_others_from_running(family: ModuleType) -> None:
     """Each is on its own."""
-    api = Scripted(family, ScriptedWire(200))
-    api._client.base_url = BASE
     seen: list[str] = []
-    outer = Part(api, seen, "outer", api._gracy, before=KeyError(), after=KeyError())
-    await Part(api, seen, "inner", outer.scope, before=KeyError(), after=KeyError()).get()
+    outer = Part(ScriptedAPI(family, ScriptedWire(200)), seen, "outer", before=KeyError(), after=KeyError())
+    await Part(outer, seen, "inner", before=KeyError(), after=KeyError()).get("/x")
     assert len(seen) == 4
 
 
 async def test_hooks_that_come_later_hold_for_a_stack_that_is_at_work(family: ModuleType, clock: FakeClock) -> None:
     """A part with hooks may be made at any time; what was counted, and the gates, stay."""
-    api = Scripted(family, ScriptedWire(clock=clock), clock=clock)
-    api._client.base_url = BASE
+    api = ScriptedAPI(family, ScriptedWire(clock=clock), clock=clock)
     await api.get_pokemon()
     seen: list[str] = []
-    await Part(api, seen, "part", api._gracy).get()
+    part = Part(api, seen, "part")
+    await part.get("/x")
     assert seen == ["part before", "part after 200"]
     assert api.get_report().total.attempts == 2
     await api.get_pokemon()

@@ -27,8 +27,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from .exceptions import CompositionError
-from .facade import GracyRequestContext
+from .facade.context import GracyRequestContext, backstage
 from .logevents import LogEvent, log
 from .retry_after import retry_after
 
@@ -96,7 +95,7 @@ class HttpHeaderRetryAfterBackOffHook:
         response: AnyResponse = response_or_exc
         if not _is_limited(context, response):
             return self._pause.nothing()
-        asked = retry_after(response.headers, _backstage(context)[1].desk.clock.wall())
+        asked = retry_after(response.headers, backstage(context)[1].desk.clock.wall())
         if not asked:
             return self._pause.nothing()
         seconds = asked if self._processor is None else max(0.0, self._processor(asked))
@@ -168,7 +167,7 @@ class _Pause:
     def ask(
         self, context: GracyRequestContext, response: AnyResponse, seconds: float, default: str, values: dict[str, Any]
     ) -> HookResult:
-        call, pauses = _backstage(context)
+        call, pauses = backstage(context)
         attempt, now = call.attempt, pauses.desk.clock.now()
         elapsed = now - (attempt.started if attempt.dispatched is None else attempt.dispatched)
         log(self.log_event, default, call, response, ELAPSED=f"{elapsed:.3f}", **values)
@@ -185,15 +184,7 @@ def _is_limited(context: GracyRequestContext, response_or_exc: Any) -> bool:
     """Tells whether an attempt was answered, by the server itself, with a 429."""
     if isinstance(response_or_exc, Exception) or response_or_exc.status_code != 429:
         return False
-    return not _backstage(context)[0].is_replayed
-
-
-def _backstage(context: GracyRequestContext) -> tuple[Any, Any]:
-    """Returns the call that a context is of, and who keeps the pauses of its API."""
-    call, pauses = context._call, context._pauses  # noqa: SLF001 - kept there for the hooks here
-    if call is None or pauses is None:
-        raise CompositionError(f"{context!r} belongs to no API: give the hook the context that before and after get")
-    return call, pauses
+    return not backstage(context)[0].is_replayed
 
 
 def _text(seconds: float) -> str:

@@ -46,12 +46,8 @@ def limited(after: str | None = "30", **fields: Any) -> ScriptedResponse:
     return ScriptedResponse(status=429, headers={} if after is None else {"retry-after": after}, **fields)
 
 
-class API(Scripted):
+class Hooked(Scripted):
     """An API with one of the hooks, as the README has it."""
-
-    class Config:
-        BASE_URL = BASE
-        SETTINGS = GracyConfig(allowed_status_code=429)
 
     def __init__(self, hook: Any, family: ModuleType, wire: ScriptedWire, clock: FakeClock, **options: Any) -> None:
         self.hook = hook
@@ -68,6 +64,14 @@ class API(Scripted):
 
     async def berry(self, name: str = "cheri") -> Any:
         return await self.get(Endpoint.GET_BERRY, {"NAME": name})
+
+
+class API(Hooked):
+    """One that takes a 429 for an answer."""
+
+    class Config:
+        BASE_URL = BASE
+        SETTINGS = GracyConfig(allowed_status_code=429)
 
 
 BOTH = pytest.mark.parametrize(
@@ -234,11 +238,10 @@ async def test_four_429s_at_once_pause_once(family: ModuleType, clock: FakeClock
 async def test_a_retry_waits_at_the_pause_too(family: ModuleType, clock: FakeClock) -> None:
     """However short its own delay, and the timeline says for what."""
 
-    class Retrying(API):
+    class Retrying(Hooked):
         class Config:
-            SETTINGS = GracyConfig(
-                allowed_status_code=None, retry=GracefulRetry(delay=1, respect_retry_after=False, max_attempts=1)
-            )
+            BASE_URL = BASE
+            SETTINGS = GracyConfig(retry=GracefulRetry(delay=1, respect_retry_after=False, max_attempts=1))
 
     wire = ScriptedWire(limited(), 200, clock=clock)
     api = Retrying(HttpHeaderRetryAfterBackOffHook(), family, wire, clock)
@@ -253,9 +256,10 @@ async def test_what_waited_leaves_at_the_rate_of_the_throttle(clock: FakeClock) 
     """10/s and a pause of 30 s: never more than 10 in a window."""
     import httpx
 
-    class Throttled(API):
+    class Throttled(Hooked):
         class Config:
-            SETTINGS = GracyConfig(throttling=ThrottleRule(".*", 10))
+            BASE_URL = BASE
+            SETTINGS = GracyConfig(allowed_status_code=429, throttling=ThrottleRule(".*", 10))
 
     wire = ScriptedWire(limited(), 200, clock=clock)
     api = Throttled(RateLimitBackOffHook(30), httpx, wire, clock)

@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from ..call import Call
 from ..config import DEFAULT_CONFIG, GracyConfig
+from ..exceptions import CompositionError
 from ..pauses import PauseKeeper
 
-__all__ = ["GracyRequestContext"]
+__all__ = ["GracyRequestContext", "backstage"]
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -56,3 +57,15 @@ class GracyRequestContext:
     def __repr__(self) -> str:
         """Names the request without its arguments, which may be secrets."""
         return f"<GracyRequestContext {self.method} {self.unformatted_url}>"
+
+
+def backstage(context: GracyRequestContext) -> tuple[Call, PauseKeeper]:
+    """Returns the call that a context given to a hook is of, and who keeps the pauses of its API.
+
+    Raises:
+        CompositionError: when the context was made by hand.
+    """
+    call, pauses = context._call, context._pauses  # noqa: SLF001 - not for users, whose contexts they are
+    if call is None or pauses is None:
+        raise CompositionError(f"{context!r} belongs to no API: give the hook the context that before and after get")
+    return call, pauses

@@ -43,9 +43,6 @@ RETRY = GracefulRetry(delay=0.001, max_attempts=2, retry_on=None, behavior="brea
 class Noting(Scripted):
     """An API that notes what its hooks see."""
 
-    class Config:
-        BASE_URL = BASE
-
     def __init__(self, family: ModuleType, wire: ScriptedWire, **kwargs: Any) -> None:
         self.seen: list[Any] = []
         super().__init__(family, wire, **kwargs)
@@ -58,6 +55,13 @@ class Noting(Scripted):
     ) -> None:
         result = getattr(response_or_exc, "status_code", None) or type(response_or_exc).__name__
         self.seen.append((result, None if retry_state is None else retry_state.cur_attempt))
+
+
+class NotingAPI(Noting):
+    """One with a base URL and no settings."""
+
+    class Config:
+        BASE_URL = BASE
 
 
 # ---------------------------------------------------------------- the README
@@ -126,6 +130,7 @@ async def test_hooks_run_around_each_attempt(family: ModuleType, clock: FakeCloc
 
     class API(Noting):
         class Config:
+            BASE_URL = BASE
             SETTINGS = GracyConfig(retry=GracefulRetry(delay=1))
 
     api = API(family, ScriptedWire(503, family.ReadTimeout, 200), clock=clock)
@@ -145,7 +150,7 @@ async def test_the_context_is_the_request_in_the_terms_of_the_api(family: Module
         async def before(self, context: GracyRequestContext) -> None:
             contexts.append(context)
 
-        async def after(self, context: GracyRequestContext, *_: Any) -> None:
+        async def after(self, context: GracyRequestContext, response_or_exc: Any, retry_state: Any) -> None:
             contexts.append(context)
 
         @graceful(allowed_status_code=404)
@@ -188,7 +193,7 @@ async def test_streams_have_hooks_too(family: ModuleType) -> None:
     """With the response unread."""
     read: list[bool] = []
 
-    class API(Noting):
+    class API(NotingAPI):
         async def after(self, context: Any, response_or_exc: Any, retry_state: Any) -> None:
             read.append(response_or_exc.is_stream_consumed)
 
@@ -201,7 +206,7 @@ async def test_streams_have_hooks_too(family: ModuleType) -> None:
 async def test_each_hop_of_a_redirect_is_an_attempt(family: ModuleType) -> None:
     """The hooks see both."""
     wire = ScriptedWire(ScriptedResponse(status=302, headers={"location": "/elsewhere"}), 200)
-    api = Noting(family, wire)
+    api = NotingAPI(family, wire)
     await api.get_pokemon(follow_redirects=True)
     assert [result for result, _ in api.seen] == ["before", 302, "before", 200]
 
@@ -209,10 +214,10 @@ async def test_each_hop_of_a_redirect_is_an_attempt(family: ModuleType) -> None:
 async def test_replayed_answers_have_hooks(family: ModuleType, tmp_path: Any) -> None:
     """As live ones."""
     storage = SQLiteReplayStorage("rec.sqlite3", dir=str(tmp_path))
-    recorded = Noting(family, ScriptedWire(ScriptedResponse(json=[1])), replay=GracyReplay("record", storage))
+    recorded = NotingAPI(family, ScriptedWire(ScriptedResponse(json=[1])), replay=GracyReplay("record", storage))
     await recorded.get_pokemon()
     await recorded.aclose()
-    replayed = Noting(family, ScriptedWire(500), replay=GracyReplay("replay", storage))
+    replayed = NotingAPI(family, ScriptedWire(500), replay=GracyReplay("replay", storage))
     assert (await replayed.get_pokemon()).json() == [1]
     await replayed.aclose()
     assert replayed.seen == recorded.seen == [("before", "/pokemon/pikachu"), (200, None)]
@@ -239,7 +244,7 @@ async def test_a_veto_reaches_the_caller(family: ModuleType, clock: FakeClock, p
             if place == "before":
                 raise OutOfBudget(f"{context.url} is too dear")
 
-        async def after(self, context: GracyRequestContext, *_: Any) -> None:
+        async def after(self, context: GracyRequestContext, response_or_exc: Any, retry_state: Any) -> None:
             raise OutOfBudget(f"{context.url} is too dear")
 
     api = API(family, ScriptedWire(200), clock=clock)
@@ -262,7 +267,7 @@ async def test_any_other_exception_is_logged_with_the_name_of_the_hook(
         async def before(self, context: GracyRequestContext) -> None:
             raise KeyError("oops")
 
-        async def after(self, context: GracyRequestContext, *_: Any) -> None:
+        async def after(self, context: GracyRequestContext, response_or_exc: Any, retry_state: Any) -> None:
             raise httpx.ConnectError("of another service")
 
     assert (await API(family, ScriptedWire(200)).get_pokemon()).status_code == 200
@@ -280,6 +285,7 @@ async def test_a_request_can_be_cancelled_in_a_hook(family: ModuleType, clock: F
         hangs = True
 
         class Config:
+            BASE_URL = BASE
             SETTINGS = GracyConfig(concurrent_requests=1)
 
         async def before(self, context: GracyRequestContext) -> None:
@@ -287,8 +293,8 @@ async def test_a_request_can_be_cancelled_in_a_hook(family: ModuleType, clock: F
             if self.hangs and place == "before":
                 await clock.sleep(60)
 
-        async def after(self, context: GracyRequestContext, *rest: Any) -> None:
-            await super().after(context, *rest)
+        async def after(self, context: GracyRequestContext, response_or_exc: Any, retry_state: Any) -> None:
+            await super().after(context, response_or_exc, retry_state)
             if self.hangs and place == "after":
                 await clock.sleep(60)
 
@@ -378,7 +384,7 @@ async def test_a_request_in_after_meets_no_deadlock_at_limit_one(family: ModuleT
             BASE_URL = BASE
             SETTINGS = GracyConfig(concurrent_requests=1)
 
-        async def after(self, context: GracyRequestContext, *_: Any) -> None:
+        async def after(self, context: GracyRequestContext, response_or_exc: Any, retry_state: Any) -> None:
             await self.get_pokemon("inside")
 
     api = API(family, ScriptedWire(ScriptedResponse(chunks=[b"a"]), clock=clock), clock=clock)
@@ -453,6 +459,7 @@ async def test_another_api_in_a_hook_has_its_own_configs_and_hooks(family: Modul
 
     class Tokens(Noting):
         class Config:
+            BASE_URL = BASE
             SETTINGS = GracyConfig(retry=GracefulRetry(delay=1), parser={"default": lambda r: "token"})
 
         async def before(self, context: GracyRequestContext) -> None:
@@ -461,6 +468,7 @@ async def test_another_api_in_a_hook_has_its_own_configs_and_hooks(family: Modul
 
     class API(Noting):
         class Config:
+            BASE_URL = BASE
             SETTINGS = GracyConfig(parser={"default": lambda r: r.json()})
 
         async def before(self, context: GracyRequestContext) -> None:
@@ -488,6 +496,7 @@ async def test_configs_hold_again_after_a_hook(family: ModuleType) -> None:
 
     class API(Noting):
         class Config:
+            BASE_URL = BASE
             SETTINGS = GracyConfig(parser={"default": lambda r: "parsed"}, validators=Asking())
 
     results: list[Any] = []
@@ -503,6 +512,7 @@ async def test_a_task_that_a_hook_starts_makes_bare_requests(family: ModuleType)
 
     class API(Noting):
         class Config:
+            BASE_URL = BASE
             SETTINGS = GracyConfig(parser={"default": lambda r: "parsed"})
 
         async def before(self, context: GracyRequestContext) -> None:
@@ -525,6 +535,7 @@ async def test_tasks_at_once_do_not_share_what_is_bare(family: ModuleType, clock
 
     class API(Noting):
         class Config:
+            BASE_URL = BASE
             SETTINGS = GracyConfig(parser={"default": lambda r: "parsed"})
 
         async def before(self, context: GracyRequestContext) -> None:
@@ -556,7 +567,7 @@ async def test_an_api_without_hooks_has_none_of_it_in_its_stack(family: ModuleTy
     context = GracyRequestContext("GET", BASE, "/x")
     await api.before(context)
     await api.after(context, ValueError(), None)
-    assert "HooksTransport" in repr(Noting(family, ScriptedWire()))
+    assert "HooksTransport" in repr(NotingAPI(family, ScriptedWire()))
 
 
 async def test_hooks_may_be_given_to_an_object(family: ModuleType) -> None:
@@ -622,7 +633,7 @@ class Inner(GracyNamespace[str]):
     async def before(self, context: GracyRequestContext) -> None:
         seen_of(self).append(f"inner before {context.endpoint}")
 
-    async def after(self, context: GracyRequestContext, *_: Any) -> None:
+    async def after(self, context: GracyRequestContext, response_or_exc: Any, retry_state: Any) -> None:
         seen_of(self).append("inner after")
 
 
@@ -647,6 +658,7 @@ class Nested(Noting):
     """An API with namespaces in namespaces."""
 
     class Config:
+        BASE_URL = BASE
         SETTINGS = GracyConfig(parser={"default": lambda r: "parsed"})
 
     outer: Outer
@@ -768,6 +780,7 @@ async def test_a_context_that_is_kept_keeps_no_response(family: ModuleType, cloc
 
     class API(Noting):
         class Config:
+            BASE_URL = BASE
             SETTINGS = GracyConfig(retry=GracefulRetry(delay=1))
 
         async def before(self, context: GracyRequestContext) -> None:

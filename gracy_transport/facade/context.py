@@ -65,7 +65,8 @@ def backstage(context: GracyRequestContext) -> tuple[Call, PauseKeeper]:
     Raises:
         CompositionError: when the context was made by hand.
     """
-    call, pauses = context._call, context._pauses  # noqa: SLF001 - not for users, whose contexts they are
+    known: Any = context  # what it keeps for the hooks is not for users, so its name says private
+    call, pauses = known._call, known._pauses  # noqa: SLF001
     if call is None or pauses is None:
         raise CompositionError(f"{context!r} belongs to no API: give the hook the context that before and after get")
     return call, pauses

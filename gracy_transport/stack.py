@@ -64,10 +64,10 @@ class GracyTransport(Reporting, Layer):
         super().__init__(inner, clock=clock, observers=observers)
         self.config = GracyConfig() if config is None else config
         self._shared = Shared(self.config, replay, clock) if shared is None else shared
-        self._base = build_chain(inner, Plan(self.config, self._shared))
         self._chains: OrderedDict[int, tuple[object, Layer]] = OrderedDict()
         self._lock = Lock()
-        self._shared.stacks.add(self)
+        self._shared.stacks.add(self)  # before building, so that no change comes in between
+        self._base = build_chain(inner, Plan(self.config, self._shared))
 
     def rebuild(self) -> None:
         """Builds the chains anew, because what the stacks share has changed; what is on its way goes on as it began."""

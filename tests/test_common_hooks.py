@@ -184,7 +184,7 @@ async def test_the_examples_of_the_readme_run_as_printed(
         "GracefulRetryState": GracefulRetryState,
         "httpx": family,
     }
-    exec(readme_blocks()[number], names)
+    exec(compile(readme_blocks()[number], "README", "exec", dont_inherit=True), names)
     api = names["GracefulAPI"]()
     assert (await api.get(Endpoint.GET_POKEMON, {"NAME": "mew"})).status_code == 429
     async with anyio.create_task_group() as group:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import typing
 import weakref
 from collections import defaultdict
 from http import HTTPStatus
@@ -37,8 +38,6 @@ from tests.facade.support import BASE, PokeEndpoint, Scripted, ScriptedAPI
 
 pytestmark = pytest.mark.anyio
 
-RETRY = GracefulRetry(delay=0.001, max_attempts=2, retry_on=None, behavior="break")
-
 
 class Noting(Scripted):
     """An API that notes what its hooks see."""
@@ -67,18 +66,17 @@ class NotingAPI(Noting):
 # ---------------------------------------------------------------- the README
 
 
-class GracefulPokeAPI(Scripted):
-    """The example of the README, over a scripted wire."""
-
+README = """
+class GracefulPokeAPI(Gracy[PokeApiEndpoint]):
     class Config:
-        BASE_URL = BASE
+        BASE_URL = "https://pokeapi.co/api/v2/"
         SETTINGS = GracyConfig(
             retry=RETRY,
             allowed_status_code={HTTPStatus.NOT_FOUND},
             parser={HTTPStatus.NOT_FOUND: None},
         )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: t.Any, **kwargs: t.Any) -> None:
         self.before_count = 0
 
         self.after_status_counter = defaultdict[HTTPStatus, int](int)
@@ -87,15 +85,15 @@ class GracefulPokeAPI(Scripted):
 
         super().__init__(*args, **kwargs)
 
-    async def before(self, context: GracyRequestContext) -> None:
+    async def before(self, context: GracyRequestContext):
         self.before_count += 1
 
     async def after(
         self,
-        context: GracyRequestContext,  # Current request context
+        context: GracyRequestContext, # Current request context
         response_or_exc: httpx.Response | Exception,  # Either the request or an error
         retry_state: GracefulRetryState | None,  # Set when this is generated from a retry
-    ) -> None:
+    ):
         if retry_state:
             self.after_retries_counter += 1
 
@@ -104,21 +102,48 @@ class GracefulPokeAPI(Scripted):
         else:
             self.after_aborts += 1
 
+    async def get_pokemon(self, name: str):
+        return await self.get(PokeApiEndpoint.GET_POKEMON, {"NAME": name})
+"""
 
-async def test_the_example_of_the_readme(clock: FakeClock) -> None:
+
+def example(family: ModuleType, wire: ScriptedWire) -> Any:
+    """Returns the class of the README, as printed, over a wire of that family."""
+
+    class Wired(Gracy[PokeEndpoint]):
+        def _create_client(self) -> Any:
+            return family.AsyncClient(transport=wire)
+
+        def __class_getitem__(cls, _endpoint: object) -> Any:
+            return cls
+
+    names: dict[str, Any] = {
+        "Gracy": Wired,
+        "PokeApiEndpoint": PokeEndpoint,
+        "RETRY": GracefulRetry(delay=0.001, max_attempts=2),
+        "httpx": family,
+        "t": typing,
+        **{each.__name__: each for each in (GracyConfig, HTTPStatus, GracyRequestContext, GracefulRetryState)},
+        "defaultdict": defaultdict,
+    }
+    exec(compile(README, "README", "exec", dont_inherit=True), names)
+    return names["GracefulPokeAPI"]
+
+
+async def test_the_example_of_the_readme(family: ModuleType, clock: FakeClock) -> None:
     """Each attempt is one more of everything; an allowed 404 is retried, because `retry_on=None` wants 2xx."""
-    api = GracefulPokeAPI(httpx, ScriptedWire(200, 404, httpx.ConnectError, 200), clock=clock)
-    assert (await api.get_pokemon()).status_code == 200
-    assert (await api.get_pokemon()).status_code == 200
+    api = example(family, ScriptedWire(200, 404, family.ConnectError, 200))(clock=clock)
+    assert (await api.get_pokemon("mew")).status_code == 200
+    assert (await api.get_pokemon("mew")).status_code == 200
     assert api.before_count == 4
     assert api.after_status_counter == {HTTPStatus.OK: 2, HTTPStatus.NOT_FOUND: 1}
     assert (api.after_aborts, api.after_retries_counter) == (1, 2)
 
 
-async def test_the_hooks_of_the_readme_with_another_family(family: ModuleType, clock: FakeClock) -> None:
+async def test_the_example_of_the_readme_where_nothing_is_found(family: ModuleType, clock: FakeClock) -> None:
     """One allowed 404 that stays: three attempts, and the parser's `None`."""
-    api = GracefulPokeAPI(family, ScriptedWire(404), clock=clock)
-    assert await api.get_pokemon() is None
+    api = example(family, ScriptedWire(404))(clock=clock)
+    assert await api.get_pokemon("missingno") is None
     assert (api.before_count, api.after_retries_counter) == (3, 2)
 
 
@@ -339,7 +364,7 @@ class Busy(Scripted):
     async def before(self, context: GracyRequestContext) -> None:
         self.answers.append(await self.ask())
 
-    @graceful(allowed_status_code=404, retry=RETRY)
+    @graceful(allowed_status_code=404, retry=GracefulRetry(delay=1))
     async def ask(self, **options: Any) -> Any:
         return await self.get("/token", **options)
 

@@ -77,6 +77,7 @@ class HooksTransport(Layer):
         try:
             await run_hook(hooks.after(request, call, result), "an after hook", call)
         except BaseException:
+            call.attempt.status = response.status_code  # whatever the hook made of it, the server did answer
             await discard(response)
             raise
         return response

@@ -61,9 +61,10 @@ class PauseGate(Gate):
             self.paused_from = now
         super().pause(until, now)
 
-    def paused_within(self, began: float, ended: float) -> float:
-        """Returns how many of the seconds between two instants the newest pause took."""
-        return max(0.0, min(ended, self.paused_until) - max(began, self.paused_from))
+    def paused_within(self, began: float, ended: float) -> tuple[float, float]:
+        """Returns when, between two instants, the newest pause began to hold, and for how many seconds."""
+        since = max(began, self.paused_from)
+        return since, max(0.0, min(ended, self.paused_until) - since)
 
 
 class PauseKeeper:

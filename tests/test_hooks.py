@@ -287,6 +287,24 @@ async def test_a_veto_reaches_the_caller_and_is_not_retried(
     assert (total.calls, total.refused, total.failures, total.aborts) == (1, 1, 0, 0)
 
 
+@pytest.mark.parametrize(("place", "status"), [("before", None), ("after", 200)])
+async def test_a_veto_leaves_what_the_server_said_in_the_call(
+    family: ModuleType, place: str, status: int | None
+) -> None:
+    """Whoever looks at the attempt sees whether it was answered."""
+    calls: list[Call] = []
+
+    class Keeping(Noted):
+        async def before(self, request: Any, call: Call) -> None:
+            calls.append(call)
+            await super().before(request, call)
+
+    async with hooked(family, ScriptedWire(200)) as client:
+        with pytest.raises(GracyVeto):
+            await get(client, Keeping(**{place: GracyVeto("no")}))
+    assert calls[0].attempt.status == status
+
+
 async def test_a_veto_of_a_retry_ends_the_retries(family: ModuleType, clock: FakeClock) -> None:
     """The attempt before it is counted as it was."""
     asked: list[int] = []

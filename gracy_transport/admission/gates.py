@@ -121,9 +121,9 @@ class Gate:
         """Lets nothing pass before that instant; an earlier pause is never shortened."""
         self.paused_until = max(self.paused_until, until)
 
-    def paused_within(self, began: float, ended: float) -> float:
-        """Returns for how many of the seconds between two instants a pause alone kept this gate closed."""
-        return 0.0
+    def paused_within(self, began: float, ended: float) -> tuple[float, float]:
+        """Returns when, between two instants, a pause began to keep this gate closed, and for how many seconds."""
+        return began, 0.0
 
     def is_idle(self, now: float) -> bool:
         """Tells whether a new gate of the same limit would behave the same, so that this one can be dropped."""

@@ -159,8 +159,8 @@ class AdmissionTransport(Layer):
     def _note(self, call: Call, gates: Gates, waited_at: Sequence[Gate], began: float) -> float:
         """Puts a wait into the timeline of a call; returns for how much of it a pause that came in between stood."""
         now = self.clock.now()
-        pause = max(gates, key=lambda gate: gate.paused_within(began, now))
-        paused = pause.paused_within(began, now)
+        pause = max(gates, key=lambda gate: gate.paused_within(began, now)[1])
+        _since, paused = pause.paused_within(began, now)
         for gate in waited_at:
             if gate.kind == "pause":
                 paused = 0.0

@@ -229,10 +229,7 @@ async def discard(response: Response) -> None:
 
 
 def variant(request: Request, **changed: Any) -> Request:
-    """Returns a request of our own that shares the body of the caller's, which stays untouched.
-
-    `changed` are attributes: `headers`, `extensions`, `url`.
-    """
+    """Returns a request of our own that shares the body of the caller's; `changed` are attributes: headers, url."""
     # Not the constructor, which would parse and encode everything again.
     twin: Request = object.__new__(type(request))
     twin.__dict__.update(request.__dict__)
@@ -297,9 +294,6 @@ class _BrokenStream:
 
     async def __anext__(self) -> bytes:
         raise self._error
-
-    async def aclose(self) -> None:
-        """Does nothing: what it came from is closed."""
 
 
 def break_again(request: Request, response: Response, error: Exception) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from .bodies import break_again, discard, readable
 from .call import Call
 from .exceptions import GracyException
-from .layer import Layer
+from .layer import Layer, end_attempt
 from .redaction import redact_url
 
 if TYPE_CHECKING:
@@ -67,20 +67,31 @@ class HooksTransport(Layer):
         hooks = cast("Hooks | None", call.options.hooks)
         if hooks is None:
             return await self.pass_on(request, call)
-        await run_hook(hooks.before(request, call), "a before hook", call)
+        try:
+            await run_hook(hooks.before(request, call), "a before hook", call)
+        except BaseException as veto:
+            self._end(call, veto, was_sent=False)
+            raise
         try:
             response = await self.pass_on(request, call)
             result = await self._shown(request, call, response)
         except Exception as error:
+            end_attempt(call, error, self.clock.now())  # as it was, whatever the hook makes of it
             await run_hook(hooks.after(request, call, error), "an after hook", call, error)
             raise
         try:
             await run_hook(hooks.after(request, call, result), "an after hook", call)
-        except BaseException:
-            call.attempt.status = response.status_code  # whatever the hook made of it, the server did answer
+        except BaseException as veto:
+            self._end(call, veto, status=response.status_code)
             await discard(response)
             raise
         return response
+
+    def _end(self, call: Call, veto: BaseException, *, status: int | None = None, was_sent: bool = True) -> None:
+        """Notes what came of an attempt that a hook ended: a veto may hold a response, but of another request."""
+        attempt = call.attempt
+        attempt.ended, attempt.error = self.clock.now(), type(veto).__name__
+        attempt.status, attempt.was_sent = status, was_sent
 
     async def _shown(self, request: Request, call: Call, response: Response) -> Response:
         """Returns a response as hooks may see it; the response itself stays as it would be without them."""

@@ -287,11 +287,19 @@ async def test_a_veto_reaches_the_caller_and_is_not_retried(
     assert (total.calls, total.refused, total.failures, total.aborts) == (1, 1, 0, 0)
 
 
-@pytest.mark.parametrize(("place", "status"), [("before", None), ("after", 200)])
-async def test_a_veto_leaves_what_the_server_said_in_the_call(
-    family: ModuleType, place: str, status: int | None
+@pytest.mark.parametrize(
+    ("place", "step", "fate"),
+    [
+        ("before", 200, "never_sent"),
+        ("after", 200, "answered"),
+        ("after", "ReadTimeout", "maybe_applied"),
+        ("after", "ConnectError", "never_sent"),
+    ],
+)
+async def test_a_veto_changes_nothing_of_the_fate_of_the_request(
+    family: ModuleType, place: str, step: Any, fate: str
 ) -> None:
-    """Whoever looks at the attempt sees whether it was answered."""
+    """Not even when it brings the response of another one."""
     calls: list[Call] = []
 
     class Keeping(Noted):
@@ -299,10 +307,14 @@ async def test_a_veto_leaves_what_the_server_said_in_the_call(
             calls.append(call)
             await super().before(request, call)
 
-    async with hooked(family, ScriptedWire(200)) as client:
-        with pytest.raises(GracyVeto):
-            await get(client, Keeping(**{place: GracyVeto("no")}))
-    assert calls[0].attempt.status == status
+    veto = Declared("no", response=family.Response(401))
+    wire = ScriptedWire(step if step == 200 else getattr(family, step))
+    async with hooked(family, wire) as client:
+        with pytest.raises(Declared):
+            await get(client, Keeping(**{place: veto}))
+    assert calls[0].attempt.fate == fate
+    assert calls[0].attempt.status == (200 if fate == "answered" else None)
+    assert calls[0].attempt.ended is not None
 
 
 async def test_a_veto_of_a_retry_ends_the_retries(family: ModuleType, clock: FakeClock) -> None:

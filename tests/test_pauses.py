@@ -51,7 +51,7 @@ async def test_a_pause_holds_every_request_until_it_is_over(family: ModuleType, 
         response = await paused.get()
         again = await paused.get()
     assert sent_at(wire) == [1030, 1030]
-    assert call_of(response).waits == (Wait("pause", 30, "a pause of all requests"),)
+    assert call_of(response).waits == (Wait("pause", 30, "a pause of all requests", 1000),)
     assert "pause 30.0" in str(call_of(response))
     assert call_of(again).waits == ()
 
@@ -136,7 +136,8 @@ async def test_a_pause_counts_as_no_throttling(family: ModuleType, clock: FakeCl
     timelines: dict[int, Any] = {}
 
     async def get(number: int) -> None:
-        timelines[number] = [(wait.kind, wait.seconds) for wait in call_of(await paused.get()).waits]
+        waits = call_of(await paused.get()).waits
+        timelines[number] = [(wait.kind, wait.began, wait.seconds) for wait in waits]
 
     async with paused.client, anyio.create_task_group() as group:
         for number in range(3):
@@ -147,9 +148,9 @@ async def test_a_pause_counts_as_no_throttling(family: ModuleType, clock: FakeCl
         group.start_soon(get, 3)
     assert sorted(timelines.values()) == [
         [],
-        [("pause", 10), ("throttle", 1)],
-        [("pause", 10), ("throttle", 1.5)],
-        [("throttle", 1)],
+        [("pause", 1001.5, 10), ("throttle", 1000, 1.5)],
+        [("pause", 1001.5, 10), ("throttle", 1011.5, 1)],
+        [("throttle", 1000, 1)],
     ]
     total = paused.stack.get_report().total
     assert (total.throttles, total.throttle_seconds) == (3, 3.5)

@@ -160,12 +160,12 @@ class AdmissionTransport(Layer):
         """Puts a wait into the timeline of a call; returns for how much of it a pause that came in between stood."""
         now = self.clock.now()
         pause = max(gates, key=lambda gate: gate.paused_within(began, now)[1])
-        _since, paused = pause.paused_within(began, now)
+        since, paused = pause.paused_within(began, now)
         for gate in waited_at:
             if gate.kind == "pause":
                 paused = 0.0
             elif paused:
-                call.waits += (Wait(pause.kind, paused, str(pause.subject), began),)
+                call.waits += (Wait(pause.kind, paused, str(pause.subject), since),)
             call.waits += (Wait(gate.kind, now - began - paused, str(gate.subject), began),)
         return paused
 

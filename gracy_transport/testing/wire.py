@@ -98,7 +98,7 @@ class ScriptedWire(TransportBase):
     async def _play(self, request: AnyRequest, step: Any) -> AnyResponse:
         family = family_of(request)
         step = await _settled(step, request)
-        if isinstance(step, BaseException) or (isinstance(step, type) and issubclass(step, BaseException)):
+        if _is_error(step):
             raise _in_family(family.module, step)
         if isinstance(step, family.Response):
             self.in_flight -= 1
@@ -148,6 +148,10 @@ class _ScriptedStream:
             self._is_open = False
             self._wire.open_bodies -= 1
             self._wire.in_flight -= 1
+
+
+def _is_error(step: object) -> bool:
+    return isinstance(step, BaseException) or (isinstance(step, type) and issubclass(step, BaseException))
 
 
 async def _settled(step: Any, request: AnyRequest) -> Any:

@@ -23,7 +23,7 @@ Answer = TypeVar("Answer")
 
 def origin_of(url: URL) -> str:
     """Returns `scheme://host:port` of a URL (the port only where the URL names one)."""
-    parts = url._uri_reference  # noqa: SLF001
+    parts = url._uri_reference  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     return _origin(parts.scheme, parts.host, parts.port)
 
 
@@ -32,13 +32,13 @@ def path_of(url: URL) -> str:
 
     Not the decoded path: that could bring line breaks and escape codes into logs.
     """
-    path: str = url._uri_reference.path  # noqa: SLF001
+    path: str = url._uri_reference.path  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     return path or "/"
 
 
 def target_of(url: URL) -> str:
     """Returns origin and path of a URL: all of it but userinfo, query and fragment."""
-    parts = url._uri_reference  # noqa: SLF001
+    parts = url._uri_reference  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     return _target(parts.scheme, parts.host, parts.port, parts.path)
 
 

@@ -79,7 +79,7 @@ async def test_what_is_no_step_is_named(family: ModuleType, step: Any) -> None:
 
 async def test_a_response_of_the_other_family_is_no_step(family: ModuleType) -> None:
     """A client could not read its body."""
-    other = httpx2 if family is httpx else httpx
+    other: Any = httpx2 if family is httpx else httpx
     async with family.AsyncClient(transport=ScriptedWire(other.Response(200))) as client:
         with pytest.raises(TypeError, match=r"Response \[200 OK\]> is no step of a script"):
             await client.get(URL)

@@ -11,6 +11,7 @@ from typing import Final
 __all__ = ["parse_http_date", "retry_after"]
 
 _MILLISECONDS: Final = ("retry-after-ms", "x-amz-retry-after")
+_SECONDS: Final = ("retry-after", "x-ratelimit-retry-after")
 _LONGEST: Final = 10.0**9
 _NUMBER: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
 _LONGEST_TEXT: Final = 64
@@ -20,26 +21,27 @@ _LONGEST_TEXT: Final = 64
 def retry_after(headers: Mapping[str, str], wall: float) -> float | None:
     """Returns the seconds a response asks to wait, or `None` when it says nothing that can be understood.
 
-    Milliseconds of `retry-after-ms` and `x-amz-retry-after` come first because they are more exact. A date is
-    compared with the response's own `Date` when it has one, which cancels the skew between the two clocks, else
-    with `wall` (seconds since 1970 UTC). The past and negative numbers count as 0; junk, and
-    anything over 64 characters, counts as nothing said.
+    Milliseconds of `retry-after-ms` and `x-amz-retry-after` come first because they are more exact, and
+    `x-ratelimit-retry-after` comes last. A date is compared with the response's own `Date` when it has one, which
+    cancels the skew between the two clocks, else with `wall` (seconds since 1970 UTC). The past and negative numbers
+    count as 0; junk, and anything over 64 characters, counts as nothing said.
     """
     for name in _MILLISECONDS:
         milliseconds = _number(headers.get(name))
         if milliseconds is not None:
             return milliseconds / 1000
-    value = headers.get("retry-after")
-    if value is None:
-        return None
-    seconds = _number(value)
-    if seconds is not None:
-        return seconds
-    until = parse_http_date(value)
-    if until is None:
-        return None
-    now = parse_http_date(headers.get("date", ""))
-    return max(0.0, until - (wall if now is None else now))
+    for name in _SECONDS:
+        value = headers.get(name)
+        if value is None:
+            continue
+        seconds = _number(value)
+        if seconds is not None:
+            return seconds
+        until = parse_http_date(value)
+        if until is not None:
+            now = parse_http_date(headers.get("date", ""))
+            return max(0.0, until - (wall if now is None else now))
+    return None
 
 
 def parse_http_date(text: str) -> float | None:

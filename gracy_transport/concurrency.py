@@ -40,6 +40,10 @@ class ConcurrentRequestLimit(Value, frozen=True):
             that the pattern matches share the limit.
         log_limit_reached: logged once for each request that has to wait.
         log_limit_freed: logged once for each request that has waited, as it goes on.
+        max_waiting: how many requests may wait that need a slot of the same group (the same endpoint, say), whatever
+            else they wait for. One more is refused with `exceptions.QueueFull` before it is sent, and is not retried.
+            Any number unless given: how long a queue is of use depends on how long its requests take, which only
+            the caller knows.
 
     Raises:
         pydantic.ValidationError: naming the field that is wrong.
@@ -51,6 +55,7 @@ class ConcurrentRequestLimit(Value, frozen=True):
     limit_per_uurl: bool = True
     log_limit_reached: LogEvent | None = None
     log_limit_freed: LogEvent | None = None
+    max_waiting: Annotated[int, Field(gt=0)] | None = None
 
     def __init__(self, limit: int, uurl_pattern: str | re.Pattern[str] = _ANY, **fields: Any) -> None:
         super().__init__(limit=limit, uurl_pattern=uurl_pattern, **fields)
@@ -107,6 +112,11 @@ class ConcurrencyKeeper:
     def _matches(limit: ConcurrentRequestLimit, call: Call) -> bool:
         subject = call.target if call.template is None else call.unformatted_url
         return limit.uurl_pattern.match(subject) is not None
+
+    def most_waiting(self, gate: Gate) -> int | None:
+        """Returns how many may wait that need a slot of a limit."""
+        limit = gate.subject
+        return limit.max_waiting if isinstance(limit, ConcurrentRequestLimit) else None
 
     def limit_reached(self, call: Call, gate: Gate, wait: float, at: float) -> None:
         """Logs and tells that a request has to wait."""

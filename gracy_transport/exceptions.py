@@ -12,6 +12,7 @@
     └── GracyRefusal                we refused, the server did nothing wrong: never retried
         ├── GracyVeto               a hook of the user's own refused
         ├── TransportClosed         the transport was closed while the request waited
+        ├── QueueFull               as many requests wait already as `max_waiting` allows
         ├── BodyTooLarge            a body that had to be held in memory was over the cap
         ├── GracyReplayRequestNotFound  nothing was recorded for this request
         └── PagingStopped           a paginator does not ask for a page that there may be
@@ -51,6 +52,7 @@ __all__ = [
     "NextPageRefused",
     "NonOkResponse",
     "PagingStopped",
+    "QueueFull",
     "RepeatedPage",
     "TooManyPages",
     "TransportClosed",
@@ -249,6 +251,31 @@ class GracyVeto(GracyRefusal):
 
 class TransportClosed(GracyRefusal):
     """The transport was closed while this request waited for its turn."""
+
+
+class QueueFull(GracyRefusal):
+    """As many requests wait already as `max_waiting` of a throttle or a concurrency limit allows; nothing was sent.
+
+    Attributes:
+        waits_for: the rule or limit whose queue is full, in words.
+        waiting: how many wait for it.
+        would_wait: how many seconds this request would have waited, as far as rates and pauses can tell; `None` for a
+            limit of requests in flight, since nobody knows when those end.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        waits_for: str = "",
+        waiting: int = 0,
+        would_wait: float | None = None,
+        **facts: Any,
+    ) -> None:
+        super().__init__(message, **facts)
+        self.waits_for = waits_for
+        self.waiting = waiting
+        self.would_wait = would_wait
 
 
 class BodyTooLarge(GracyRefusal):

@@ -22,17 +22,12 @@ ENDPOINT: Final = "a pause of the endpoint"
 
 
 class PauseGate(Gate):
-    """A gate that any number may pass at once, except during a pause.
+    """A gate that any number may pass at once, except during a pause."""
 
-    Attributes:
-        paused_from: when the newest pause began.
-    """
-
-    __slots__ = ("paused_from",)
+    __slots__ = ()
 
     def __init__(self, limit: int = 1, period: float | None = 0.0, *, subject: object = ALL) -> None:
         super().__init__(limit, period, subject=subject)
-        self.paused_from = float("-inf")
 
     @property
     def kind(self) -> str:
@@ -54,17 +49,6 @@ class PauseGate(Gate):
 
     def give_back(self) -> None:
         """Does nothing."""
-
-    def pause(self, until: float, now: float) -> None:
-        """Lets nothing pass before that instant; an earlier pause is never shortened."""
-        if now >= self.paused_until:
-            self.paused_from = now
-        super().pause(until, now)
-
-    def paused_within(self, began: float, ended: float) -> tuple[float, float]:
-        """Returns when, between two instants, the newest pause began to hold, and for how many seconds."""
-        since = max(began, self.paused_from)
-        return since, max(0.0, min(ended, self.paused_until) - since)
 
 
 class PauseKeeper:
@@ -94,6 +78,9 @@ class PauseKeeper:
         if call.options.is_bare:
             return ()
         return (self._for_all, self._by_endpoint.get(call.unformatted_url))
+
+    def most_waiting(self, gate: Gate) -> int | None:
+        """Returns `None`: a pause itself lets any number wait."""
 
     def limit_reached(self, call: Call, gate: Gate, wait: float, at: float) -> None:
         """Says nothing: who asked for the pause has said why."""

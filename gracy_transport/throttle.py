@@ -94,20 +94,29 @@ class GracefulThrottle(Value, frozen=True):
         rules: one rule or any collection of them.
         log_limit_reached: logged once for each request that has to wait, as it starts to.
         log_wait_over: logged once for each request that has waited, as it goes on.
+        max_waiting: how many requests may wait that need a permit of the same rule (and of the same key, where the
+            rule has one), whatever else they wait for. One more is refused with `exceptions.QueueFull` before it is
+            sent, and is not retried. Any number unless given: a script that asks for 10,000 pages at once wants all
+            of them, however long it takes, and a waiting request costs little; a service that must answer in time
+            knows how long a queue is of use to it.
     """
 
     rules: Annotated[tuple[ThrottleRule, ...], one_or_many(into=tuple)] = ()
     log_limit_reached: LogEvent | None = None
     log_wait_over: LogEvent | None = None
+    max_waiting: Annotated[int, Field(gt=0)] | None = None
 
     def __init__(
         self,
         rules: ThrottleRule | Iterable[ThrottleRule] = (),
         log_limit_reached: LogEvent | None = None,
         log_wait_over: LogEvent | None = None,
+        *,
+        max_waiting: int | None = None,
         **unknown: Any,
     ) -> None:
-        super().__init__(rules=rules, log_limit_reached=log_limit_reached, log_wait_over=log_wait_over, **unknown)
+        logs = {"log_limit_reached": log_limit_reached, "log_wait_over": log_wait_over}
+        super().__init__(rules=rules, max_waiting=max_waiting, **logs, **unknown)
 
 
 def as_throttle(value: object) -> object:
@@ -183,6 +192,10 @@ class ThrottleKeeper:
     def _gates(self, target: str) -> Gates:
         """Returns the gates at a URL when none of the rules has a key."""
         return tuple(gate for rule in self._matching(target) for gate in rule.get())
+
+    def most_waiting(self, gate: Gate) -> int | None:
+        """Returns how many may wait that need a permit of a rule."""
+        return self.config.max_waiting
 
     def limit_reached(self, call: Call, gate: Gate, wait: float, at: float) -> None:
         """Logs and tells that a request has to wait."""

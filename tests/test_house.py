@@ -51,6 +51,7 @@ FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 PURE = (
     "admission/gates.py",
     "admission/lanes.py",
+    "admission/waiters.py",
     "admission/keyed.py",
     "retry/backoff.py",
     "retry/verdict.py",

@@ -11,7 +11,9 @@ import pytest
 from gracy_transport import GracefulRetry, GracefulThrottle, GracyConfig, GracyTransport, ThrottleRule
 from gracy_transport.call import EXTENSION, CallOptions, Wait
 from gracy_transport.clock import Clock
+from gracy_transport.events import Event, ThrottleLimitReached, ThrottleWaitOver
 from gracy_transport.exceptions import TransportClosed
+from gracy_transport.logevents import LogEvent, LogLevel
 from gracy_transport.order import Shared
 from gracy_transport.pauses import PauseGate
 from gracy_transport.testing import FakeClock, ScriptedWire
@@ -112,6 +114,55 @@ async def test_what_waited_leaves_at_the_rate_of_the_throttle(clock: FakeClock) 
     assert min(instants) == 1030
     assert worst_window(instants, 1.0) == 10
     assert max(instants) == pytest.approx(1030 + 29)
+
+
+async def test_a_pause_keeps_the_order_of_the_queue(clock: FakeClock) -> None:
+    """Who came first goes first when the pause is over, and who comes in that instant does not pass."""
+    import httpx
+
+    wire = ScriptedWire(clock=clock)
+    paused = Paused(httpx, wire, clock, throttling=ThrottleRule(".*", 1))
+    paused.pauses.pause(30)
+    paths = [f"/{number:02}" for number in range(12)]
+    async with paused.client, anyio.create_task_group() as group:
+        for path in paths:
+            group.start_soon(paused.get, path)
+            await clock.sleep(30 / 11)
+    assert [each.url.removeprefix(URL) for each in wire.sent] == paths
+
+
+async def test_what_is_told_of_a_wait_after_a_pause_is_the_wait_after_it(clock: FakeClock) -> None:
+    """Two pauses and two waits for permits are told apart to the second."""
+    import httpx
+
+    wire = ScriptedWire(clock=clock)
+    throttle = GracefulThrottle(
+        ThrottleRule(".*", 1, 10),
+        log_limit_reached=LogEvent(LogLevel.INFO),
+        log_wait_over=LogEvent(LogLevel.INFO),
+    )
+    paused = Paused(httpx, wire, clock, throttling=throttle)
+    events: list[Event] = []
+    paused.stack.observers = [events.append]
+    paused.pauses.pause(5)
+    responses: list[Any] = []
+
+    async def second() -> None:
+        responses.append(await paused.get("/b"))
+
+    async with paused.client, anyio.create_task_group() as group:
+        group.start_soon(paused.get, "/a")
+        await anyio.lowlevel.checkpoint()
+        group.start_soon(second)
+        await clock.sleep(8)
+        paused.pauses.pause(20)
+    assert sent_at(wire) == [1005, 1028]
+    waits = call_of(responses[0]).waits
+    assert sum(wait.seconds for wait in waits if wait.kind == "pause") == 25
+    assert [wait.seconds for wait in waits if wait.kind == "throttle"] == [3]
+    told = [event.wait for event in events if isinstance(event, ThrottleLimitReached)]
+    over = [(event.at, event.waited) for event in events if isinstance(event, ThrottleWaitOver)]
+    assert (told, over) == ([3], [(1028, 3)])
 
 
 async def test_who_waits_for_a_permit_is_held_too(clock: FakeClock) -> None:
@@ -239,12 +290,12 @@ def test_hooking_a_stack_twice_changes_nothing() -> None:
     assert shared.pauses is first
 
 
-def test_a_gate_knows_what_a_pause_took() -> None:
-    """The newest, of the seconds between two instants."""
+def test_a_gate_knows_what_pauses_took() -> None:
+    """All of them together, and when the newest began."""
     gate = PauseGate()
     gate.pause(10, 5)
     gate.pause(20, 8)
-    assert [gate.paused_within(0, 3)[1], gate.paused_within(0, 7), gate.paused_within(6, 30)] == [0, (5, 2), (6, 14)]
+    assert [gate.paused_for(now) for now in (3, 7, 20, 30)] == [0, 2, 15, 15]
     gate.pause(40, 30)
-    assert gate.paused_within(0, 35) == (30, 5)
+    assert (gate.paused_for(35), gate.paused_from) == (20, 30)
     assert (gate.held, gate.is_idle(35), gate.is_idle(40)) == (0, False, True)

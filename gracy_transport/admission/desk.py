@@ -11,7 +11,7 @@ the middle of anything, even of a decision in the same thread: what comes back i
 from __future__ import annotations
 
 import math
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from threading import Lock
 from typing import TypeVar
@@ -19,11 +19,12 @@ from typing import TypeVar
 import anyio
 
 from ..clock import Clock
-from ..loops import Loop, current_loop
+from ..loops import current_loop
 from .gates import Gate
-from .lanes import Admission, Gates, Waiter
+from .lanes import Admission, Bound, Gates, Waiter
+from .rooms import Guest, Room
 
-__all__ = ["Desk", "DeskClosed"]
+__all__ = ["Desk", "DeskClosed", "DeskFull"]
 
 Decision = TypeVar("Decision")
 
@@ -32,39 +33,14 @@ class DeskClosed(Exception):
     """The desk was closed while somebody waited; the layer above makes an error of the request's family of it."""
 
 
-class _Room:
-    """The waiters of one event loop."""
+class DeskFull(Exception):
+    """As many wait at `gate` as may; the layer above makes an error of the request's family of it."""
 
-    __slots__ = ("leader", "loop", "scope", "waiters", "wakes_at")
-
-    def __init__(self, loop: Loop) -> None:
-        self.loop = loop
-        self.waiters: OrderedDict[_Guest, None] = OrderedDict()
-        self.leader: _Guest | None = None
-        self.scope: anyio.CancelScope | None = None
-        self.wakes_at = math.inf
-
-    def rouse(self, guest: _Guest) -> bool:
-        """Lets a waiter look around again; False when its loop has ended."""
-        return self.loop.call(guest.rouse)
-
-
-class _Guest(Waiter):
-    """A waiter with the means to wake it."""
-
-    __slots__ = ("event", "is_closed", "room")
-
-    def __init__(self, gates: Gates, room: _Room) -> None:
-        super().__init__(gates)
-        self.room = room
-        self.event = anyio.Event()
-        self.is_closed = False
-
-    def rouse(self) -> None:
-        if self.room.leader is self and self.room.scope is not None:
-            self.room.scope.cancel()
-        else:
-            self.event.set()
+    def __init__(self, gate: Gate, waiting: int, most: int) -> None:
+        super().__init__(gate, waiting, most)
+        self.gate = gate
+        self.waiting = waiting
+        self.most = most
 
 
 class Desk:
@@ -78,8 +54,8 @@ class Desk:
         self.clock = clock
         self._admission = Admission()
         self._lock = Lock()
-        self._rooms: dict[object, _Room] = {}
-        self._returned: deque[Gates | _Guest] = deque()
+        self._rooms: dict[object, Room] = {}
+        self._returned: deque[Gates | Guest] = deque()
 
     @property
     def waiting(self) -> int:
@@ -104,19 +80,27 @@ class Desk:
         return now if is_admitted else None
 
     async def wait(
-        self, gates: Gates, counted: Gates = (), *, blocked: Callable[[Gate], object] | None = None
+        self,
+        gates: Gates,
+        counted: Gates = (),
+        *,
+        blocked: Callable[[Waiter, Gate], object] | None = None,
+        bounds: Sequence[Bound] = (),
     ) -> float:
         """Waits until all the gates let the request through, stamps its units as it goes on, and returns the stamp.
 
-        `blocked` is called once with the gate that is waited for first, unless there is no need to wait after all.
+        `blocked` is called once with who waits and the gate that is waited for first, unless there is no need to wait
+        after all.
+        `bounds` say how many may wait at some of the gates.
 
         Raises:
             DeskClosed: when the desk was closed meanwhile.
+            DeskFull: at once, when as many wait already at a gate as its bound allows.
         """
-        guest = self._enter(gates)
+        guest = self._enter(gates, bounds)
         try:
             if blocked is not None and guest.blocked_by is not None and not guest.is_granted:
-                blocked(guest.blocked_by)
+                blocked(guest, guest.blocked_by)
             await self._until_granted(guest)
         except BaseException:
             self._leave(guest)
@@ -179,14 +163,23 @@ class Desk:
             self._take_back()
         return made
 
-    def _enter(self, gates: Gates) -> _Guest:
+    def _enter(self, gates: Gates, bounds: Sequence[Bound]) -> Guest:
         room = self._room_here()
-        guest = _Guest(gates, room)
+        guest = Guest(gates, room)
         room.waiters[guest] = None
-        self._hand_out(self._decide(lambda admission, now: admission.enqueue(guest, now)))
+
+        def join(admission: Admission, now: float) -> list[Waiter] | Bound:
+            return admission.full_gate(bounds) or admission.enqueue(guest, now)
+
+        joined = self._decide(join)
+        if isinstance(joined, tuple):
+            self._check_out(guest)
+            gate, most = joined
+            raise DeskFull(gate, gate.queued, most)
+        self._hand_out(joined)
         return guest
 
-    async def _until_granted(self, guest: _Guest) -> None:
+    async def _until_granted(self, guest: Guest) -> None:
         room = guest.room
         while not guest.is_granted:
             if guest.is_closed:
@@ -199,7 +192,7 @@ class Desk:
                 if not guest.is_granted:
                     guest.event = anyio.Event()
 
-    async def _lead(self, room: _Room, guest: _Guest) -> None:
+    async def _lead(self, room: Room, guest: Guest) -> None:
         """Lets time pass until the next opening, and hands out what it opens; once, so that the caller looks around."""
         granted, at, now = self._decide(lambda admission, now: (admission.tick(now), admission.next_opening(), now))
         self._hand_out(granted)
@@ -212,7 +205,7 @@ class Desk:
             finally:
                 room.scope, room.wakes_at = None, math.inf
 
-    def _leave(self, guest: _Guest) -> None:
+    def _leave(self, guest: Guest) -> None:
         """Takes a waiter out who gave up, before or after it was granted its units.
 
         A coroutine that was abandoned is ended by the garbage collector, so this may come in the middle of anything.
@@ -221,7 +214,7 @@ class Desk:
         self._check_out(guest)
         self._take_back()
 
-    def _check_out(self, guest: _Guest) -> None:
+    def _check_out(self, guest: Guest) -> None:
         room = guest.room
         room.waiters.pop(guest, None)
         if not room.waiters:
@@ -245,7 +238,7 @@ class Desk:
         if not self._returned:  # another thread was faster
             return []
         back = self._returned.popleft()
-        if isinstance(back, _Guest):
+        if isinstance(back, Guest):
             return self._admission.leave(back, self.clock.now())
         return self._admission.release(back, self.clock.now())
 
@@ -257,7 +250,7 @@ class Desk:
     def _wake(self, granted: Sequence[Waiter]) -> None:
         """Wakes those who may go, and the leaders whose timer is now too late."""
         for guest in granted:
-            assert isinstance(guest, _Guest)
+            assert isinstance(guest, Guest)
             if not guest.room.rouse(guest):
                 # Its loop has ended with it in the queue: the next one may have its units.
                 self._returned.append(guest)
@@ -275,9 +268,9 @@ class Desk:
             if leader is not None and at < room.wakes_at:
                 room.rouse(leader)
 
-    def _room_here(self) -> _Room:
+    def _room_here(self) -> Room:
         loop = current_loop()
         room = self._rooms.get(loop.native)
         if room is None:
-            room = self._rooms[loop.native] = _Room(loop)
+            room = self._rooms[loop.native] = Room(loop)
         return room

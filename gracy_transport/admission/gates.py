@@ -11,7 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .lanes import Lane
+    from .waiters import Lane
 
 __all__ = ["Gate"]
 
@@ -27,15 +27,18 @@ class Gate:
     Attributes:
         free: units that can be taken; below zero when calls with overrides were counted without waiting.
         held: units taken and not yet back.
-        paused_until: the instant before which nothing passes, whatever is free (a server's hint).
+        paused_until: the instant before which nothing passes, whatever is free (a server's hint). `paused_from`: when
+            the newest pause began.
         waiting: lanes that wait at this gate. `queued`: requests that need this gate and wait, here or elsewhere.
         parked: the lanes that wait here as a heap by ticket. `timer_at`: when the gate is to be looked at again.
     """
 
     __slots__ = (
+        "_paused_before",
         "free",
         "limit",
         "parked",
+        "paused_from",
         "paused_until",
         "period",
         "queued",
@@ -51,7 +54,9 @@ class Gate:
         self.subject = subject
         self.free = limit
         self.returns: deque[float] = deque()
+        self.paused_from = 0.0
         self.paused_until = float("-inf")
+        self._paused_before = 0.0
         self.waiting = 0
         self.queued = 0
         self.parked: list[tuple[int, Lane]] = []
@@ -119,11 +124,13 @@ class Gate:
 
     def pause(self, until: float, now: float) -> None:
         """Lets nothing pass before that instant; an earlier pause is never shortened."""
+        if now >= self.paused_until:
+            self._paused_before, self.paused_from = self.paused_for(now), now
         self.paused_until = max(self.paused_until, until)
 
-    def paused_within(self, began: float, ended: float) -> tuple[float, float]:
-        """Returns when, between two instants, a pause began to keep this gate closed, and for how many seconds."""
-        return began, 0.0
+    def paused_for(self, now: float) -> float:
+        """Returns for how many seconds this gate was paused up to now, all pauses together."""
+        return self._paused_before + max(0.0, min(now, self.paused_until) - self.paused_from)
 
     def is_idle(self, now: float) -> bool:
         """Tells whether a new gate of the same limit would behave the same, so that this one can be dropped."""

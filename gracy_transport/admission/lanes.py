@@ -15,63 +15,23 @@ threads at once; `Desk` sees to that.
 from __future__ import annotations
 
 import heapq
-from collections import OrderedDict
 from collections.abc import Iterable
 from itertools import count
 from typing import Final, TypeAlias
 
 from .gates import Gate
+from .waiters import Gates, Lane, Waiter
 
-__all__ = ["BOUNCES", "SLICE", "Admission", "Gates", "Lane", "Waiter"]
+__all__ = ["BOUNCES", "SLICE", "Admission", "Bound", "Gates", "Lane", "Waiter"]
 
-Gates: TypeAlias = tuple[Gate, ...]
+Bound: TypeAlias = tuple[Gate, int]
+"""A gate and how many requests that need it may wait."""
 
 BOUNCES: Final = 8
 """Moves after which a lane is guarded: few enough to be quick, many enough to be rare."""
 
 SLICE: Final = 100
 """Grants handed out in one go: 100 keep an event loop busy for about 3 ms, 5,000 for 50 to 90."""
-
-
-class Waiter:
-    """A request that waits for all of its gates.
-
-    Attributes:
-        gates: what it needs. `blocked_by`: the gate its lane was parked at when it came.
-        is_granted: whether it holds its units.
-    """
-
-    __slots__ = ("blocked_by", "gates", "is_granted", "lane", "ticket")
-
-    def __init__(self, gates: Gates) -> None:
-        self.gates = gates
-        self.ticket = -1
-        self.lane: Lane | None = None
-        self.blocked_by: Gate | None = None
-        self.is_granted = False
-
-
-class Lane:
-    """The waiters for one set of gates, in the order they came."""
-
-    __slots__ = ("bounces", "gates", "listed_at", "parked_at", "queue")
-
-    def __init__(self, gates: Gates) -> None:
-        self.gates = gates
-        # An OrderedDict, because finding the head of a plain dict slows down as heads are removed.
-        self.queue: OrderedDict[int, Waiter] = OrderedDict()
-        self.parked_at: Gate | None = None
-        self.listed_at: set[Gate] = set()
-        self.bounces = 0
-
-    def __lt__(self, _other: object) -> bool:
-        """Lets equal tickets stand in a heap; they do not occur between different lanes with waiters."""
-        return False
-
-    @property
-    def ticket(self) -> int:
-        """The ticket of the head."""
-        return next(iter(self.queue))
 
 
 class Admission:
@@ -101,6 +61,10 @@ class Admission:
         for gate in gates:
             gate.use(now)
 
+    def full_gate(self, bounds: Iterable[Bound]) -> Bound | None:
+        """Returns the first gate, with its bound, for which as many requests wait already as may, or `None`."""
+        return next((bound for bound in bounds if bound[0].queued >= bound[1]), None)
+
     def enqueue(self, waiter: Waiter, now: float) -> list[Waiter]:
         """Puts a waiter at the end of its lane; returns who may go now, which may include it."""
         lane = self._lanes.get(waiter.gates)
@@ -115,7 +79,7 @@ class Admission:
             gate = self._closed_gate(lane, now) or _busiest(waiter.gates)
             self._park(lane, gate)
             self._arm(gate, now)
-        waiter.blocked_by = lane.parked_at
+        waiter.blocked_by = lane.held_by
         return self.tick(now)
 
     def leave(self, waiter: Waiter, now: float) -> list[Waiter]:
@@ -127,6 +91,7 @@ class Admission:
         if lane is None or lane.queue.pop(waiter.ticket, None) is None:
             return []
         self._gone(waiter)
+        waiter.blocked_by = lane.parked_at
         if lane.queue:
             return []
         parked_at, lane.parked_at = lane.parked_at, None
@@ -207,6 +172,8 @@ class Admission:
 
     def _park(self, lane: Lane, gate: Gate) -> None:
         lane.parked_at = gate
+        if lane.held_by is None or gate.kind != "pause":
+            lane.held_by = gate
         gate.waiting += 1
         if gate not in lane.listed_at:
             lane.listed_at.add(gate)
@@ -265,7 +232,7 @@ class Admission:
     def _grant(self, lane: Lane) -> Waiter:
         _ticket, waiter = lane.queue.popitem(last=False)
         self._gone(waiter)
-        waiter.is_granted = True
+        waiter.is_granted, waiter.blocked_by = True, lane.held_by
         for gate in lane.gates:
             gate.take()
         lane.bounces = 0

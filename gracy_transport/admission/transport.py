@@ -7,18 +7,18 @@ one with both, so that permits and slots are taken jointly and nothing is held b
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ..bodies import on_end
 from ..call import Call, Observer, Wait
 from ..clock import SYSTEM_CLOCK, Clock
 from ..events import RequestDispatched, tell
-from ..exceptions import TransportClosed
+from ..exceptions import QueueFull, TransportClosed
 from ..family import AsyncTransport, error_for
 from ..layer import Layer
-from .desk import Desk, DeskClosed
+from .desk import Desk, DeskClosed, DeskFull
 from .gates import Gate
-from .lanes import Gates
+from .lanes import Gates, Waiter
 
 if TYPE_CHECKING:
     from ..family import Request, Response
@@ -43,6 +43,10 @@ class Keeper(Protocol):
         """Returns the gates that a request has to pass."""
         ...
 
+    def most_waiting(self, gate: Gate) -> int | None:
+        """Returns how many requests may wait that need a gate, `None` for any number."""
+        ...
+
     def limit_reached(self, call: Call, gate: Gate, wait: float, at: float) -> None:
         """Logs and tells that a request has to wait at a gate, by the estimate for `wait` seconds."""
         ...
@@ -56,12 +60,66 @@ class Keeper(Protocol):
         ...
 
 
-class _Waited(NamedTuple):
-    """A wait that is over: until when, for how many seconds, and at which gate (none if it was over at once)."""
+_INSTANT: Final = 1e-6
+"""Seconds that are no wait: differences of what a clock says are not exact."""
 
-    until: float
-    seconds: float
-    gates: Sequence[Gate]
+
+class _Queueing:
+    """One wait: what is told as it begins and as it is over, and what the timeline of the call says of it."""
+
+    __slots__ = ("_before", "_call", "_first", "_gates", "_layer", "_rest", "_waiter", "began", "estimate", "until")
+
+    def __init__(self, layer: AdmissionTransport, call: Call, gates: Gates) -> None:
+        self._layer, self._call, self._gates = layer, call, gates
+        self.began = self.until = layer.clock.now()
+        self.estimate = layer.desk.estimate(gates)
+        self._before = [gate.paused_for(self.began) for gate in gates]
+        self._waiter: Waiter | None = None
+        self._first: Gate | None = None
+        self._rest: tuple[Gate, float, float] | None = None
+
+    def begin(self, waiter: Waiter, gate: Gate) -> None:
+        """Tells of the gate that is waited for first."""
+        self._waiter, self._first = waiter, gate
+        self._layer.keeper_of(gate).limit_reached(self._call, gate, self.estimate, self.began)
+
+    def note(self) -> None:
+        """Puts the wait into the timeline: what pauses took of it apart from the rest, which one limit is named for."""
+        first, call = self._first, self._call
+        if first is None or self._waiter is None:
+            return
+        now = self._layer.clock.now()
+        paused, since, at = self._paused(now)
+        rest = now - self.began - paused
+        gate = first
+        if first.kind == "pause" and rest > _INSTANT:
+            gate = self._waiter.blocked_by or first
+        if gate.kind == "pause":
+            call.waits += (Wait(gate.kind, now - self.began, str(gate.subject), self.began),)
+            return
+        if paused:
+            call.waits += (Wait("pause", paused, str(at.subject), since),)
+        # What came while a pause stood has waited for the limit since its end.
+        is_after = first.kind == "pause" or (paused and since == self.began)
+        began = now - rest if is_after else self.began
+        call.waits += (Wait(gate.kind, rest, str(gate.subject), began),)
+        self._rest = (gate, rest, began)
+
+    def _paused(self, now: float) -> tuple[float, float, Gate]:
+        """Returns for how many of these seconds a pause stood, since when, and at which gate."""
+        taken = [gate.paused_for(now) - before for gate, before in zip(self._gates, self._before, strict=True)]
+        paused = max(taken)
+        gate = self._gates[taken.index(paused)]
+        return paused, max(self.began, gate.paused_from), gate
+
+    def end(self) -> None:
+        """Tells that it is over, and of a limit that was reached only after a pause."""
+        if self._rest is not None:
+            gate, seconds, since = self._rest
+            keeper = self._layer.keeper_of(gate)
+            if gate is not self._first:
+                keeper.limit_reached(self._call, gate, seconds, since)
+            keeper.wait_over(self._call, gate, seconds, self.until)
 
 
 class AdmissionTransport(Layer):
@@ -100,7 +158,8 @@ class AdmissionTransport(Layer):
         waited = None if at is not None else await self._wait(request, call, gates, counted)
         try:
             if waited is not None:
-                at = self._tell_of(waited, call)
+                at = waited.until
+                waited.end()
             # The stamp of the gates, not a later reading: what is told is what the rules were kept by.
             call.attempt.dispatched = at
             if call.observers and at is not None:
@@ -131,50 +190,22 @@ class AdmissionTransport(Layer):
                 slots += found
         return gates, counted, slots
 
-    async def _wait(self, request: Request, call: Call, gates: Gates, counted: Gates) -> _Waited:
-        """Waits for all gates, but for the end of a pause first: what it takes is no wait for a permit."""
-        pauses = tuple([gate for gate in gates if gate.kind == "pause"])
-        if pauses and self.desk.next_permit(pauses) > 0:
-            await self._wait_at(request, call, pauses, ())
-        return await self._wait_at(request, call, gates, counted)
-
-    async def _wait_at(self, request: Request, call: Call, gates: Gates, counted: Gates) -> _Waited:
-        began = self.clock.now()
-        estimate = self.desk.estimate(gates)
-        waited_at: list[Gate] = []
-
-        def blocked(gate: Gate) -> None:
-            waited_at.append(gate)
-            self._keeper_of(gate).limit_reached(call, gate, estimate, began)
-
+    async def _wait(self, request: Request, call: Call, gates: Gates, counted: Gates) -> _Queueing:
+        queueing = _Queueing(self, call, gates)
+        bounds = [(gate, most) for gate in gates if (most := self.keeper_of(gate).most_waiting(gate)) is not None]
         try:
-            at = await self.desk.wait(gates, counted, blocked=blocked)
+            queueing.until = await self.desk.wait(gates, counted, blocked=queueing.begin, bounds=bounds)
         except DeskClosed:
             message = f"{call.method} {call.url.path}: the transport was closed while the request waited for its turn"
             raise error_for(request, TransportClosed, message, call=call) from None
+        except DeskFull as full:
+            raise queue_full(request, call, full, queueing.estimate) from None
         finally:
-            paused = self._note(call, gates, waited_at, began)
-        return _Waited(at, at - began - paused, waited_at)
+            queueing.note()
+        return queueing
 
-    def _note(self, call: Call, gates: Gates, waited_at: Sequence[Gate], began: float) -> float:
-        """Puts a wait into the timeline of a call; returns for how much of it a pause that came in between stood."""
-        now = self.clock.now()
-        pause = max(gates, key=lambda gate: gate.paused_within(began, now)[1])
-        since, paused = pause.paused_within(began, now)
-        for gate in waited_at:
-            if gate.kind == "pause":
-                paused = 0.0
-            elif paused:
-                call.waits += (Wait(pause.kind, paused, str(pause.subject), since),)
-            call.waits += (Wait(gate.kind, now - began - paused, str(gate.subject), began),)
-        return paused
-
-    def _tell_of(self, waited: _Waited, call: Call) -> float:
-        for gate in waited.gates:
-            self._keeper_of(gate).wait_over(call, gate, waited.seconds, waited.until)
-        return waited.until
-
-    def _keeper_of(self, gate: Gate) -> Keeper:
+    def keeper_of(self, gate: Gate) -> Keeper:
+        """Returns who knows a gate."""
         return next(keeper for keeper in self.keepers if keeper.wait_kind == gate.kind)
 
     def _give_back(self, slots: Gates, _error: BaseException | None) -> None:
@@ -188,3 +219,15 @@ class AdmissionTransport(Layer):
         """Says the gates, who waits, and when the next permit comes."""
         words = [keeper.describe(self.desk) for keeper in self.keepers]
         return ", ".join([limits for limits, _ in words] + [f"{self.desk.waiting} waiting"] + [now for _, now in words])
+
+
+def queue_full(request: Request, call: Call, full: DeskFull, estimate: float) -> QueueFull:
+    """Returns the error for a request that may not even wait."""
+    limit = str(full.gate.subject)
+    wait = f"; it would have waited about {estimate:.1f} s" if estimate else ""
+    message = (
+        f"{call.method} {call.url.path}: {full.waiting} requests wait already for {limit}, and max_waiting lets no more"
+        f"{wait}. Try again later, start fewer at once, or raise max_waiting"
+    )
+    facts = {"waits_for": limit, "waiting": full.waiting, "would_wait": estimate or None}
+    return error_for(request, QueueFull, message, call=call, **facts)

@@ -1,0 +1,49 @@
+"""The waiters of one event loop, and how each of them is woken."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+
+import anyio
+
+from ..loops import Loop
+from .waiters import Gates, Waiter
+
+__all__ = ["Guest", "Room"]
+
+
+class Room:
+    """The waiters of one event loop."""
+
+    __slots__ = ("leader", "loop", "scope", "waiters", "wakes_at")
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        self.waiters: OrderedDict[Guest, None] = OrderedDict()
+        self.leader: Guest | None = None
+        self.scope: anyio.CancelScope | None = None
+        self.wakes_at = math.inf
+
+    def rouse(self, guest: Guest) -> bool:
+        """Lets a waiter look around again; False when its loop has ended."""
+        return self.loop.call(guest.rouse)
+
+
+class Guest(Waiter):
+    """A waiter with the means to wake it."""
+
+    __slots__ = ("event", "is_closed", "room")
+
+    def __init__(self, gates: Gates, room: Room) -> None:
+        super().__init__(gates)
+        self.room = room
+        self.event = anyio.Event()
+        self.is_closed = False
+
+    def rouse(self) -> None:
+        """Ends its sleep: that of the leader on the timer, that of the others on their events."""
+        if self.room.leader is self and self.room.scope is not None:
+            self.room.scope.cancel()
+        else:
+            self.event.set()

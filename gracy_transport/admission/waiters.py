@@ -1,0 +1,59 @@
+"""Those who wait: a request with the gates it needs, and the queue of all that need the same ones."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TypeAlias
+
+from .gates import Gate
+
+__all__ = ["Gates", "Lane", "Waiter"]
+
+Gates: TypeAlias = tuple[Gate, ...]
+
+
+class Waiter:
+    """A request that waits for all of its gates.
+
+    Attributes:
+        gates: what it needs. `blocked_by`: the gate its lane was parked at when it came, and once it goes the one limit
+            it waited for last, a pause only where there was no other.
+        is_granted: whether it holds its units.
+    """
+
+    __slots__ = ("blocked_by", "gates", "is_granted", "lane", "ticket")
+
+    def __init__(self, gates: Gates) -> None:
+        self.gates = gates
+        self.ticket = -1
+        self.lane: Lane | None = None
+        self.blocked_by: Gate | None = None
+        self.is_granted = False
+
+
+class Lane:
+    """The waiters for one set of gates, in the order they came.
+
+    Attributes:
+        parked_at: the closed gate where the lane waits. `held_by`: the last of those that was not paused alone.
+    """
+
+    __slots__ = ("bounces", "gates", "held_by", "listed_at", "parked_at", "queue")
+
+    def __init__(self, gates: Gates) -> None:
+        self.gates = gates
+        # An OrderedDict, because finding the head of a plain dict slows down as heads are removed.
+        self.queue: OrderedDict[int, Waiter] = OrderedDict()
+        self.parked_at: Gate | None = None
+        self.held_by: Gate | None = None
+        self.listed_at: set[Gate] = set()
+        self.bounces = 0
+
+    def __lt__(self, _other: object) -> bool:
+        """Lets equal tickets stand in a heap; they do not occur between different lanes with waiters."""
+        return False
+
+    @property
+    def ticket(self) -> int:
+        """The ticket of the head."""
+        return next(iter(self.queue))

@@ -26,7 +26,7 @@ from .logs import LoggingTransport
 from .metrics import GracyReport, MetricsTransport
 from .paging import GracyCursorPaginator, GracyLinkPaginator, GracyOffsetPaginator, GracyPaginator
 from .replay import GracyReplay, GracyReplayStorage, ReplayLogEvent, ReplayTransport
-from .retry import GracefulRetry, GracefulRetryState, OverrideRetryOn, RetryTransport
+from .retry import GracefulRetry, GracefulRetryState, OverrideRetryOn, RetryBudget, RetryTransport
 from .stack import GracyTransport, attach
 from .throttle import GracefulThrottle, ThrottleRule, ThrottleTransport
 from .validation import GracefulValidator, ValidationTransport
@@ -62,6 +62,7 @@ __all__ = [
     "OverrideRetryOn",
     "ReplayLogEvent",
     "ReplayTransport",
+    "RetryBudget",
     "RetryTransport",
     "ThrottleRule",
     "ThrottleTransport",

@@ -1,4 +1,4 @@
-"""The only file that touches a body: watching its end, holding it in memory, sending it again, letting it go."""
+"""The only file that touches a body: watching its end, holding it in memory, exchanging it, letting it go."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import warnings
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from .call import extensions_of
+from .call import call_inside, extensions_of
 from .exceptions import BodyTooLarge
 from .family import error_for, family_of
 from .redaction import redact_url
@@ -19,7 +19,6 @@ __all__ = [
     "BODY_CAP",
     "break_again",
     "buffer",
-    "can_resend",
     "content_of",
     "discard",
     "leave",
@@ -139,6 +138,9 @@ async def buffer(request: Request, response: Response, cap: int = BODY_CAP) -> b
         BodyTooLarge: when there are more than `cap` bytes; the response is closed then.
         Exception: whatever broke the body; the response is closed then.
     """
+    call = call_inside(request)
+    if call is not None:
+        call.attempt.was_answered = True  # whatever becomes of the body
     chunks: list[bytes] = []
     size = 0
     source: AsyncIterator[bytes] = aiter(response.stream)  # type: ignore[arg-type]
@@ -235,34 +237,6 @@ def variant(request: Request, **changed: Any) -> Request:
     twin.__dict__.update(request.__dict__)
     twin.__dict__.update(changed)
     return twin
-
-
-def can_resend(request: Request) -> bool:
-    """Tells whether sending the request again would send the same body.
-
-    True for bytes, text, JSON and forms, for multipart with seekable files, and for iterables that start anew each
-    time. False for generators, iterators and open files, and for streams that cannot be seen through.
-    """
-    stream: Any = request.stream
-    if hasattr(request, "_content") or isinstance(stream, type(family_of(request).ByteStream(b""))):
-        return True
-    fields = getattr(stream, "fields", None)
-    if fields is not None:
-        return all(_can_rewind(field.file) for field in fields if hasattr(field, "file"))
-    is_made_by_client = type(stream).__module__.partition(".")[0] == family_of(request).name
-    source = getattr(stream, "_stream", None) if is_made_by_client else None
-    if source is None or hasattr(source, "read") or hasattr(source, "aread"):
-        return False
-    if isinstance(source, family_of(request).AsyncByteStream):
-        return False  # most are good for one time: the body of another response, say
-    return hasattr(source, "__aiter__") and not hasattr(source, "__anext__")
-
-
-def _can_rewind(file: Any) -> bool:
-    if isinstance(file, str | bytes):
-        return True
-    seekable = getattr(file, "seekable", None)
-    return hasattr(file, "seek") and (seekable is None or bool(seekable()))
 
 
 def content_of(request: Request) -> bytes | None:

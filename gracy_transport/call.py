@@ -89,6 +89,8 @@ class Call:
         stack: the `GracyTransport` that is at work on the call now, if there is one.
         retry_state: the `GracefulRetryState` of the retry that is under way, `None` in a first attempt.
         gave_up: why no further attempt was made, in words, when retries ended without an accepted answer.
+        minted: the idempotency key that the retry layer made for it, if it did.
+        retried: which retry layer has sent the call again, and the last attempt that it made.
     """
 
     __slots__ = (
@@ -101,9 +103,11 @@ class Call:
         "is_inside",
         "is_replayed",
         "method",
+        "minted",
         "observers",
         "options",
         "rejected",
+        "retried",
         "retry_state",
         "stack",
         "started",
@@ -126,6 +130,8 @@ class Call:
         self.stack: object | None = None
         self.retry_state: object | None = None
         self.gave_up: str | None = None
+        self.minted: object | None = None
+        self.retried: tuple[object, Attempt] | None = None
         self._earlier: tuple[Attempt, ...] = ()
         self._last_status: int | None = None
         self._authorization: str | None = None

@@ -14,6 +14,7 @@
         ├── TransportClosed         the transport was closed while the request waited
         ├── QueueFull               as many requests wait already as `max_waiting` allows
         ├── BodyTooLarge            a body that had to be held in memory was over the cap
+        ├── BodyConsumed            a redirect asks for a body that could be read only once
         ├── GracyReplayRequestNotFound  nothing was recorded for this request
         └── PagingStopped           a paginator does not ask for a page that there may be
             ├── TooManyPages        ... because `max_pages` were given
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BadResponse",
+    "BodyConsumed",
     "BodyTooLarge",
     "CompositionError",
     "GracyException",
@@ -282,6 +284,10 @@ class BodyTooLarge(GracyRefusal):
     """A body that had to be held in memory was larger than the cap."""
 
     was_sent = True
+
+
+class BodyConsumed(GracyRefusal):
+    """A redirect or a challenge wants a body again that could be read only once: nothing of it was sent this time."""
 
 
 class GracyReplayRequestNotFound(GracyRefusal):

@@ -82,6 +82,8 @@ class Family:
             module.ConnectError,
             module.ConnectTimeout,
             module.PoolTimeout,
+            module.ProxyError,  # the proxy gave no way through
+            module.UnsupportedProtocol,
         )
         self._mixed: dict[type[GracyException], type[GracyException]] = {}
 

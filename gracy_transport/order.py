@@ -29,7 +29,7 @@ from .logs import LoggingTransport
 from .metrics import MetricsRegistry, MetricsTransport
 from .pauses import PauseKeeper
 from .replay import GracyReplay, ReplayState, ReplayTransport
-from .retry import RetryTransport
+from .retry import Common, RetryTransport
 from .throttle import RuleGates, ThrottleKeeper, ThrottleRule
 from .validation import ValidationTransport, judge
 
@@ -45,12 +45,13 @@ class Rebuilt(Protocol):
 
 
 class Shared:
-    """The state of a stack that outlives any chain: gates, metrics, counters of a replay, whether there are hooks."""
+    """The state of a stack that outlives any chain: gates, metrics, budgets, counters of a replay, if it has hooks."""
 
     def __init__(self, config: GracyConfig, replay: GracyReplay | None, clock: Clock) -> None:
         self.clock = clock
         self.desk = Desk(clock)
         self.metrics = MetricsRegistry(clock)
+        self.retries = Common()
         self.replay = None if replay is None else ReplayState(replay)
         # Weak: the gates of a call's own limits go with the last chain that has them.
         self.rules: WeakValueDictionary[ThrottleRule, RuleGates] = WeakValueDictionary()
@@ -109,7 +110,8 @@ def _logging(inner: AsyncTransport, plan: Plan) -> AsyncTransport:
 
 def _retry(inner: AsyncTransport, plan: Plan) -> AsyncTransport:
     retry = plan.get("retry")
-    return inner if retry is None else RetryTransport(inner, retry, clock=plan.shared.clock)
+    shared = plan.shared
+    return inner if retry is None else RetryTransport(inner, retry, clock=shared.clock, common=shared.retries)
 
 
 def _validation(inner: AsyncTransport, plan: Plan) -> AsyncTransport:

@@ -29,6 +29,7 @@ class Attempt:
         status: the status code of its response.
         error: the name of the class of the error that ended it.
         was_sent: `False` once it is known that nothing of it can have reached the server.
+        was_answered: whether a response came, also one whose body broke so that there is no status.
     """
 
     number: int
@@ -38,6 +39,7 @@ class Attempt:
     status: int | None = None
     error: str | None = None
     was_sent: bool = True
+    was_answered: bool = False
 
     @property
     def latency(self) -> float | None:
@@ -49,7 +51,7 @@ class Attempt:
     @property
     def fate(self) -> Fate:
         """What became of it at the server: "never_sent", "maybe_applied" or "answered"."""
-        if self.status is not None:
+        if self.was_answered or self.status is not None:
             return "answered"
         return "maybe_applied" if self.was_sent else "never_sent"
 

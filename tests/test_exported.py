@@ -41,6 +41,7 @@ PINNED = [
     "attach",
     "ThrottleTransport",
     "ConcurrencyLimitTransport",
+    "RetryBudget",
     "RetryTransport",
     "ValidationTransport",
     "LoggingTransport",

@@ -1,13 +1,15 @@
 """Retries: sending a request again when an attempt fails, after a delay.
 
 `config` holds what users set, `backoff` the arithmetic of the delays, `verdict` the decision about an
-outcome, `state` what one pass knows, `lines` what is logged, and `transport` does it.
+outcome, `budget` how many there may be, `keys` makes idempotency keys, `holding` reads bodies, `state` is what one
+pass knows, `common` what all layers of a stack do, `lines` what is logged, and `transport` does it.
 """
 
 from __future__ import annotations
 
-from .config import GracefulRetry, OverrideRetryOn
+from .common import Common
+from .config import GracefulRetry, OverrideRetryOn, RetryBudget
 from .state import GracefulRetryState
 from .transport import RetryTransport
 
-__all__ = ["GracefulRetry", "GracefulRetryState", "OverrideRetryOn", "RetryTransport"]
+__all__ = ["Common", "GracefulRetry", "GracefulRetryState", "OverrideRetryOn", "RetryBudget", "RetryTransport"]

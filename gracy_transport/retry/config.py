@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, mod
 from ..logevents import LogEvent
 from ..values import FrozenDict, Value, one_or_many
 
-__all__ = ["IDEMPOTENT", "GracefulRetry", "OverrideRetryOn"]
+__all__ = ["IDEMPOTENT", "GracefulRetry", "OverrideRetryOn", "RetryBudget"]
 
 IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "QUERY"})
 """Methods that may be sent twice with the effect of once (RFC 9110, section 9.2.2, and the QUERY draft)."""
@@ -52,6 +52,20 @@ def _method(name: object) -> str:
     return name.upper()
 
 
+def _key_form(value: object) -> object:
+    if isinstance(value, bool) or value == "bare":
+        return value
+    raise ValueError(f"{value!r} is none of True, False and 'bare'")
+
+
+def _budget(value: object) -> object:
+    if isinstance(value, bool):
+        return RetryBudget() if value else None
+    if value is None or isinstance(value, RetryBudget):
+        return value
+    raise ValueError(f"{value!r} is none of True, None and a RetryBudget")
+
+
 def _mapping(value: object) -> object:
     return {} if value is None else value
 
@@ -77,6 +91,35 @@ class OverrideRetryOn(Value, frozen=True):
         super().__init__(delay=delay)
 
 
+class RetryBudget(Value, frozen=True):
+    """How much retries may add to the traffic of all calls together, so that they do not finish off a server.
+
+    Within any `window` there are at most `share` times as many retries as first attempts, plus `floor` a second: an
+    outage is met with 1.2 times the usual requests, in place of 4 times with three retries for each. A retry counts
+    when it is decided on. First attempts are never held up.
+
+    Args:
+        share: retries per first attempt; 0.2 unless given, as in Finagle, where the figures come from.
+        floor: retries a second that are free, so that little traffic can be retried at all; 10 unless given.
+        window: seconds that are looked back on; 10 unless given.
+
+    Raises:
+        pydantic.ValidationError: when one is negative or not finite, or the window is shorter than a millisecond.
+    """
+
+    share: Seconds = 0.2
+    floor: Seconds = 10.0
+    window: Annotated[float, Field(ge=0.001, allow_inf_nan=False)] = 10.0
+
+    def __init__(self, share: float = 0.2, floor: float = 10.0, window: float = 10.0) -> None:
+        super().__init__(share=share, floor=floor, window=window)
+
+    @property
+    def in_words(self) -> str:
+        """The budget in words: `at most 0.2 retries per first attempt + 10 a second, over 10 s`."""
+        return f"at most {self.share:g} retries per first attempt + {self.floor:g} a second, over {self.window:g} s"
+
+
 if TYPE_CHECKING:
 
     class _Overrides(Protocol):
@@ -97,8 +140,9 @@ class GracefulRetry(Value, frozen=True):
         delay_modifier: what the delay is multiplied by after each retry; 1 unless given, for equal delays.
         retry_on: a status, an exception class, or a collection of them: these are retried and nothing else. A
             status also stands for a validator's error about a response of that status. `None` means every
-            status outside 200-299 and every exception. As the client may be about to follow a redirect or to
-            answer a challenge, 1xx, 3xx, 401 and 407 are retried only when they are named.
+            status outside 200-299 and every exception, those included that seldom pass by themselves (409, 501,
+            505, 511): to leave them out, name `{408, 425, 429, 500, 502, 503, 504}`. As the client may be about to
+            follow a redirect or to answer a challenge, 1xx, 3xx, 401 and 407 are retried only when they are named.
         log_before: logged before the wait for each retry; `None` logs nothing.
         log_after: logged after each retry, with its response.
         log_exhausted: logged when no further attempt is made though the last one failed.
@@ -114,12 +158,21 @@ class GracefulRetry(Value, frozen=True):
             have been carried out), "any", or a collection of names. A request that cannot have reached the
             server, or that has an Idempotency-Key header, is retried whatever its method.
         respect_retry_after: wait for as long as the response asks (its Retry-After header) in place of the
-            delay. On unless given, since who comes back sooner is sent away again.
+            delay, and do not retry where it says so (`x-should-retry: false`, `Stripe-Should-Retry: false`; "true"
+            makes nothing a failure and no method safe). On unless given, since who comes back sooner is sent away.
         max_retry_after: seconds; a response that asks for more is not retried at all. 60 unless given.
         buffer_body: read the body of a response as part of the attempt, so that one that breaks off is
             retried. Off unless given: it takes memory, and a body that is streamed comes only when it is
             complete. Event streams, and bodies announced as longer than 10 MiB, are left alone; one that
             turns out to be longer raises `BodyTooLarge`.
+        idempotency_key: give each call of a method that is not idempotent a key of its own, a UUID in an
+            Idempotency-Key header, so that it may be retried: the server is to recognise the repetition by it. `True`
+            quotes it, as the draft of the standard has it; "bare" does not, as Stripe and others want it. A key that
+            the request has already (also as X-Idempotency-Key or PayPal-Request-Id) is left alone, and another
+            origin gets none after a redirect. Off unless given, since most servers take no notice of it.
+        budget: a `RetryBudget`, or `True` for one of 20 % of the first attempts plus 10 a second: what retries may
+            add to the traffic. All calls of a stack that have equal budgets share one. When it is used up, a failure
+            is final: the caller gets it at once. Off unless given.
 
     Raises:
         pydantic.ValidationError: naming the field that is wrong.
@@ -142,6 +195,8 @@ class GracefulRetry(Value, frozen=True):
     respect_retry_after: bool = True
     max_retry_after: Seconds = 60.0
     buffer_body: bool = False
+    idempotency_key: Annotated[Literal["bare"] | bool, PlainValidator(_key_form)] = False
+    budget: Annotated[RetryBudget | None, PlainValidator(_budget)] = None
 
     if TYPE_CHECKING:
         # What may be given, which is wider than what is stored.
@@ -163,6 +218,8 @@ class GracefulRetry(Value, frozen=True):
             respect_retry_after: bool = True,
             max_retry_after: float = 60.0,
             buffer_body: bool = False,
+            idempotency_key: Literal["bare"] | bool = False,
+            budget: RetryBudget | bool | None = None,
         ) -> None: ...
     else:
 

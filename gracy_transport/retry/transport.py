@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 import random as chances
-import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from ..bodies import BODY_CAP, buffer, can_resend, discard, readable
+from ..bodies import discard
 from ..call import Call, Observer, Outcome, Wait
 from ..clock import SYSTEM_CLOCK, Clock
 from ..events import RetriesExhausted, RetryScheduled, tell
@@ -17,14 +16,21 @@ from ..exceptions import CompositionError
 from ..family import AsyncTransport
 from ..layer import Layer, end_attempt
 from ..logevents import LOGGER_NAME, LogEvent
+from ..resending import can_resend, refuse_consumed
 from ..values import ABSENT
+from .budget import Spending
+from .common import Common
 from .config import GracefulRetry
+from .holding import can_be_read, hold
+from .keys import with_key
 from .lines import AFTER, BEFORE, EXHAUSTED, say
 from .state import GracefulRetryState
 from .verdict import Accept, Facts, GiveUp, Retry, Verdict, is_failure, is_unwanted, judge
 
 if TYPE_CHECKING:
     from ..family import Request, Response
+    from ..timeline import Fate
+    from .config import RetryBudget
 
 __all__ = ["RetryTransport"]
 
@@ -46,7 +52,8 @@ class RetryTransport(Layer):
     """Sends a request again when the attempt failed, as a `GracefulRetry` says.
 
     The same request goes out each time, untouched: what the client made of it (cookies, a signature, a date)
-    does not change between attempts. A redirect, or an answer to a challenge, has retries of its own.
+    does not change between attempts. A redirect, or an answer to a challenge, has retries of its own. An idempotency
+    key that is made here goes out on a request that shares the body of the caller's.
 
     Args:
         inner: the transport below.
@@ -54,6 +61,7 @@ class RetryTransport(Layer):
         clock: where time comes from.
         observers: callables that hear the events of every call which passes.
         random: gives the chance for jitter, from 0 to 1.
+        common: what it shares with the other retry layers of a stack. Made here unless given.
 
     Raises:
         CompositionError: when there is a retry layer below already, since their attempts would multiply.
@@ -67,10 +75,13 @@ class RetryTransport(Layer):
         clock: Clock = SYSTEM_CLOCK,
         observers: Iterable[Observer] = (),
         random: Callable[[], float] = chances.random,
+        common: Common | None = None,
     ) -> None:
         super().__init__(inner, clock=clock, observers=observers)
         self.config = config
         self._random = random
+        self.common = Common() if common is None else common
+        self._spending = None if config.budget is None else self.common.budgets.of(config.budget)
         refuse_second(self)
 
     async def handle(self, request: Request, call: Call) -> Response:
@@ -80,10 +91,16 @@ class RetryTransport(Layer):
         if config is None:
             return await self.pass_on(request, call)
         call.gave_up = None
+        if call.attempt.number > 1:
+            refuse_consumed(request, call)
+        if config.idempotency_key:
+            request = with_key(request, call, config)
+        if config.budget is not None:
+            self._spending_of(config.budget).count_first(self.clock.now())
         try:
             response = await self.pass_on(request, call)
             if config.buffer_body or call.options.reads_body:
-                await self._hold(request, call, config, response)
+                await hold(request, call, config, response)
         except Exception as error:  # noqa: BLE001 - `retry_on` may name any of them
             outcome = await self._failed(call, error)
         else:
@@ -101,7 +118,7 @@ class RetryTransport(Layer):
         try:
             response = await self.pass_on(request, call)
             if config.buffer_body or call.options.reads_body:
-                await self._hold(request, call, config, response)
+                await hold(request, call, config, response)
             return Outcome(response)
         except Exception as error:  # noqa: BLE001 - `retry_on` may name any of them
             return await self._failed(call, error)
@@ -118,18 +135,6 @@ class RetryTransport(Layer):
         self._end_attempt(call, outcome)
         return outcome
 
-    async def _hold(self, request: Request, call: Call, config: GracefulRetry, response: Response) -> None:
-        """Reads the body of a response that will be accepted: if it breaks, the attempt has failed."""
-        is_followed = call.options.is_followed
-        if has_no_end(request, response) or is_unwanted(config, response.status_code, is_followed=is_followed):
-            return
-        if call.options.reads_body:
-            # The caller will hold all of it anyway, and would fail on a broken encoding when it is too late.
-            hold = readable if "content-encoding" in response.headers else buffer
-            await hold(request, response, sys.maxsize)
-        elif is_holdable(response):
-            await buffer(request, response)
-
     async def _retry(self, request: Request, call: Call, config: GracefulRetry, outcome: Outcome) -> Outcome:
         """Goes on after a first failure until an outcome is accepted or no further attempt is to be made."""
         facts = Facts(
@@ -141,6 +146,7 @@ class RetryTransport(Layer):
         state = GracefulRetryState(config.max_attempts, outcome)
         this = _Pass(request, call, config, facts, state)
         call.retry_state = state
+        self.common.look_for_nesting(self, request, call)
         try:
             while not isinstance(verdict := self._judge(this, outcome), Accept):
                 state.note(outcome)
@@ -153,12 +159,24 @@ class RetryTransport(Layer):
             return outcome
         finally:
             call.retry_state = None
+            if state.cur_attempt:
+                call.retried = (self, call.attempt)
             del this, state, outcome  # as in `handle`
 
     def _judge(self, this: _Pass, outcome: Outcome) -> Verdict:
         chance = self._random() if this.config.jitter else None
         retry = this.state.cur_attempt + 1
-        return judge(this.config, outcome, retry, this.facts, wall=self.clock.wall(), chance=chance)
+        fate: Fate = "answered" if outcome.response is not None else this.call.attempt.fate
+        verdict = judge(this.config, outcome, retry, this.facts, fate=fate, wall=self.clock.wall(), chance=chance)
+        budget = this.config.budget
+        # The last thing to be asked, so that nothing is spent on a retry that is not made.
+        if budget is None or not isinstance(verdict, Retry) or self._spending_of(budget).try_retry(self.clock.now()):
+            return verdict
+        return GiveUp(f"the retry budget is used up ({budget.in_words}): {verdict.reason}")
+
+    def _spending_of(self, budget: RetryBudget) -> Spending:
+        own = self._spending
+        return own if own is not None and own.budget is budget else self.common.budgets.of(budget)
 
     async def _back_off(self, this: _Pass, failure: Outcome, verdict: Retry) -> None:
         """Lets go of the failed attempt, waits, and begins the next."""
@@ -210,7 +228,9 @@ class RetryTransport(Layer):
         config = self.config
         growth = "" if config.delay_modifier == 1 else f" ×{config.delay_modifier:g}"
         noun = "retry" if config.max_attempts == 1 else "retries"
-        return f"{config.max_attempts} {noun}, delay {config.delay} s{growth}, {config.named_methods} methods"
+        words = f"{config.max_attempts} {noun}, delay {config.delay} s{growth}, {config.named_methods} methods"
+        words += ", with keys" if config.idempotency_key else ""
+        return words if config.budget is None else f"{words}, {config.budget.in_words}"
 
 
 def settled(outcome: Outcome) -> Response:
@@ -221,24 +241,6 @@ def settled(outcome: Outcome) -> Response:
         return cast("Response", outcome.response)  # where there is no error there is one
     finally:
         del outcome  # as above
-
-
-def has_no_end(request: Request, response: Response) -> bool:
-    """Tells whether there is no body to read to its end: none at all, or a connection handed over."""
-    return response.is_closed or request.method in {"HEAD", "CONNECT"} or response.status_code < 200
-
-
-def is_holdable(response: Response) -> bool:
-    """Tells whether a body may be expected to end, and within the cap."""
-    length = response.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > BODY_CAP:
-        return False
-    return not response.headers.get("content-type", "").lower().startswith("text/event-stream")
-
-
-def can_be_read(response: Response) -> bool:
-    """Tells whether a caller can still get the body: it is open, or it is in memory already."""
-    return not response.is_closed or hasattr(response, "_content")
 
 
 def refuse_second(outer: RetryTransport) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ..exceptions import BadResponse, CompositionError, GracyException
-from ..family import is_error_like, is_never_sent
+from ..family import is_error_like
 from ..retry_after import retry_after
 from .backoff import back_off, hinted, jittered
 from .config import IDEMPOTENT
@@ -15,12 +15,26 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..call import Outcome
+    from ..timeline import Fate
     from .config import GracefulRetry
 
-__all__ = ["ACCEPT", "Accept", "Facts", "GiveUp", "Retry", "Verdict", "cause_of", "is_failure", "is_unwanted", "judge"]
+__all__ = [
+    "ACCEPT",
+    "Accept",
+    "Facts",
+    "GiveUp",
+    "Retry",
+    "Verdict",
+    "cause_of",
+    "has_key",
+    "is_failure",
+    "is_unwanted",
+    "judge",
+]
 
 _KEYS: Final = ("idempotency-key", "x-idempotency-key", "paypal-request-id")
 _CHALLENGES: Final = frozenset({401, 407})
+_VERDICTS: Final = ("x-should-retry", "stripe-should-retry")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +80,27 @@ ACCEPT: Final = Accept()
 
 
 def judge(
-    config: GracefulRetry, outcome: Outcome, retry: int, facts: Facts, *, wall: float, chance: float | None
+    config: GracefulRetry,
+    outcome: Outcome,
+    retry: int,
+    facts: Facts,
+    *,
+    wall: float,
+    chance: float | None,
+    fate: Fate = "answered",
 ) -> Verdict:
     """Returns what to do with an outcome.
 
     `retry` is the number of the retry that may follow, from 1; `wall` is seconds since 1970 UTC, for a
-    Retry-After date; `chance` (0 to 1) is the random part of the delay, `None` without jitter.
+    Retry-After date; `chance` (0 to 1) is the random part of the delay, `None` without jitter; `fate` is what became
+    of the attempt at the server.
     """
     if not is_failure(config, outcome, is_followed=facts.is_followed):
         return ACCEPT
     cause = cause_of(outcome)
     if retry > config.max_attempts:
         return GiveUp(f"max_attempts={config.max_attempts} is used up: {cause}")
-    refused = _refused(config, outcome, facts)
+    refused = _refused(config, facts, fate) or _denied(config, outcome)
     if refused is not None:
         return GiveUp(refused)
     delay = back_off(_base(config, outcome), config.delay_modifier, retry, config.max_delay)
@@ -124,9 +146,9 @@ def cause_of(outcome: Outcome) -> str:
     return f"[{kind} Error: {type(error).__name__}]"
 
 
-def _refused(config: GracefulRetry, outcome: Outcome, facts: Facts) -> str | None:
+def _refused(config: GracefulRetry, facts: Facts, fate: Fate) -> str | None:
     """Returns why this request must not be sent again, or `None` when it may."""
-    if not _may_repeat(config, outcome, facts):
+    if not _may_repeat(config, facts, fate):
         return (
             f"{facts.method} not retried: not idempotent (methods={config.named_methods}); give the request "
             'an Idempotency-Key header if the server knows it, or set methods="any" if twice does no harm'
@@ -139,14 +161,27 @@ def _refused(config: GracefulRetry, outcome: Outcome, facts: Facts) -> str | Non
     return None
 
 
-def _may_repeat(config: GracefulRetry, outcome: Outcome, facts: Facts) -> bool:
+def has_key(headers: Mapping[str, str]) -> bool:
+    """Tells whether a request has a key by which the server knows it again, under any of its usual names."""
+    return any(name in headers for name in _KEYS)
+
+
+def _denied(config: GracefulRetry, outcome: Outcome) -> str | None:
+    """Returns that the server forbids a repetition, or `None`: what it allows opens nothing that is not configured."""
+    response = outcome.response
+    if response is None or response.status_code < 400 or not config.respect_retry_after:
+        return None
+    for name in _VERDICTS:
+        if response.headers.get(name, "").strip().lower() == "false":
+            return f"{cause_of(outcome)}: the server says not to retry ({name}: false)"
+    return None
+
+
+def _may_repeat(config: GracefulRetry, facts: Facts, fate: Fate) -> bool:
     methods = config.methods
     if methods == "any" or facts.method in (IDEMPOTENT if isinstance(methods, str) else methods):
         return True
-    if any(key in facts.headers for key in _KEYS):
-        return True
-    # An error beside a response is a validator's, whose own requests may fail to connect: ours was sent.
-    return outcome.response is None and outcome.error is not None and is_never_sent(outcome.error)
+    return fate == "never_sent" or has_key(facts.headers)
 
 
 def _base(config: GracefulRetry, outcome: Outcome) -> float:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from gracy_transport.bodies import can_resend, content_of, variant
+from gracy_transport.bodies import content_of, variant
+from gracy_transport.resending import can_resend
 from gracy_transport.testing import ScriptedWire
 
 pytestmark = pytest.mark.anyio

@@ -1,0 +1,56 @@
+"""What the retry layers of a stack have in common: the budgets they spend from, and what was warned about."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from ..logevents import LOGGER_NAME
+from .budget import Budgets
+
+if TYPE_CHECKING:
+    from ..call import Call
+    from ..family import Request
+
+__all__ = ["Common"]
+
+_logger = logging.getLogger(LOGGER_NAME)
+
+_COUNTS: Final = ("x-stainless-retry-count", "retry-attempt")
+"""Headers in which an SDK counts its own retries: those that Stainless makes (OpenAI, Anthropic …), Microsoft Graph."""
+
+
+class Common:
+    """The state that outlives each retry layer of a stack.
+
+    Attributes:
+        budgets: what is spent of its budgets.
+    """
+
+    def __init__(self) -> None:
+        self.budgets = Budgets()
+        self._warned: dict[str, object] = {}
+
+    def look_for_nesting(self, layer: object, request: Request, call: Call) -> None:
+        """Warns, once for each kind, when a request that a layer may send again is sent again by others, too."""
+        if call.retried is not None:
+            other, last = call.retried
+            if last is call.attempt and other is not layer:
+                self._warn(
+                    "inside",
+                    f"{layer!r} sends again what {other!r} inside it has already sent again: their attempts multiply; "
+                    "give one of the two retry=None",
+                )
+        for name in _COUNTS:
+            count = request.headers.get(name, "")
+            if count.isdecimal() and count.strip("0"):
+                self._warn(
+                    "above",
+                    f"what calls this stack also sends requests again ({name}: {count:.9}), so that its attempts and "
+                    f"those of {layer!r} multiply: make the SDK with max_retries=0, or leave retry out here",
+                )
+
+    def _warn(self, kind: str, message: str) -> None:
+        token = object()  # of two threads that come here together, one finds that of the other
+        if self._warned.setdefault(kind, token) is token:
+            _logger.warning("%s", message)

@@ -1,0 +1,47 @@
+"""Reading the body of a response as part of the attempt, so that one that breaks off has failed."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from ..bodies import BODY_CAP, buffer, readable
+from .verdict import is_unwanted
+
+if TYPE_CHECKING:
+    from ..call import Call
+    from ..family import Request, Response
+    from .config import GracefulRetry
+
+__all__ = ["can_be_read", "hold"]
+
+
+async def hold(request: Request, call: Call, config: GracefulRetry, response: Response) -> None:
+    """Reads the body of a response that will be accepted. Raises whatever breaks it."""
+    is_followed = call.options.is_followed
+    if _has_no_end(request, response) or is_unwanted(config, response.status_code, is_followed=is_followed):
+        return
+    if call.options.reads_body:
+        # The caller will hold all of it anyway, and would fail on a broken encoding when it is too late.
+        read = readable if "content-encoding" in response.headers else buffer
+        await read(request, response, sys.maxsize)
+    elif _is_holdable(response):
+        await buffer(request, response)
+
+
+def _has_no_end(request: Request, response: Response) -> bool:
+    """Tells whether there is no body to read to its end: none at all, or a connection handed over."""
+    return response.is_closed or request.method in {"HEAD", "CONNECT"} or response.status_code < 200
+
+
+def _is_holdable(response: Response) -> bool:
+    """Tells whether a body may be expected to end, and within the cap."""
+    length = response.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > BODY_CAP:
+        return False
+    return not response.headers.get("content-type", "").lower().startswith("text/event-stream")
+
+
+def can_be_read(response: Response) -> bool:
+    """Tells whether a caller can still get the body: it is open, or it is in memory already."""
+    return not response.is_closed or hasattr(response, "_content")

@@ -173,7 +173,8 @@ def _denied(config: GracefulRetry, outcome: Outcome) -> str | None:
         return None
     for name in _VERDICTS:
         if response.headers.get(name, "").strip().lower() == "false":
-            return f"{cause_of(outcome)}: the server says not to retry ({name}: false)"
+            said = f"the server says not to retry ({name}: false)"
+            return f"{cause_of(outcome)}: {said}; respect_retry_after=False retries all the same"
     return None
 
 

@@ -49,6 +49,8 @@ def test_an_attempt_that_never_left_comes_after_the_wait_that_ended_it() -> None
         ({"status": 200, "error": "ReadError"}, "answered"),
         ({"error": "ReadTimeout"}, "maybe_applied"),
         ({"error": "ConnectError", "was_sent": False}, "never_sent"),
+        ({"error": "ReadError", "was_answered": True}, "answered"),
+        ({"error": "ConnectError", "was_sent": False, "was_answered": True}, "answered"),
         ({}, "maybe_applied"),
     ],
 )

@@ -153,6 +153,8 @@ def test_a_failed_request_is_any_request_error_of_any_family(family: ModuleType)
         ("ConnectError", True),
         ("ConnectTimeout", True),
         ("PoolTimeout", True),
+        ("ProxyError", True),
+        ("UnsupportedProtocol", True),
         ("ReadTimeout", False),
         ("WriteError", False),
         ("RemoteProtocolError", False),

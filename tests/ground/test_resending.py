@@ -82,6 +82,13 @@ class Unseekable:
         return b""
 
 
+class StuckDuck(Unseekable):
+    """A file that turns out to be a pipe when it is rewound, which httpx takes no notice of."""
+
+    def seek(self, offset: int) -> int:
+        raise io.UnsupportedOperation("seek")
+
+
 class SeekableDuck(io.BytesIO):
     """A file that can be rewound and does not say so."""
 
@@ -110,6 +117,7 @@ BODIES: list[tuple[str, Any, bool]] = [
     ("multipart of a seekable duck", lambda _: {"files": {"f": SeekableDuck(b"x")}}, True),
     ("multipart of a pipe", lambda _: {"files": {"f": Pipe()}}, False),
     ("multipart of an unseekable file", lambda _: {"files": {"f": Unseekable()}}, False),
+    ("multipart of a file that will not seek", lambda _: {"files": {"f": StuckDuck()}}, False),
     ("multipart of both", lambda _: {"files": {"f": b"x", "g": Pipe()}}, False),
     ("generator", lambda _: {"content": _generator()}, False),
     ("iterator", lambda _: {"content": Once()}, False),
@@ -129,6 +137,15 @@ async def test_what_can_be_sent_again_is_known_before(family: ModuleType, fields
     assert can_resend(request) is answer
     if answer:
         assert [chunk async for chunk in request.stream] == [chunk async for chunk in request.stream]
+
+
+async def test_a_file_that_was_closed_in_the_meantime_cannot_be_sent_again(family: ModuleType) -> None:
+    """That is an answer, not an error in place of what went wrong with the request."""
+    file = io.BytesIO(b"x")
+    request = request_of(family, files={"f": file})
+    assert can_resend(request)
+    file.close()
+    assert not can_resend(request)
 
 
 async def test_asking_does_not_touch_the_body(family: ModuleType) -> None:

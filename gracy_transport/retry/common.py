@@ -32,7 +32,7 @@ class Common:
         self._warned: dict[str, object] = {}
 
     def look_for_nesting(self, layer: object, request: Request, call: Call) -> None:
-        """Warns, once for each kind, when a request that a layer may send again is sent again by others, too."""
+        """Warns, once for each kind, when what a layer is about to send again is also sent again by others."""
         if call.retried is not None:
             other, last = call.retried
             if last is call.attempt and other is not layer:

@@ -146,7 +146,6 @@ class RetryTransport(Layer):
         state = GracefulRetryState(config.max_attempts, outcome)
         this = _Pass(request, call, config, facts, state)
         call.retry_state = state
-        self.common.look_for_nesting(self, request, call)
         try:
             while not isinstance(verdict := self._judge(this, outcome), Accept):
                 state.note(outcome)
@@ -181,6 +180,7 @@ class RetryTransport(Layer):
     async def _back_off(self, this: _Pass, failure: Outcome, verdict: Retry) -> None:
         """Lets go of the failed attempt, waits, and begins the next."""
         call, state = this.call, this.state
+        self.common.look_for_nesting(self, this.request, call)
         if failure.response is not None:
             await discard(failure.response)  # its connection may be the only one of the pool
         self._end_attempt(call, failure)

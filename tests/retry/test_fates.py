@@ -23,7 +23,7 @@ from gracy_transport.exceptions import BodyConsumed, GracyRefusal, GracyRequestF
 from gracy_transport.family import error_for
 from gracy_transport.layer import Layer
 from gracy_transport.testing import FakeClock, ScriptedResponse, ScriptedWire
-from tests.facade.support import ScriptedAPI
+from tests.facade.support import Scripted
 from tests.ground.test_resending import Pipe
 from tests.retry.support import URL, call_of, pieces, retrying
 
@@ -141,7 +141,7 @@ async def test_a_refusal_of_ours_is_never_retried_and_knows_its_fate(
     assert caught.value.fate == ("maybe_applied" if was_sent else "never_sent")
 
 
-class Retrying(ScriptedAPI):
+class Retrying(Scripted):
     """An API that tries twice."""
 
     class Config:

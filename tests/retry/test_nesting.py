@@ -62,11 +62,13 @@ async def test_a_first_attempt_of_an_sdk_is_none_of_our_business(
 async def test_nothing_is_said_while_nothing_multiplies(
     family: ModuleType, clock: FakeClock, log: pytest.LogCaptureFixture
 ) -> None:
-    """The second attempt of the SDK went well, or our retries are off for the call."""
+    """The second attempt of the SDK went well, or our retries are off for the call, or leave its method alone."""
     stack = GracyTransport(ScriptedWire(200, 503, clock=clock), GracyConfig(retry=ONCE), clock=clock)
+    count = {"x-stainless-retry-count": "1"}
     async with family.AsyncClient(transport=stack) as client:
-        for options in ({}, call_options(retry=None)):
-            await client.get(URL, headers={"x-stainless-retry-count": "1"}, extensions=options)
+        await client.get(URL, headers=count)
+        await client.get(URL, headers=count, extensions=call_options(retry=None))
+        await client.post(URL, headers=count)
     assert messages(log.records) == []
 
 

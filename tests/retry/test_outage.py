@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from gracy_transport import GracefulRetry, GracyConfig, GracyTransport, LogEvent, LogLevel, RetryBudget, call_options
+from gracy_transport.events import RetriesExhausted
 from gracy_transport.retry import RetryTransport
 from gracy_transport.testing import FakeClock, ScriptedResponse, ScriptedWire, capture_events
 from tests.retry.support import URL, call_of, messages, retrying
@@ -102,7 +103,7 @@ async def test_a_spent_budget_gives_the_caller_the_real_error(family: ModuleType
                 await client.get(URL)
     reason = f"{SPENT}: [Request Error: ConnectError]"
     assert call_of(caught.value).gave_up == reason
-    assert [event.reason for event in events if hasattr(event, "reason")] == [reason]
+    assert [event.reason for event in events if isinstance(event, RetriesExhausted)] == [reason]
 
 
 async def test_a_retry_that_is_not_made_for_another_reason_costs_nothing(family: ModuleType, clock: FakeClock) -> None:

@@ -1,4 +1,4 @@
-"""The only file that touches a body: watching its end, holding it in memory, exchanging it, letting it go."""
+"""Touching bodies, which happens here alone: watching their end, holding them in memory, letting them go."""
 
 from __future__ import annotations
 

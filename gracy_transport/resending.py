@@ -1,7 +1,4 @@
-"""What of a request's body can be said before it is sent a second time. Nothing here reads it.
-
-Beside `bodies.py`, this is the only file that touches a request's `.stream`.
-"""
+"""What can be said of the body of a request before it is sent a second time; it is not read for that."""
 
 from __future__ import annotations
 

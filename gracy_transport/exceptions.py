@@ -158,6 +158,11 @@ class GracyRequestFailed(GracyException):
 
     httpx_base = None
 
+    @property
+    def original_exc(self) -> BaseException | None:
+        """The original error; `None` in one that came out of a pickle."""
+        return self.__cause__
+
 
 class GracyParseFailed(GracyException):
     """A parser raised on a response; `__cause__` is what it raised."""

@@ -76,6 +76,11 @@ class ThrottleRule(Value, frozen=True):
         return self.per_time.total_seconds() + self.margin
 
     @property
+    def per_time_range(self) -> timedelta:
+        """The length of the window, as `per_time`."""
+        return self.per_time
+
+    @property
     def readable_time_range(self) -> str:
         """The window in words: `second`, `90 seconds`."""
         seconds = self.per_time.total_seconds()

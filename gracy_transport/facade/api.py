@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 from weakref import WeakSet
@@ -51,7 +52,8 @@ class Gracy(Reporting, NamespaceHolder[EndpointT]):
 
     All of the inner `Config` is optional: `BASE_URL`; `SETTINGS`, a `GracyConfig` laid over `DEFAULT_CONFIG`; and
     `REQUEST_TIMEOUT` in seconds, without which a request may take for ever (`None` says that this is meant). What a
-    class leaves out it has from its base classes, field by field in the case of `SETTINGS`.
+    class leaves out it has from its base classes, field by field in the case of `SETTINGS`. `self.Config` may be
+    changed or set before `super().__init__()`; an object keeps what it was made with.
 
     Attributes that are annotated with a `GracyNamespace` are made with the object.
 
@@ -67,6 +69,7 @@ class Gracy(Reporting, NamespaceHolder[EndpointT]):
         debug: log the events of every call at level DEBUG.
         clock: where time comes from; the real time unless a test drives it.
         observers: callables that hear the events of every call.
+        client_options: whatever else is given goes to `_create_client`, whose own takes nothing.
 
     Raises:
         CompositionError: when what `_create_client` returns is no client, is closed, or has a stack already.
@@ -81,11 +84,13 @@ class Gracy(Reporting, NamespaceHolder[EndpointT]):
         *,
         clock: Clock = SYSTEM_CLOCK,
         observers: Iterable[Observer] = (),
+        **client_options: Any,
     ) -> None:
-        settings = settings_of(type(self))
+        debug = client_options.pop("DEBUG_ENABLED", debug)  # as the original calls it
+        settings = self._gracy_settings = settings_of(type(self), vars(self).get("Config"))
         config = DEFAULT_CONFIG.merged(settings.config)
         sessions = Sessions(
-            self._create_client,
+            partial(self._create_client, **client_options),
             settings.base_url,
             judged(config),
             replay=replay,
@@ -104,7 +109,7 @@ class Gracy(Reporting, NamespaceHolder[EndpointT]):
         Override it to give another, of httpx or httpx2, or to change this one. It is called once for each event
         loop, and for the first time in the constructor. The stack is put in front of what it returns.
         """
-        settings = settings_of(type(self))
+        settings = self._gracy_settings  # what the class says may have changed since
         timeout = None if settings.timeout is ABSENT else settings.timeout
         return httpx.AsyncClient(base_url=settings.base_url, timeout=timeout)
 

@@ -16,14 +16,25 @@ if TYPE_CHECKING:
 __all__ = ["GracyNamespace", "NamespaceHolder"]
 
 
+class Unsaid:
+    """The base of the `Config` of classes for which none is written."""
+
+
 class NamespaceHolder(Verbs[EndpointT]):
     """What an API and a namespace share: the namespaces that their annotations name are made with them."""
 
+    Config: Any = type("Config", (Unsaid,), {})
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Notes the names around a class that is defined in a function, for annotations that are text."""
+        """Notes the names around a class that is defined in a function, for annotations that are text.
+
+        When no `Config` is written for the class, it gets one of its own: some fill it in their constructor.
+        """
         super().__init_subclass__(**kwargs)
         if around := names_around(cls):
             setattr(cls, AROUND, around)
+        if "Config" not in vars(cls) and getattr(cls.Config, "__base__", None) is Unsaid:
+            cls.Config = type("Config", (Unsaid,), {})
 
     def _assign_namespaces(self) -> None:
         """Makes the namespaces that annotations of this object's class name, unless an attribute is there already."""
@@ -100,7 +111,8 @@ class GracyNamespace(NamespaceHolder[EndpointT]):
         if not isinstance(above, NamespaceHolder):
             raise TypeError(f"{type(self).__name__} was given {above!r}: give it the API object it is a part of")
         self._parent: Any = above
-        self._gracy = parent._gracy.part(settings_of(type(self)), self)  # noqa: SLF001 - of the same make
+        settings = settings_of(type(self), vars(self).get("Config"))
+        self._gracy = parent._gracy.part(settings, self)  # noqa: SLF001 - of the same make
         self._assign_namespaces()
 
     def get_report(self) -> GracyReport:

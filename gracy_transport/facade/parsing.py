@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from inspect import Parameter, isawaitable, isfunction, signature
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from pydantic import PydanticSchemaGenerationError, TypeAdapter
 
@@ -31,7 +31,8 @@ class Parsers:
     - a type (a pydantic model, `list[Model]`, a `TypedDict`, a dataclass, `dict[str, int]`): the body is parsed as JSON
       and validated in one pass;
     - `None`: the result is `None`;
-    - an exception class: it is raised.
+    - an exception class: it is raised, made of a message, or of the request's context and the response if it needs two
+      arguments.
     """
 
     def __init__(self, by_status: Mapping[int | str, Any] | None) -> None:
@@ -99,14 +100,25 @@ def prepared(parser: Any) -> Parse:
     return parser  # type: ignore[no-any-return]
 
 
+def _needs_two(kind: type[Exception]) -> bool:
+    """Tells whether an exception class can be made of a context and a response, and not of a message."""
+    init = kind.__init__
+    if not isfunction(init):  # that of Exception itself, which takes anything
+        return False
+    by_place = {Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD}
+    takes = [each for each in signature(init).parameters.values() if each.kind in by_place]
+    return sum(each.default is Parameter.empty for each in takes) == 3  # `self`, and these two
+
+
 def made(kind: type[Exception], response: AnyResponse, sending: Sending) -> Exception:
     """Returns the exception that stands for a response; `GracyParseFailed` when it cannot be made."""
     message = f"{_named(response)} returned {response.status_code}"
     try:
-        if issubclass(kind, GracyUserDefinedException):
-            custom = kind(sending.context(), response)
-            custom.call = sending.call
-            return custom
+        if issubclass(kind, GracyUserDefinedException) or _needs_two(kind):
+            custom: Any = kind(sending.context(), response)
+            if isinstance(custom, GracyException):
+                custom.call = sending.call
+            return cast("Exception", custom)
         if issubclass(kind, GracyException):
             return kind(message, request=response.request, response=response, call=sending.call)
         return kind(message)

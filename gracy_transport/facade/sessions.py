@@ -112,8 +112,9 @@ class Sessions:
 
     The first client is made at once, so that what is wrong with it shows at once. It belongs to the first loop that
     uses it. Any other loop (the next `asyncio.run`, a second thread) gets a client of its own by the same recipe,
-    with the cookies so far, in front of the same gates and metrics. A loop takes the place of the one that ran
-    before it in its thread: that one has ended, and its connections with it.
+    with the cookies so far and the headers and credentials that were set on the one before, in front of the same gates
+    and metrics. A loop takes the place of the one that ran before it in its thread: that one has ended, and its
+    connections with it.
 
     Args:
         create: makes a client.
@@ -169,7 +170,7 @@ class Sessions:
         if self._base_url and client.base_url.is_relative_url:
             client.base_url = self._base_url
         if before is not None:
-            client.cookies.update(before.client.cookies)
+            _continue(before.client, client)
         return Session(client, stack, loop)
 
     async def aclose(self) -> None:
@@ -186,3 +187,12 @@ class Sessions:
             await session.client.aclose()
         else:
             await session.stack.let_go()
+
+
+def _continue(before: Any, client: Any) -> None:
+    """Lets a client go on where the one before it is: with its cookies, and what was set on it later."""
+    client.cookies.update(before.cookies)
+    for name, value in before.headers.items():
+        client.headers.setdefault(name, value)
+    if client.auth is None:
+        client.auth = before.auth

@@ -30,8 +30,8 @@ class Settings:
     timeout: Any | Absent
 
 
-def settings_of(owner: type) -> Settings:
-    """Returns what a class and its bases say.
+def settings_of(owner: type, own: object = None) -> Settings:
+    """Returns what a class and its bases say, and over that what the `Config` of one object says, if it has one.
 
     Raises:
         TypeError: when `SETTINGS` is no `GracyConfig`, or `BASE_URL` no text.
@@ -39,8 +39,8 @@ def settings_of(owner: type) -> Settings:
     """
     base_url, config = "", GracyConfig()
     timeout: Any = ABSENT
-    for kind in reversed(owner.__mro__):
-        inner = vars(kind).get("Config")
+    said = [(kind, vars(kind).get("Config")) for kind in reversed(owner.__mro__)]
+    for kind, inner in [*said, (owner, own)]:
         if inner is None:
             continue
         base_url = getattr(inner, "BASE_URL", base_url) or ""

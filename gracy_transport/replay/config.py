@@ -70,15 +70,14 @@ class GracyReplay(Value, frozen=True):
     log_record: ReplayLogEvent | None = None
     log_replay: ReplayLogEvent | None = None
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - by position in the original
         self,
         mode: Mode,
         storage: GracyReplayStorage,
-        *,
         discard_replays_older_than: datetime | None = None,
-        discard_bad_responses: bool = False,
-        disable_throttling: bool = False,
-        display_report: bool = True,
+        discard_bad_responses: bool = False,  # noqa: FBT001, FBT002 - by position in the original
+        disable_throttling: bool = False,  # noqa: FBT001, FBT002 - likewise
+        display_report: bool = True,  # noqa: FBT001, FBT002 - likewise
         log_record: ReplayLogEvent | None = None,
         log_replay: ReplayLogEvent | None = None,
     ) -> None:

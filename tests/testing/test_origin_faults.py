@@ -143,6 +143,40 @@ async def test_a_stream_of_chunks_is_closed_when_the_client_leaves(family: Modul
         assert (origin.in_flight, origin.errors) == (0, [])
 
 
+async def test_raw_bytes_are_sent_as_they_are(family: ModuleType) -> None:
+    """They are the whole answer, whatever they say, and the connection closes after them."""
+    async with Origin() as origin, family.AsyncClient(base_url=origin.url, verify=False) as client:
+        origin.on("/").reply(
+            Reply(raw=b"HTTP/1.1 299 Odd\r\nX: 1\r\n\r\nto the end"), Reply(raw=b"HTTP/1.1 1 No\r\n\r\n")
+        )
+        response = await client.get("/")
+        assert (response.status_code, response.reason_phrase, response.headers["x"]) == (299, "Odd", "1")
+        assert response.text == "to the end"
+        with pytest.raises(family.RemoteProtocolError):
+            await client.get("/")
+        assert [visit.status for visit in origin.visits] == [None, None]
+
+
+async def test_interim_answers_come_first(family: ModuleType) -> None:
+    """A client passes over them, whatever follows."""
+    async with Origin() as origin, family.AsyncClient(base_url=origin.url, verify=False) as client:
+        origin.on("/").reply(Reply(text="ok", interim=[100, 103]), Reply(interim=[103], fault="hangup"))
+        assert (await client.get("/")).text == "ok"
+        with pytest.raises(family.RemoteProtocolError):
+            await client.get("/")
+
+
+async def test_an_early_close_is_not_announced(family: ModuleType) -> None:
+    """The answer is whole and reads like any other; the next request needs another connection."""
+    async with Origin() as origin, family.AsyncClient(base_url=origin.url, verify=False) as client:
+        origin.on("/").reply(Reply(text="ok", fault="early_close"), Reply(text="ok"))
+        response = await client.get("/")
+        assert (response.text, "connection" in response.headers) == ("ok", False)
+        await origin.until(lambda: origin.open_connections == 0)
+        assert (await client.get("/")).text == "ok"
+        assert origin.connections == 2
+
+
 @pytest.mark.parametrize("size", [1_000, 60_000])
 async def test_headers_may_be_huge_and_repeated(family: ModuleType, size: int) -> None:
     """Pairs repeat a name, and a long value is sent whole."""
@@ -163,6 +197,10 @@ async def test_headers_may_be_huge_and_repeated(family: ModuleType, size: int) -
         ({"fault": "truncate"}, "there is none"),
         ({"fault": "overlong", "chunks": [b"a"]}, "needs a known length"),
         ({"delay": -1}, "cannot be negative"),
+        ({"raw": b"x", "text": "a"}, "leave body, headers and fault out"),
+        ({"raw": b"x", "headers": {"a": "b"}}, "leave body, headers and fault out"),
+        ({"interim": [101]}, "interim=101 announces no other answer"),
+        ({"interim": [200]}, "interim=200 announces no other answer"),
         ({"headers": {"X": "a\r\nY: b"}}, "cannot be sent"),
         ({"headers": {"X Y": "a"}}, "cannot be sent"),
     ],

@@ -25,6 +25,7 @@ Fault: TypeAlias = Literal[
     "truncate",
     "overlong",
     "bad_gzip",
+    "early_close",
 ]
 """The ways in which a reply can go wrong on the wire; the docstring of `Reply` explains each."""
 
@@ -66,6 +67,9 @@ class Reply:
     | `"truncate"` | `fault_at` bytes of the body, fewer than announced, then a clean close |
     | `"overlong"` | the whole body, though only `fault_at` bytes were announced, then a clean close |
     | `"bad_gzip"` | a whole body that is announced as gzip and is not |
+    | `"early_close"` | a whole answer on a connection that may be used again, and is closed all the same |
+
+    `raw` replaces all of it with bytes of your own, for status lines and headers that no reply here would make.
 
     A reset is a TCP RST (`SO_LINGER` 0). On Linux the client can still read what was sent before it; other
     systems may drop that.
@@ -87,6 +91,10 @@ class Reply:
     chunks: Pieces | Callable[[], Pieces] | None = None
     """A streamed body. An iterator can be sent once: give a list, or a function that returns an iterator, to
     a reply that repeats."""
+    raw: bytes | None = None
+    """Bytes that are sent as they are in place of a status line, headers and body; then the connection closes."""
+    interim: Iterable[int] = ()
+    """Interim statuses (100, 102 to 199) that are sent before all else, `delay` included. Stored as a tuple."""
     delay: float = 0.0
     """Seconds before the status line."""
     header_delay: float = 0.0
@@ -102,6 +110,7 @@ class Reply:
         """Normalises the headers and refuses what cannot be sent."""
         given = self.headers.items() if _is_mapping(self.headers) else self.headers
         object.__setattr__(self, "headers", tuple(given))
+        object.__setattr__(self, "interim", tuple(self.interim))
         for complaint in self._complaints():
             raise ValueError(complaint)
         _ = self.head, self.body
@@ -110,12 +119,13 @@ class Reply:
         bodies = [name for name in ("text", "content", "chunks") if getattr(self, name) is not None]
         if self.json is not ABSENT:
             bodies.append("json")
-        if not 200 <= self.status <= 999:
-            yield f"status={self.status!r} is not a final HTTP status: give 200 to 999"
+        yield from self._status_complaints()
         if len(bodies) > 1:
             yield f"a reply has one body, but {' and '.join(bodies)} were given: keep one of them"
         if bodies and self.status in BODILESS:
             yield f"a {self.status} reply has no body: leave the body out, or choose another status"
+        if self.raw is not None and (bodies or self.pairs or self.fault):
+            yield "raw bytes are the whole answer: leave body, headers and fault out"
         if self.fault is not None and self.fault not in FAULTS:
             yield f"fault={self.fault!r} is unknown: choose one of {', '.join(sorted(FAULTS))}"
         if self.fault in IN_BODY and not self.body and self.chunks is None:
@@ -124,6 +134,13 @@ class Reply:
             yield "fault='overlong' needs a known length: give json, text or content instead of chunks"
         if min(self.delay, self.header_delay, self.chunk_delay, self.fault_at or 0) < 0:
             yield "delay, header_delay, chunk_delay and fault_at cannot be negative"
+
+    def _status_complaints(self) -> Iterable[str]:
+        if not 200 <= self.status <= 999:
+            yield f"status={self.status!r} is not a final HTTP status: give 200 to 999"
+        for status in self.interim:
+            if not 100 <= status <= 199 or status == 101:
+                yield f"interim={status!r} announces no other answer: give 100, or 102 to 199"
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
@@ -159,11 +176,7 @@ class Reply:
     @cached_property
     def head(self) -> bytes:
         """The status line and the headers that do not depend on the request."""
-        try:
-            phrase = HTTPStatus(self.status).phrase
-        except ValueError:
-            phrase = ""
-        lines = [f"HTTP/1.1 {self.status} {phrase}"]
+        lines = [status_line(self.status)]
         for name, value in self.pairs:
             if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
                 raise ValueError(f"header {name!r} cannot be sent: give a token as its name, and Latin-1 in one line")
@@ -179,6 +192,15 @@ class Reply:
         if self.json is not ABSENT:
             return "application/json"
         return "text/plain; charset=utf-8" if self.text is not None else None
+
+
+def status_line(status: int) -> str:
+    """Returns the first line of an answer, with the phrase of a status that has one."""
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = ""
+    return f"HTTP/1.1 {status} {phrase}"
 
 
 def _is_mapping(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> TypeGuard[Mapping[str, str]]:

@@ -11,7 +11,7 @@ from email.utils import formatdate
 from enum import Enum, auto
 from typing import TYPE_CHECKING, cast
 
-from .reply import BODILESS, IN_BODY, MUTE
+from .reply import BODILESS, IN_BODY, MUTE, status_line
 
 if TYPE_CHECKING:
     from .reply import Reply
@@ -42,6 +42,7 @@ _ENDINGS = {
     "garbage": Ending.CLOSE,
     "truncate": Ending.CLOSE,
     "overlong": Ending.CLOSE,
+    "early_close": Ending.CLOSE,
 }
 
 
@@ -51,8 +52,13 @@ async def write(wire: Wire, reply: Reply, visit: Visit, *, is_modern: bool, can_
     `is_modern` says that the client speaks HTTP/1.1 and understands chunks, `can_keep` that it may ask again
     on this connection. Raises `ClientLeftError` when the client leaves before the end.
     """
+    for status in reply.interim:
+        await wire.send(f"{status_line(status)}\r\n\r\n".encode())
     if reply.delay:
         await wire.pause(reply.delay)
+    if reply.raw is not None:
+        await wire.send(reply.raw)
+        return Ending.CLOSE
     ending = _ending(reply, is_modern=is_modern, can_keep=can_keep)
     if reply.fault in MUTE:
         if reply.fault == "garbage":

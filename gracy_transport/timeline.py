@@ -102,7 +102,8 @@ class CallTimeline:
 
     Attributes:
         asked: method and unformatted endpoint.
-        result: the last status code or error; "under way" before there is one.
+        result: the last status code or error, both where a good status did not make a good answer (`200 ReadError`);
+            "under way" before there is one.
         seconds: from the start of the call to its last step.
         steps: waits and attempts in the order in which they began.
     """
@@ -132,17 +133,23 @@ def timeline_of(asked: str, started: float, attempts: Iterable[Attempt], waits: 
     """Returns the timeline of a call that started at that instant."""
     attempts = tuple(attempts)
     last = attempts[-1]
-    result = last.error if last.status is None else str(last.status)
+    result = _result_of(last)
     until = last.started if last.ended is None else last.ended
     steps = [_step_of(attempt, started) for attempt in attempts]
     steps += [Step(wait.kind, wait.began - started, wait.seconds, wait.reason) for wait in waits]
     steps.sort(key=lambda step: step.at)
-    return CallTimeline(asked, result or "under way", until - started, tuple(steps))
+    return CallTimeline(asked, result, until - started, tuple(steps))
 
 
 def _step_of(attempt: Attempt, started: float) -> Step:
     began = attempt.started if attempt.dispatched is None else attempt.dispatched
     if attempt.dispatched is None and attempt.ended is not None and not attempt.was_sent:
         began = attempt.ended  # it went no further than the wait before it
-    what = attempt.error if attempt.status is None else str(attempt.status)
-    return Step("attempt", began - started, attempt.latency or 0.0, what or "under way")
+    return Step("attempt", began - started, attempt.latency or 0.0, _result_of(attempt))
+
+
+def _result_of(attempt: Attempt) -> str:
+    """Says what came of an attempt; what an error status says need not be said again by its error."""
+    if attempt.status is None or attempt.error is None or attempt.status >= 400:
+        return str(attempt.status or attempt.error or "under way")
+    return f"{attempt.status} {attempt.error}"

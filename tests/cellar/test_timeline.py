@@ -59,6 +59,21 @@ def test_the_fate_of_an_attempt_is_what_a_client_can_know(known: dict[str, objec
     assert attempt(1, 0.0, **known).fate == fate
 
 
+@pytest.mark.parametrize(
+    ("known", "result"),
+    [
+        ({"status": 200}, "200"),
+        ({"status": 200, "error": "ReadError"}, "200 ReadError"),
+        ({"status": 503, "error": "NonOkResponse"}, "503"),
+        ({"error": "ReadTimeout"}, "ReadTimeout"),
+    ],
+)
+def test_an_error_beside_a_good_status_is_told(known: dict[str, object], result: str) -> None:
+    """A body that broke, or a validator that said no, does not read like a success."""
+    told = timeline_of("GET /a", 0.0, [attempt(1, 0.0, ended=0.0, **known)], [])
+    assert (told.result, told.steps[0].what) == (result, result)
+
+
 def test_a_timeline_is_a_value() -> None:
     """It pickles, and is equal to itself afterwards."""
     told = timeline_of("GET /a", 0.0, [attempt(1, 0.0, status=200, ended=1.0)], [])

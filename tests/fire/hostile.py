@@ -42,7 +42,7 @@ CONFIG = GracyConfig(
     concurrent_requests=1,
 )
 """All concerns at once, at a limit of one request: a slot that is not given back stops the next one for good."""
-READABLE = re.compile(r"GET /\w* (\d{3}|\w+) in \d\.\d s: (back-off \d\.\d, )?(\d+) attempts?")
+READABLE = re.compile(r"GET /\w* (\d{3}( \w+)?|\w+) in \d\.\d s: (back-off \d\.\d, )?(?P<attempts>\d+) attempts?")
 
 
 @dataclass

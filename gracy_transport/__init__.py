@@ -9,6 +9,7 @@ from __future__ import annotations
 from .call import Call
 from .concurrency import ConcurrencyLimitTransport, ConcurrentRequestLimit
 from .config import DEFAULT_CONFIG, GracyConfig, call_options
+from .deadline import DeadlineTransport
 from .facade import (
     BaseEndpoint,
     Gracy,
@@ -37,6 +38,7 @@ __all__ = [
     "Call",
     "ConcurrencyLimitTransport",
     "ConcurrentRequestLimit",
+    "DeadlineTransport",
     "GracefulRetry",
     "GracefulRetryState",
     "GracefulThrottle",

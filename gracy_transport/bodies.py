@@ -21,6 +21,7 @@ __all__ = [
     "buffer",
     "content_of",
     "discard",
+    "is_to_come",
     "leave",
     "on_end",
     "readable",
@@ -129,6 +130,11 @@ def on_end(request: Request, response: Response, at_end: AtEnd, *facts: Any) -> 
         stream.at_end += ((at_end, facts),)
     else:
         response.stream = _stream_of(request, _WatchedStream)(stream, request, (at_end, facts))
+
+
+def is_to_come(request: Request, response: Response) -> bool:
+    """Tells whether the body of a response is neither read nor in memory."""
+    return not response.is_closed and type(response.stream) is not family_of(request).ByteStream
 
 
 async def buffer(request: Request, response: Response, cap: int = BODY_CAP) -> bytes:

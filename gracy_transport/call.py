@@ -91,6 +91,10 @@ class Call:
         gave_up: why no further attempt was made, in words, when retries ended without an accepted answer.
         minted: the idempotency key that the retry layer made for it, if it did.
         retried: which retry layer has sent the call again, and the last attempt that it made.
+        deadline: the instant (monotonic seconds) by which all of the call has to be over, hops and body included;
+            `None` when there is none.
+        last: the newest attempt that failed, kept for the error of a deadline, while the call is in the stack.
+        waits_for: what it was waiting for, in words, when a wait at the gates was cut short.
     """
 
     __slots__ = (
@@ -99,9 +103,11 @@ class Call:
         "_last_status",
         "attempt",
         "counters",
+        "deadline",
         "gave_up",
         "is_inside",
         "is_replayed",
+        "last",
         "method",
         "minted",
         "observers",
@@ -113,6 +119,7 @@ class Call:
         "started",
         "url",
         "waits",
+        "waits_for",
     )
 
     def __init__(self, request: Request, options: CallOptions, now: float) -> None:
@@ -132,6 +139,9 @@ class Call:
         self.gave_up: str | None = None
         self.minted: object | None = None
         self.retried: tuple[object, Attempt] | None = None
+        self.deadline: float | None = None
+        self.last: Outcome | None = None
+        self.waits_for: str | None = None
         self._earlier: tuple[Attempt, ...] = ()
         self._last_status: int | None = None
         self._authorization: str | None = None
@@ -205,7 +215,7 @@ class Call:
     def leave(self, request: Request, response: Response | None) -> None:
         """Notes that the call left the stack with this response, or with an error when there is none."""
         self.is_inside = False
-        self.rejected = None
+        self.rejected = self.last = self.waits_for = None
         if response is None:
             self._last_status = None
             return

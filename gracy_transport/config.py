@@ -10,6 +10,7 @@ from pydantic import BeforeValidator
 
 from .call import EXTENSION, CallOptions
 from .concurrency import ConcurrentRequestLimit, Limits
+from .deadline import PositiveSeconds
 from .logevents import LogEvent, LogLevel
 from .retry import GracefulRetry
 from .throttle import GracefulThrottle, ThrottleRule, Throttling
@@ -73,6 +74,7 @@ class ConfigFields(TypedDict, total=False):
     parser: Mapping[Any, Any] | Absent | None
     throttling: GracefulThrottle | ThrottleRule | Iterable[ThrottleRule] | Absent | None
     concurrent_requests: int | ConcurrentRequestLimit | Iterable[ConcurrentRequestLimit] | Absent | None
+    deadline: float | Absent | None
 
 
 class GracyConfig(Value, frozen=True):
@@ -95,6 +97,7 @@ class GracyConfig(Value, frozen=True):
         throttling: rate rules: a `GracefulThrottle`, a `ThrottleRule` or several.
         concurrent_requests: limits of requests in flight: a `ConcurrentRequestLimit` or several, or a number, which
             means so many per endpoint.
+        deadline: seconds, from the start of a call, for all it does: waits, attempts, back-off, hops and the body.
 
     Raises:
         pydantic.ValidationError: naming the field that is wrong.
@@ -110,6 +113,7 @@ class GracyConfig(Value, frozen=True):
     parser: Annotated[Parsers | Absent | None, OR_ABSENT] = ABSENT
     throttling: Annotated[Throttling | Absent | None, OR_ABSENT] = ABSENT
     concurrent_requests: Annotated[Limits | Absent | None, OR_ABSENT] = ABSENT
+    deadline: Annotated[PositiveSeconds | Absent | None, OR_ABSENT] = ABSENT
 
     if TYPE_CHECKING:
 
@@ -147,6 +151,7 @@ DEFAULT_CONFIG: Final = GracyConfig(
     parser=None,
     throttling=None,
     concurrent_requests=None,
+    deadline=None,
 )
 """What the facade starts from: errors are logged, nothing else is on."""
 

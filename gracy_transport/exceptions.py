@@ -11,6 +11,7 @@
     ├── GracyUserDefinedException   the base of exceptions that a `parser` raises for a status
     └── GracyRefusal                we refused, the server did nothing wrong: never retried
         ├── GracyVeto               a hook of the user's own refused
+        ├── DeadlineExceeded            a call would last, or has lasted, longer than it may
         ├── TransportClosed         the transport was closed while the request waited
         ├── QueueFull               as many requests wait already as `max_waiting` allows
         ├── BodyTooLarge            a body that had to be held in memory was over the cap
@@ -44,6 +45,7 @@ __all__ = [
     "BodyConsumed",
     "BodyTooLarge",
     "CompositionError",
+    "DeadlineExceeded",
     "GracyException",
     "GracyParseFailed",
     "GracyRefusal",
@@ -254,6 +256,30 @@ class GracyVeto(GracyRefusal):
             raise OutOfBudget(f"{context.url}: the budget of {self.budget} is spent")
     ```
     """
+
+
+class DeadlineExceeded(GracyRefusal):
+    """The deadline of a call is over, or would be before the end of a wait, which was therefore not begun.
+
+    `response` is the last answer there was, `__cause__` the last error. A report counts as refused what was never
+    sent. Where an attempt was made, and the deadline came before its end or before the next could follow, the report
+    counts the attempt: as aborted, or with its status.
+
+    Attributes:
+        seconds: the deadline, from the start of the call.
+        would_wait: seconds of the wait that was not begun; `None` when the time was over in the middle of something.
+        waits_for: what the wait was for, in words; `None` when it was no wait that took the time.
+        retry_in: seconds after which another try makes sense; `None` where nobody knows.
+        counts_as_attempt: whether a report counts an attempt that failed, and no refusal.
+    """
+
+    httpx_base = "TimeoutException"
+
+    seconds: float = 0.0
+    would_wait: float | None = None
+    waits_for: str | None = None
+    retry_in: float | None = None
+    counts_as_attempt: bool = False
 
 
 class TransportClosed(GracyRefusal):

@@ -42,6 +42,7 @@ __all__ = [
     "error_for",
     "family_of",
     "is_error_like",
+    "is_timeout",
     "refuse_foreign_wire",
 ]
 
@@ -191,6 +192,13 @@ def _is_request_error(error: BaseException) -> bool:
 def is_never_sent(error: BaseException) -> bool:
     """Tells whether an error means that not one byte of the request can have reached the server."""
     return any(isinstance(error, family.never_sent) for family in tuple(_families.values()))
+
+
+def is_timeout(error: BaseException) -> bool:
+    """Tells whether an error is a timeout of one of the packages, and none of ours."""
+    if isinstance(error, GracyException):
+        return False
+    return any(isinstance(error, family.module.TimeoutException) for family in tuple(_families.values()))
 
 
 def wire_package(transport: object) -> str | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from .bodies import buffer
 from .call import Call, Observer
 from .clock import SYSTEM_CLOCK, Clock
-from .exceptions import GracyException
+from .exceptions import DeadlineExceeded, GracyException
 from .family import AsyncTransport
 from .layer import Layer
 from .logevents import LogEvent, is_logged, log
@@ -54,6 +54,8 @@ _FAILED: Final = "{METHOD} {URL} failed after {ELAPSED}s: {ERROR}"
 
 def rejected_response(call: Call, error: Exception) -> Any:
     """Returns the response that an error judges, or `None` when the request failed without one."""
+    if isinstance(error, DeadlineExceeded):
+        return None  # the answer it has is an earlier one, which was not the end
     if isinstance(error, GracyException):
         return error.response
     rejected = call.rejected

@@ -2,7 +2,7 @@
 
 This is the only place where the order is written. From the outside in:
 
-    metrics → logging → retry → validation → hooks → [replay] → admission → [replay] → wire
+    metrics → logging → deadline → retry → validation → hooks → [replay] → admission → [replay] → wire
 
 Meaning is above, traffic below, the recording between: retry and validation judge a replayed answer exactly as a live
 one. Hooks run for each attempt, replayed or not, before it takes a permit or a slot. Whether a replayed answer costs a
@@ -22,6 +22,7 @@ from .admission import AdmissionTransport, Desk, Keeper, KeyedGates
 from .clock import Clock
 from .concurrency import ConcurrencyKeeper, ConcurrentRequestLimit
 from .config import GracyConfig
+from .deadline import DeadlineTransport
 from .family import AsyncTransport
 from .hooks import HooksTransport
 from .layer import Layer
@@ -108,6 +109,11 @@ def _logging(inner: AsyncTransport, plan: Plan) -> AsyncTransport:
     return LoggingTransport(inner, **events, clock=plan.shared.clock)
 
 
+def _deadline(inner: AsyncTransport, plan: Plan) -> AsyncTransport:
+    seconds = plan.get("deadline")
+    return inner if seconds is None else DeadlineTransport(inner, seconds, clock=plan.shared.clock)
+
+
 def _retry(inner: AsyncTransport, plan: Plan) -> AsyncTransport:
     retry = plan.get("retry")
     shared = plan.shared
@@ -152,6 +158,7 @@ def _replay_below(inner: AsyncTransport, plan: Plan) -> AsyncTransport:
 ORDER: Final[tuple[Callable[[AsyncTransport, Plan], AsyncTransport], ...]] = (
     _metrics,
     _logging,
+    _deadline,
     _retry,
     _validation,
     _hooks,

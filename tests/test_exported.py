@@ -43,6 +43,7 @@ PINNED = [
     "ConcurrencyLimitTransport",
     "RetryBudget",
     "RetryTransport",
+    "DeadlineTransport",
     "ValidationTransport",
     "LoggingTransport",
     "ReplayTransport",

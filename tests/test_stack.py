@@ -49,6 +49,7 @@ EVERYTHING = GracyConfig(
     allowed_status_code=HTTPStatus.NOT_FOUND,
     throttling=ThrottleRule(".*", 2),
     concurrent_requests=5,
+    deadline=60,
 )
 
 
@@ -68,7 +69,7 @@ def test_the_order_of_the_stack(tmp_path: Any) -> None:
     storage = SQLiteReplayStorage("r.sqlite3", dir=str(tmp_path))
     above = GracyTransport(ScriptedWire(), EVERYTHING, replay=GracyReplay("replay", storage, disable_throttling=True))
     below = GracyTransport(ScriptedWire(), EVERYTHING, replay=GracyReplay("replay", storage))
-    meaning = ["MetricsTransport", "LoggingTransport", "RetryTransport", "ValidationTransport"]
+    meaning = ["MetricsTransport", "LoggingTransport", "DeadlineTransport", "RetryTransport", "ValidationTransport"]
     assert names(above) == [*meaning, "ReplayTransport", "AdmissionTransport", "ScriptedWire"]
     assert names(below) == [*meaning, "AdmissionTransport", "ReplayTransport", "ScriptedWire"]
 
@@ -81,6 +82,7 @@ def test_the_order_of_the_stack(tmp_path: Any) -> None:
         (GracyConfig(strict_status_code=200), "ValidationTransport"),
         (GracyConfig(throttling=ThrottleRule(".*", 1)), "AdmissionTransport"),
         (GracyConfig(concurrent_requests=1), "AdmissionTransport"),
+        (GracyConfig(deadline=10), "DeadlineTransport"),
         (GracyConfig(parser={"default": None}), None),
         (GracyConfig(retry=None, throttling=None, log_errors=None), None),
     ],

@@ -16,6 +16,7 @@ from ..events import RequestDispatched, tell
 from ..exceptions import QueueFull, TransportClosed
 from ..family import AsyncTransport, error_for
 from ..layer import Layer
+from ..overtime import not_begun, within
 from .desk import Desk, DeskClosed, DeskFull
 from .gates import Gate
 from .lanes import Gates, Waiter
@@ -112,6 +113,15 @@ class _Queueing:
         gate = self._gates[taken.index(paused)]
         return paused, max(self.began, gate.paused_from), gate
 
+    def cut_short(self) -> Gate:
+        """Returns which gate was waited for when the wait ends too soon: a slot or a pause before any rate."""
+        # Without the lock of the desk: the garbage collector may end a wait in the middle of anything.
+        now = self._layer.clock.now()
+        for gate in self._gates:
+            if gate.paused_until > now or (gate.kind == "slot" and gate.free <= 0):
+                return gate
+        return self._first or self._gates[0]
+
     def end(self) -> None:
         """Tells that it is over, and of a limit that was reached only after a pause."""
         if self._rest is not None:
@@ -160,6 +170,8 @@ class AdmissionTransport(Layer):
             if waited is not None:
                 at = waited.until
                 waited.end()
+                if call.deadline is not None:
+                    request = within(request, call.deadline - at)
             # The stamp of the gates, not a later reading: what is told is what the rules were kept by.
             call.attempt.dispatched = at
             if call.observers and at is not None:
@@ -192,6 +204,9 @@ class AdmissionTransport(Layer):
 
     async def _wait(self, request: Request, call: Call, gates: Gates, counted: Gates) -> _Queueing:
         queueing = _Queueing(self, call, gates)
+        if call.deadline is not None and queueing.began + queueing.estimate >= call.deadline:
+            longest = max(gates, key=lambda gate: self.desk.estimate((gate,)))
+            raise not_begun(request, call, queueing.began, queueing.estimate, words(longest))
         bounds = [(gate, most) for gate in gates if (most := self.keeper_of(gate).most_waiting(gate)) is not None]
         try:
             queueing.until = await self.desk.wait(gates, counted, blocked=queueing.begin, bounds=bounds)
@@ -200,6 +215,9 @@ class AdmissionTransport(Layer):
             raise error_for(request, TransportClosed, message, call=call) from None
         except DeskFull as full:
             raise queue_full(request, call, full, queueing.estimate) from None
+        except BaseException:
+            call.waits_for = words(queueing.cut_short())  # a deadline that has cancelled it will want to say this
+            raise
         finally:
             queueing.note()
         return queueing
@@ -231,3 +249,8 @@ def queue_full(request: Request, call: Call, full: DeskFull, estimate: float) ->
     )
     facts = {"waits_for": limit, "waiting": full.waiting, "would_wait": estimate or None}
     return error_for(request, QueueFull, message, call=call, **facts)
+
+
+def words(gate: Gate) -> str:
+    """Says what a wait at a gate is for: `throttle, 2 requests per second`, `a slot of 5 requests at once`."""
+    return f"a slot of {gate.subject}" if gate.kind == "slot" else f"{gate.kind}, {gate.subject}"

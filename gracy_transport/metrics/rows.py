@@ -7,7 +7,7 @@ from threading import RLock
 from typing import Final
 
 from ..clock import SYSTEM_CLOCK, Clock
-from ..exceptions import GracyException
+from ..exceptions import DeadlineExceeded, GracyException
 from .report import OTHER, GracyReport, ReportRow
 from .ring import Ring, Timeline
 from .sketch import LatencySketch
@@ -105,8 +105,12 @@ class Row:
     def count_error(
         self, error: BaseException, status: int | None, began: float, ended: float, *, is_replayed: bool
     ) -> None:
-        """Counts what ended with an error; `status` is that of a response which was judged and rejected."""
-        if isinstance(error, GracyException) and error.is_refusal:
+        """Counts what ended with an error; `status` is that of a response which was judged and rejected.
+
+        A deadline that passed while the server was at work is a failed attempt, and no refusal of ours.
+        """
+        was_tried = isinstance(error, DeadlineExceeded) and error.counts_as_attempt
+        if isinstance(error, GracyException) and error.is_refusal and not was_tried:
             self.refused += 1
         elif isinstance(error, Exception):
             self.count_attempt(status, began, ended, is_success=False, is_replayed=is_replayed)

@@ -16,6 +16,7 @@ from ..exceptions import CompositionError
 from ..family import AsyncTransport
 from ..layer import Layer, end_attempt
 from ..logevents import LOGGER_NAME, LogEvent
+from ..overtime import kept, no_retry, within
 from ..resending import can_resend, refuse_consumed
 from ..values import ABSENT
 from .budget import Spending
@@ -25,7 +26,7 @@ from .holding import can_be_read, hold
 from .keys import with_key
 from .lines import AFTER, BEFORE, EXHAUSTED, say
 from .state import GracefulRetryState
-from .verdict import Accept, Facts, GiveUp, Retry, Verdict, is_failure, is_unwanted, judge
+from .verdict import Accept, Facts, GiveUp, Retry, Verdict, in_time, is_failure, is_unwanted, judge
 
 if TYPE_CHECKING:
     from ..family import Request, Response
@@ -115,6 +116,8 @@ class RetryTransport(Layer):
             del outcome  # its error refers back to this frame through its traceback
 
     async def _attempt(self, request: Request, call: Call, config: GracefulRetry) -> Outcome:
+        if call.deadline is not None:
+            request = within(request, call.deadline - self.clock.now())
         try:
             response = await self.pass_on(request, call)
             if config.buffer_body or call.options.reads_body:
@@ -150,7 +153,7 @@ class RetryTransport(Layer):
             while not isinstance(verdict := self._judge(this, outcome), Accept):
                 state.note(outcome)
                 if isinstance(verdict, GiveUp):
-                    return self._give_up(this, outcome, verdict)
+                    return await self._give_up_in_time(this, outcome, verdict)
                 await self._back_off(this, outcome, verdict)
                 outcome = await self._attempt(request, call, config)
                 self._say(config.log_after, AFTER, this, outcome)
@@ -167,7 +170,9 @@ class RetryTransport(Layer):
         retry = this.state.cur_attempt + 1
         fate: Fate = "answered" if outcome.response is not None else this.call.attempt.fate
         verdict = judge(this.config, outcome, retry, this.facts, fate=fate, wall=self.clock.wall(), chance=chance)
-        budget = this.config.budget
+        until, budget = this.call.deadline, this.config.budget
+        if until is not None:
+            verdict = in_time(verdict, until - self.clock.now())
         # The last thing to be asked, so that nothing is spent on a retry that is not made.
         if budget is None or not isinstance(verdict, Retry) or self._spending_of(budget).try_retry(self.clock.now()):
             return verdict
@@ -177,13 +182,32 @@ class RetryTransport(Layer):
         own = self._spending
         return own if own is not None and own.budget is budget else self.common.budgets.of(budget)
 
+    async def _give_up_in_time(self, this: _Pass, failure: Outcome, verdict: GiveUp) -> Outcome:
+        """Gives up; where it is for the deadline, that is the error, unless the response is to be passed on."""
+        call, too_long = this.call, verdict.too_long
+        if too_long is None or (this.config.behavior == "pass" and failure.response is not None):
+            return self._give_up(this, failure, verdict)
+        await self._let_go(this, failure, too_long)
+        self._give_up(this, failure, verdict)
+        return Outcome(error=no_retry(this.request, call, self.clock.now(), too_long))
+
+    async def _let_go(self, this: _Pass, failure: Outcome, delay: float) -> float:
+        """Ends a failed attempt. Returns the seconds that it took to read its answer, for the error of a deadline."""
+        call, began, spent = this.call, self.clock.now(), 0.0
+        if call.deadline is not None:
+            # Half of the time that is left, so that the reading does not run into the deadline.
+            call.last = await kept(this.request, failure, self.clock, min(delay, (call.deadline - began) / 2))
+            spent = self.clock.now() - began
+        if failure.response is not None:
+            await discard(failure.response)  # its connection may be the only one of the pool
+        self._end_attempt(call, failure)
+        return spent
+
     async def _back_off(self, this: _Pass, failure: Outcome, verdict: Retry) -> None:
         """Lets go of the failed attempt, waits, and begins the next."""
         call, state = this.call, this.state
         self.common.look_for_nesting(self, this.request, call)
-        if failure.response is not None:
-            await discard(failure.response)  # its connection may be the only one of the pool
-        self._end_attempt(call, failure)
+        spent = await self._let_go(this, failure, verdict.delay)
         state.cur_attempt += 1
         state.delay = verdict.delay
         asleep = self.clock.now()
@@ -192,8 +216,10 @@ class RetryTransport(Layer):
             told = (verdict.reason, last.status, last.error, last.latency or 0.0)
             tell(RetryScheduled(call, asleep, state.cur_attempt, verdict.delay, *told))
         self._say(this.config.log_before, BEFORE, this, failure)
-        await self.clock.sleep(verdict.delay)
+        call.waits_for = "a back-off"
+        await self.clock.sleep(max(0.0, verdict.delay - spent))
         awake = self.clock.now()
+        call.waits_for = None
         call.waits += (Wait("back-off", awake - asleep, verdict.reason, asleep),)
         call.begin_attempt(awake)
 

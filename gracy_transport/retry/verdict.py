@@ -27,6 +27,7 @@ __all__ = [
     "Verdict",
     "cause_of",
     "has_key",
+    "in_time",
     "is_failure",
     "is_unwanted",
     "judge",
@@ -69,10 +70,14 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """No further attempt is made, because of `reason`; `hint` is the wait the server asked for, if any."""
+    """No further attempt is made, because of `reason`; `hint` is the wait the server asked for, if any.
+
+    `too_long` is the back-off for which the deadline of the call leaves no time, if that is why.
+    """
 
     reason: str
     hint: float | None = None
+    too_long: float | None = None
 
 
 Verdict: TypeAlias = Accept | Retry | GiveUp
@@ -114,6 +119,14 @@ def judge(
             hint,
         )
     return Retry(hinted(hint, delay, chance, config.max_retry_after), f"{cause}, the server asks to wait {hint:.10g} s")
+
+
+def in_time(verdict: Verdict, left: float) -> Verdict:
+    """Returns a verdict as it is, unless its retry would come after the deadline of the call, in `left` seconds."""
+    if not isinstance(verdict, Retry) or verdict.delay < left:
+        return verdict
+    reason = f"{verdict.reason}: the deadline leaves no time for a back-off of {verdict.delay:.10g} s"
+    return GiveUp(reason, too_long=verdict.delay)
 
 
 def is_failure(config: GracefulRetry, outcome: Outcome, *, is_followed: bool) -> bool:

@@ -53,7 +53,7 @@ class GracyReplay(Value, frozen=True):
             could not follow them otherwise.)
         disable_throttling: whether replays are free of throttling and concurrency limits; they wait like any request
             unless this is set.
-        display_report: whether reports show what was recorded and replayed.
+        display_report: taken for the sake of existing code; reports have their column of replays either way.
         log_record: logged every so many recordings.
         log_replay: logged every so many replays.
 

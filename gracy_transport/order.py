@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from weakref import WeakSet, WeakValueDictionary
 
-from .admission import AdmissionTransport, Desk, Keeper, KeyedGates
+from .admission import AdmissionTransport, Desk, HintKeeper, Keeper, KeyedGates, ServerHints
 from .clock import Clock
 from .concurrency import ConcurrencyKeeper, ConcurrentRequestLimit
 from .config import GracyConfig
@@ -62,6 +62,8 @@ class Shared:
         self.stacks: WeakSet[Rebuilt] = WeakSet()
         self.base = config
         self.keepers = self.keepers_of(config)
+        throttle = self.keepers.get("throttling")
+        self.hints = ServerHints(self.desk, throttle.key_of if isinstance(throttle, ThrottleKeeper) else None)
 
     def hook(self) -> None:
         """Puts what hooks need into every chain, those of stacks that are at work too; a second time does nothing."""
@@ -143,9 +145,22 @@ def _admission(inner: AsyncTransport, plan: Plan) -> AsyncTransport:
     own = shared.keepers if plan.config is shared.base else shared.keepers_of(plan.config)
     counted = [keeper for name, keeper in shared.keepers.items() if plan.get(name) != shared.base.value_of(name)]
     keepers = [*([] if shared.pauses is None else [shared.pauses]), *own.values()]
-    if not keepers and not counted:
+    hints = _hints(plan, own.get("throttling"))
+    if not keepers and not counted and hints is None:
         return inner
-    return AdmissionTransport(inner, keepers, counted=counted, desk=shared.desk, clock=shared.clock)
+    return AdmissionTransport(inner, keepers, counted=counted, hints=hints, desk=shared.desk, clock=shared.clock)
+
+
+def _hints(plan: Plan, logs: Keeper | None) -> HintKeeper | None:
+    """Returns who listens to servers: as a call says, or the stack, since it is about everybody's requests."""
+    configs = (plan.config, plan.shared.base)
+    throttles = [throttle for config in configs if (throttle := config.value_of("throttling")) is not None]
+    retries = [retry for config in configs if (retry := config.value_of("retry")) is not None]
+    follows = [throttle.max_pause for throttle in throttles if throttle.follow_server]
+    heeds = [retry.max_retry_after for retry in retries if retry.respect_retry_after]
+    if not follows and not heeds:
+        return None
+    return HintKeeper(plan.shared.hints, follows=bool(follows), longest=max(follows + heeds), logs=logs)
 
 
 def _replay_below(inner: AsyncTransport, plan: Plan) -> AsyncTransport:

@@ -1,54 +1,23 @@
-"""Pauses: gates without a count, which let nobody through for as long as somebody asked for.
+"""Pauses that somebody asks for: nothing goes out for that long, to any endpoint or to one.
 
-A pause belongs to the gate and not to one sleeper: every request that has not gone out yet waits for its end, retries
-and those in the queue of a rate limit too, and they leave at the rate the limits allow. Pauses do not add up, the
-longest holds.
+Every request that has not gone out yet waits for the end, retries and those in the queue of a rate limit too, and they
+leave at the rate the limits allow. Pauses do not add up, the longest holds.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from .admission import Desk, Gate, Gates, KeyedGates
+from .admission import Desk, Gate, Gates, KeyedGates, PauseGate
 from .call import Call
 
 if TYPE_CHECKING:
     from .family import Request
 
-__all__ = ["PauseGate", "PauseKeeper"]
+__all__ = ["PauseKeeper"]
 
 ALL: Final = "a pause of all requests"
 ENDPOINT: Final = "a pause of the endpoint"
-
-
-class PauseGate(Gate):
-    """A gate that any number may pass at once, except during a pause."""
-
-    __slots__ = ()
-
-    def __init__(self, limit: int = 1, period: float | None = 0.0, *, subject: object = ALL) -> None:
-        super().__init__(limit, period, subject=subject)
-
-    @property
-    def kind(self) -> str:
-        """What a wait here is called: "pause"."""
-        return "pause"
-
-    def has_room(self, now: float, spared: int = 0) -> bool:
-        """Tells whether there is no pause now."""
-        return now >= self.paused_until
-
-    def take(self) -> None:
-        """Does nothing, like all that counts."""
-
-    def stamp(self, now: float) -> None:
-        """Does nothing."""
-
-    def use(self, now: float) -> None:
-        """Does nothing."""
-
-    def give_back(self) -> None:
-        """Does nothing."""
 
 
 class PauseKeeper:
@@ -63,7 +32,7 @@ class PauseKeeper:
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
-        self._for_all = PauseGate()
+        self._for_all = PauseGate(subject=ALL)
         self._by_endpoint = KeyedGates(1, 0.0, ENDPOINT, desk.clock, kind=PauseGate)
 
     def pause(self, seconds: float, endpoint: str | None = None) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 from pydantic import AliasChoices, BeforeValidator, Field
 
-from .admission import AdmissionTransport, Desk, Gate, Gates, KeyedGates
+from .admission import AdmissionTransport, Desk, Gate, Gates, HintKeeper, KeyedGates, ServerHints
 from .call import Call, Observer
 from .clock import SYSTEM_CLOCK, Clock
 from .events import ThrottleLimitReached, ThrottleWaitOver, tell
@@ -104,12 +104,21 @@ class GracefulThrottle(Value, frozen=True):
             sent, and is not retried. Any number unless given: a script that asks for 10,000 pages at once wants all
             of them, however long it takes, and a waiting request costs little; a service that must answer in time
             knows how long a queue is of use to it.
+        follow_server: heed what answers say of the server's own limits (`Retry-After`, `RateLimit`, and the dialects
+            of GitHub, OpenAI, Anthropic and others): nobody sends before a pause is over, nor more than there is left
+            before there will be more. A word holds for all requests to that origin under the same rules and keys,
+            calls with limits of their own included. Off unless given, since servers are at times wrong about
+            themselves. A `GracefulRetry` brings the part about Retry-After on 429 and 503 by itself.
+        max_pause: seconds; with `follow_server` nothing a server says holds for longer. An hour unless given, which
+            is the longest window in common use.
     """
 
     rules: Annotated[tuple[ThrottleRule, ...], one_or_many(into=tuple)] = ()
     log_limit_reached: LogEvent | None = None
     log_wait_over: LogEvent | None = None
     max_waiting: Annotated[int, Field(gt=0)] | None = None
+    follow_server: bool = False
+    max_pause: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 3600.0
 
     def __init__(
         self,
@@ -118,10 +127,13 @@ class GracefulThrottle(Value, frozen=True):
         log_wait_over: LogEvent | None = None,
         *,
         max_waiting: int | None = None,
+        follow_server: bool = False,
+        max_pause: float = 3600.0,
         **unknown: Any,
     ) -> None:
         logs = {"log_limit_reached": log_limit_reached, "log_wait_over": log_wait_over}
-        super().__init__(rules=rules, max_waiting=max_waiting, **logs, **unknown)
+        bounds = {"max_waiting": max_waiting, "max_pause": max_pause}
+        super().__init__(rules=rules, follow_server=follow_server, **bounds, **logs, **unknown)
 
 
 def as_throttle(value: object) -> object:
@@ -191,6 +203,15 @@ class ThrottleKeeper:
             found += gates.get(None if key is None else key(request))
         return found
 
+    def key_of(self, request: Request, call: Call) -> Hashable:
+        """Returns what tells a request from those that other rules match, or the same with other keys."""
+        if self._for_all is not None:
+            return None
+        matching = self._matching_at(call.target)
+        if not self._is_keyed:
+            return matching
+        return tuple([(gates, None if gates.rule.key is None else gates.rule.key(request)) for gates in matching])
+
     def _matching(self, target: str) -> tuple[RuleGates, ...]:
         return tuple(rule for rule in self._rules if rule.rule.url_pattern.match(target))
 
@@ -204,28 +225,26 @@ class ThrottleKeeper:
 
     def limit_reached(self, call: Call, gate: Gate, wait: float, at: float) -> None:
         """Logs and tells that a request has to wait."""
-        self._log(self.config.log_limit_reached, "{URL} has to wait {THROTTLE_TIME}s: the limit is ", call, gate, wait)
-        if call.observers:
+        self._log(self.config.log_limit_reached, "{URL} has to wait {THROTTLE_TIME}s: ", call, gate, wait)
+        if call.observers and gate.kind == self.wait_kind:
             tell(ThrottleLimitReached(call, at, gate.subject, wait))
 
     def wait_over(self, call: Call, gate: Gate, waited: float, at: float) -> None:
         """Logs and tells that it waited."""
-        self._log(self.config.log_wait_over, "{URL} waited {THROTTLE_TIME}s: the limit is ", call, gate, waited)
-        if call.observers or call.counters:
+        self._log(self.config.log_wait_over, "{URL} waited {THROTTLE_TIME}s: ", call, gate, waited)
+        if (call.observers or call.counters) and gate.kind == self.wait_kind:
             tell(ThrottleWaitOver(call, at, gate.subject, waited))
 
     def _log(self, event: LogEvent | None, default: str, call: Call, gate: Gate, seconds: float) -> None:
-        rule = gate.subject
-        if event is None or not isinstance(rule, ThrottleRule):
+        if event is None:
             return
-        log(
-            event,
-            default + "{THROTTLE_LIMIT} requests per {THROTTLE_TIME_RANGE}",
-            call,
-            THROTTLE_LIMIT=rule.max_requests,
-            THROTTLE_TIME=round(seconds, 3),
-            THROTTLE_TIME_RANGE=rule.readable_time_range,
-        )
+        rule, reason = gate.subject, "the limit is {THROTTLE_LIMIT} requests per {THROTTLE_TIME_RANGE}"
+        if isinstance(rule, ThrottleRule):
+            limit, window = rule.max_requests, rule.readable_time_range
+        else:  # a pause, during which nothing may pass
+            limit, window, reason = 0, f"{seconds:.3g} seconds", str(rule)
+        values = {"THROTTLE_LIMIT": limit, "THROTTLE_TIME": round(seconds, 3), "THROTTLE_TIME_RANGE": window}
+        log(event, default + reason, call, **values)
 
     def describe(self, desk: Desk) -> tuple[str, str]:
         """Says `2 rules` and `next permit in 0.40s`."""
@@ -252,4 +271,8 @@ class ThrottleTransport(AdmissionTransport):
         observers: Iterable[Observer] = (),
     ) -> None:
         throttle = config if isinstance(config, GracefulThrottle) else GracefulThrottle(config)
-        super().__init__(inner, [ThrottleKeeper(throttle, clock)], clock=clock, observers=observers)
+        keeper, desk = ThrottleKeeper(throttle, clock), Desk(clock)
+        hints: HintKeeper | None = None
+        if throttle.follow_server:
+            hints = HintKeeper(ServerHints(desk, keeper.key_of), follows=True, longest=throttle.max_pause, logs=keeper)
+        super().__init__(inner, [keeper], hints=hints, desk=desk, clock=clock, observers=observers)

@@ -9,13 +9,13 @@ import anyio
 import pytest
 
 from gracy_transport import GracefulRetry, GracefulThrottle, GracyConfig, GracyTransport, ThrottleRule
+from gracy_transport.admission import PauseGate
 from gracy_transport.call import EXTENSION, CallOptions, Wait
 from gracy_transport.clock import Clock
 from gracy_transport.events import Event, ThrottleLimitReached, ThrottleWaitOver
 from gracy_transport.exceptions import TransportClosed
 from gracy_transport.logevents import LogEvent, LogLevel
 from gracy_transport.order import Shared
-from gracy_transport.pauses import PauseGate
 from gracy_transport.testing import FakeClock, ScriptedWire
 from tests.support import sent_at, worst_window
 

@@ -78,7 +78,7 @@ def test_the_order_of_the_stack(tmp_path: Any) -> None:
     ("config", "layer"),
     [
         (GracyConfig(log_errors=LogEvent()), "LoggingTransport"),
-        (GracyConfig(retry=GracefulRetry(delay=1, max_attempts=1)), "RetryTransport"),
+        (GracyConfig(retry=GracefulRetry(delay=1, max_attempts=1, respect_retry_after=False)), "RetryTransport"),
         (GracyConfig(strict_status_code=200), "ValidationTransport"),
         (GracyConfig(throttling=ThrottleRule(".*", 1)), "AdmissionTransport"),
         (GracyConfig(concurrent_requests=1), "AdmissionTransport"),
@@ -352,7 +352,7 @@ def test_repr_shows_the_chain_in_order() -> None:
     shown = repr(GracyTransport(httpx.AsyncHTTPTransport(), EVERYTHING))
     places = [shown.index(name) for name in ("Metrics", "Logging", "Retry", "Validation", "Admission", "AsyncHTTP")]
     assert places == sorted(places)
-    assert "1 rule, limit 5, 0 waiting" in shown
+    assert "1 rule, limit 5, server hints, 0 waiting" in shown
 
 
 def test_two_retry_layers_in_one_stack_are_refused() -> None:

@@ -1,7 +1,8 @@
 """Admission: the one mechanism behind rate limits and concurrency limits.
 
 `gates.py` is the arithmetic of one limit, `lanes.py` decides who goes next when requests need several, `desk.py` is
-where they wait, `transport.py` is the layer. A request takes all it needs at once, when it can have all of it, and
+where they wait, `transport.py` is the layer. `pausing.py` has the gates of pauses and of what a server says of its
+limits, which `server.py` listens to. A request takes all it needs at once, when it can have all of it, and
 holds nothing while it waits.
 """
 
@@ -11,6 +12,19 @@ from .desk import Desk
 from .gates import Gate
 from .keyed import KeyedGates
 from .lanes import Admission, Gates
+from .pausing import PauseGate
+from .server import HintKeeper, ServerHints
 from .transport import AdmissionTransport, Keeper
 
-__all__ = ["Admission", "AdmissionTransport", "Desk", "Gate", "Gates", "Keeper", "KeyedGates"]
+__all__ = [
+    "Admission",
+    "AdmissionTransport",
+    "Desk",
+    "Gate",
+    "Gates",
+    "HintKeeper",
+    "Keeper",
+    "KeyedGates",
+    "PauseGate",
+    "ServerHints",
+]

@@ -147,6 +147,16 @@ class Desk:
         self._decide(hold)
         self._hand_out([])
 
+    def change(self, gate: Gate, change: Callable[[float], object]) -> None:
+        """Changes a gate while nobody decides, by a callable that is told the time, and lets whoever now may go on."""
+
+        def make(admission: Admission, now: float) -> None:
+            change(now)
+            admission.changed(gate, now)
+
+        self._decide(make)
+        self._hand_out([])
+
     def close(self) -> None:
         """Sends everybody away who waits in this event loop: they raise `DeskClosed`. Who comes later is served."""
         room = self._rooms.get(current_loop().native)

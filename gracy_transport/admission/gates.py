@@ -122,6 +122,12 @@ class Gate:
         first = self.returns[place] if place < len(self.returns) else now + self.period
         return first + rounds * self.period
 
+    def wait_of(self, place: int, now: float) -> float:
+        """Returns the seconds until the request at that place of the queue (from 1) gets a unit; 0 for slots."""
+        missing = place - self.free
+        at = self.return_of(missing, now) if missing > 0 else None
+        return max(0.0, 0.0 if at is None else at - now, self.paused_until - now)
+
     def pause(self, until: float, now: float) -> None:
         """Lets nothing pass before that instant; an earlier pause is never shortened."""
         if now >= self.paused_until:

@@ -128,6 +128,10 @@ class Admission:
         gate.pause(until, now)
         self._arm(gate, now)
 
+    def changed(self, gate: Gate, now: float) -> None:
+        """Takes in that a gate may open at another time than it was to."""
+        self._arm(gate, now)
+
     def tick(self, now: float) -> list[Waiter]:
         """Returns the waiters that may go because time has passed, at most `SLICE` at once."""
         due: list[Gate] = []
@@ -154,9 +158,7 @@ class Admission:
         wait = 0.0
         for gate in gates:
             gate.has_room(now)
-            missing = gate.queued + 1 - gate.free
-            at = gate.return_of(missing, now) if missing > 0 else None
-            wait = max(wait, 0.0 if at is None else at - now, gate.paused_until - now)
+            wait = max(wait, gate.wait_of(gate.queued + 1, now))
         return wait
 
     def _has_room(self, gate: Gate, now: float, lane: Lane | None) -> bool:

@@ -20,6 +20,8 @@ from ..overtime import not_begun, within
 from .desk import Desk, DeskClosed, DeskFull
 from .gates import Gate
 from .lanes import Gates, Waiter
+from .pausing import HintGate
+from .server import HintKeeper
 
 if TYPE_CHECKING:
     from ..family import Request, Response
@@ -97,6 +99,7 @@ class _Queueing:
             gate = self._waiter.blocked_by or first
         if gate.kind == "pause":
             call.waits += (Wait(gate.kind, now - self.began, str(gate.subject), self.began),)
+            self._rest = (first, now - self.began, self.began)
             return
         if paused:
             call.waits += (Wait("pause", paused, str(at.subject), since),)
@@ -127,7 +130,9 @@ class _Queueing:
         if self._rest is not None:
             gate, seconds, since = self._rest
             keeper = self._layer.keeper_of(gate)
-            if gate is not self._first:
+            if gate is not self._first and self._first is not None:
+                pause = self._layer.keeper_of(self._first)
+                pause.wait_over(self._call, self._first, since - self.began, since)
                 keeper.limit_reached(self._call, gate, seconds, since)
             keeper.wait_over(self._call, gate, seconds, self.until)
 
@@ -140,6 +145,7 @@ class AdmissionTransport(Layer):
         keepers: who knows the gates to wait at.
         counted: keepers whose gates are used without waiting: a call with limits of its own still counts in the
             limits of everybody.
+        hints: listens to what servers say of their limits, and knows the gates for that; nobody does unless given.
         desk: where requests wait; shared by layers that share gates. Made here unless given.
         clock, observers: as for every layer.
     """
@@ -150,6 +156,7 @@ class AdmissionTransport(Layer):
         keepers: Sequence[Keeper],
         *,
         counted: Sequence[Keeper] = (),
+        hints: HintKeeper | None = None,
         desk: Desk | None = None,
         clock: Clock = SYSTEM_CLOCK,
         observers: Iterable[Observer] = (),
@@ -157,13 +164,19 @@ class AdmissionTransport(Layer):
         super().__init__(inner, clock=clock, observers=observers)
         self.keepers = tuple(keepers)
         self.counted = tuple(counted)
+        self.hints = hints
         self.desk = Desk(clock) if desk is None else desk
 
     async def handle(self, request: Request, call: Call) -> Response:
         """Waits for permits and slots, delegates, and gives the slots back when the body is over."""
-        gates, counted, slots = self._gates_for(request, call)
+        hints = self.hints
+        hinted = None if hints is None else hints.gate_of(request, call)
+        gates, counted, slots = self._gates_for(request, call, hinted)
         if not gates and not counted:
-            return await self.pass_on(request, call)
+            response = await self.pass_on(request, call)
+            if hints is not None and hints.has_a_word(response.status_code):
+                hints.heed(request, call, response, None, 0)
+            return response
         at = self.desk.try_now(gates, counted)
         waited = None if at is not None else await self._wait(request, call, gates, counted)
         try:
@@ -176,7 +189,10 @@ class AdmissionTransport(Layer):
             call.attempt.dispatched = at
             if call.observers and at is not None:
                 tell(RequestDispatched(call, at))
+            number = 0 if hinted is None else hinted.sent
             response = await self.pass_on(request, call)
+            if hints is not None and hints.has_a_word(response.status_code):
+                hints.heed(request, call, response, hinted, number)
             if slots:
                 on_end(request, response, self._give_back, slots)
         except BaseException:
@@ -185,11 +201,15 @@ class AdmissionTransport(Layer):
             raise
         return response
 
-    def _gates_for(self, request: Request, call: Call) -> tuple[Gates, Gates, Gates]:
+    def _gates_for(self, request: Request, call: Call, hinted: Gate | None) -> tuple[Gates, Gates, Gates]:
         """Returns the gates to wait at, those to be counted in, and which of them have slots to give back."""
         gates: Gates = ()
         counted: Gates = ()
         slots: Gates = ()
+        if hinted is not None and call.options.is_bare:
+            counted = (hinted,)
+        elif hinted is not None:
+            gates = (hinted,)
         for keeper in self.keepers:
             found = keeper.gates_for(request, call)
             gates += found
@@ -203,6 +223,9 @@ class AdmissionTransport(Layer):
         return gates, counted, slots
 
     async def _wait(self, request: Request, call: Call, gates: Gates, counted: Gates) -> _Queueing:
+        if self.hints is not None and not call.options.is_bare:
+            hinted = self.hints.hints.gate(request, call)  # what a server says while it waits is for it, too
+            gates = gates if hinted in gates else (hinted, *gates)
         queueing = _Queueing(self, call, gates)
         if call.deadline is not None and queueing.began + queueing.estimate >= call.deadline:
             longest = max(gates, key=lambda gate: self.desk.estimate((gate,)))
@@ -224,6 +247,8 @@ class AdmissionTransport(Layer):
 
     def keeper_of(self, gate: Gate) -> Keeper:
         """Returns who knows a gate."""
+        if isinstance(gate, HintGate) and self.hints is not None:
+            return self.hints
         return next(keeper for keeper in self.keepers if keeper.wait_kind == gate.kind)
 
     def _give_back(self, slots: Gates, _error: BaseException | None) -> None:
@@ -235,7 +260,8 @@ class AdmissionTransport(Layer):
 
     def state(self) -> str:
         """Says the gates, who waits, and when the next permit comes."""
-        words = [keeper.describe(self.desk) for keeper in self.keepers]
+        keepers = self.keepers if self.hints is None else (*self.keepers, self.hints)
+        words = [keeper.describe(self.desk) for keeper in keepers]
         return ", ".join([limits for limits, _ in words] + [f"{self.desk.waiting} waiting"] + [now for _, now in words])
 
 

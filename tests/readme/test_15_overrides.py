@@ -177,6 +177,8 @@ FIELDS: list[tuple[dict[str, Any], dict[str, Any], ScriptedResponse, Any, Any]] 
     ({}, {"concurrent_requests": 1}, SLOW_200, "sent", [0, 0, 1]),
     ({}, {"concurrent_requests": ConcurrentRequestLimit(1)}, SLOW_200, "sent", [0, 0, 1]),
     ({"concurrent_requests": 1}, {"concurrent_requests": None}, SLOW_200, "sent", [0, 0, 1]),
+    ({}, {"deadline": 0.5}, SLOW_200, "raised", ["DeadlineExceeded", "DeadlineExceeded"]),
+    ({"deadline": 0.5}, {"deadline": None}, SLOW_200, "raised", ["DeadlineExceeded"]),
 ]
 
 
@@ -233,7 +235,7 @@ async def test_every_field_can_be_overridden(  # noqa: PLR0917 - pytest gives th
 
 def test_the_list_has_every_field() -> None:
     """Of `GracyConfig`, so that none is forgotten when one is added."""
-    assert {field for _, overrides, *_ in FIELDS for field in overrides} >= set(GracyConfig.model_fields) - {"deadline"}
+    assert {field for _, overrides, *_ in FIELDS for field in overrides} == set(GracyConfig.model_fields)
 
 
 async def test_nothing_stays_after_a_break(family: ModuleType) -> None:

@@ -35,7 +35,7 @@ class Common:
         """Warns, once for each kind, when what a layer is about to send again is also sent again by others."""
         if call.retried is not None:
             other, last = call.retried
-            if last is call.attempt and other is not layer:
+            if last is call.attempt:  # and not one of an earlier hop
                 self._warn(
                     "inside",
                     f"{layer!r} sends again what {other!r} inside it has already sent again: their attempts multiply; "

@@ -30,10 +30,6 @@ class MintedKey:
     method: str
     body: object
 
-    def fits(self, request: Request, call: Call) -> bool:
-        """Tells whether a request of the call asks for what the key was made for."""
-        return (self.origin, self.method) == (call.origin, request.method) and self.body is body_of(request)
-
 
 def with_key(request: Request, call: Call, config: GracefulRetry) -> Request:
     """Returns the request to send in place of the caller's: with a key, if it needs one and has none.
@@ -47,7 +43,7 @@ def with_key(request: Request, call: Call, config: GracefulRetry) -> Request:
     if isinstance(minted, MintedKey):
         if minted.origin != call.origin:
             return request
-        if minted.fits(request, call):
+        if minted.method == request.method and minted.body is body_of(request):
             return _keyed(request, minted.text)
     text = str(uuid4())
     if config.idempotency_key != "bare":

@@ -30,7 +30,6 @@ from .verdict import Accept, Facts, GiveUp, Retry, Verdict, in_time, is_failure,
 
 if TYPE_CHECKING:
     from ..family import Request, Response
-    from ..timeline import Fate
     from .config import RetryBudget
 
 __all__ = ["RetryTransport"]
@@ -168,7 +167,7 @@ class RetryTransport(Layer):
     def _judge(self, this: _Pass, outcome: Outcome) -> Verdict:
         chance = self._random() if this.config.jitter else None
         retry = this.state.cur_attempt + 1
-        fate: Fate = "answered" if outcome.response is not None else this.call.attempt.fate
+        fate = this.call.attempt.fate
         verdict = judge(this.config, outcome, retry, this.facts, fate=fate, wall=self.clock.wall(), chance=chance)
         until, budget = this.call.deadline, this.config.budget
         if until is not None:

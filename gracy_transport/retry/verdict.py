@@ -164,7 +164,8 @@ def _refused(config: GracefulRetry, facts: Facts, fate: Fate) -> str | None:
     if not _may_repeat(config, facts, fate):
         return (
             f"{facts.method} not retried: not idempotent (methods={config.named_methods}); give the request "
-            'an Idempotency-Key header if the server knows it, or set methods="any" if twice does no harm'
+            "an Idempotency-Key header if the server knows it (idempotency_key=True makes one), or set "
+            'methods="any" if twice does no harm'
         )
     if not facts.can_resend:
         return (

@@ -86,8 +86,9 @@ def test_the_share_of_first_attempts_may_be_retried() -> None:
 def test_the_floor_lets_little_traffic_be_retried() -> None:
     """So many a second, all at once if need be, within the window."""
     spending = Spending(RetryBudget(share=0, floor=2, window=5))
-    assert sum(spending.try_retry(1000.0) for _ in range(100)) == 10
+    assert sum(spending.try_retry(1000.2) for _ in range(100)) == 10
     assert not spending.try_retry(1004.9)
+    assert not spending.try_retry(1005.1)
     assert sum(spending.try_retry(1005.5) for _ in range(100)) == 10
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import io
 import pickle
 from collections.abc import AsyncIterator
 from types import ModuleType
@@ -26,6 +27,7 @@ from gracy_transport.testing import FakeClock, ScriptedResponse, ScriptedWire
 from tests.facade.support import Scripted
 from tests.ground.test_resending import Pipe
 from tests.retry.support import URL, call_of, pieces, retrying
+from tests.retry.test_safety import Afresh
 
 pytestmark = pytest.mark.anyio
 
@@ -290,9 +292,21 @@ async def test_a_hop_without_the_body_is_retried_as_any(family: ModuleType, cloc
     assert (response.status_code, [sent.method for sent in wire.sent]) == (200, ["POST", "GET", "GET"])
 
 
-async def test_a_body_that_can_be_read_again_goes_on_to_the_next_hop(family: ModuleType, clock: FakeClock) -> None:
+@pytest.mark.parametrize(
+    "body",
+    [
+        lambda: {"content": b"all of it"},
+        lambda: {"content": Afresh()},
+        lambda: {"files": {"f": io.BytesIO(b"all of it")}},
+    ],
+    ids=["bytes", "iterable", "multipart"],
+)
+async def test_a_body_that_can_be_read_again_goes_on_to_the_next_hop(
+    family: ModuleType, clock: FakeClock, body: Any
+) -> None:
     """Byte by byte, and with retries there."""
     wire = ScriptedWire(ScriptedResponse(status=307, headers={"Location": "/b"}), 503, 200, clock=clock)
     async with retrying(family, wire, clock) as client:
-        await client.put(URL, content=b"all of it", follow_redirects=True)
-    assert [sent.content for sent in wire.sent] == [b"all of it"] * 3
+        await client.put(URL, **body(), follow_redirects=True)
+    [content] = {sent.content for sent in wire.sent}
+    assert (len(wire.sent), bool(content)) == (3, True)

@@ -139,25 +139,30 @@ async def test_a_redirect_to_a_get_needs_no_key(family: ModuleType, clock: FakeC
 class Again(httpx.Auth):
     """Answers a challenge: with the same body, or with another one."""
 
-    def __init__(self, **other: Any) -> None:
+    def __init__(self, other: dict[str, Any]) -> None:
         self.other = other
 
     def auth_flow(self, request: Any) -> Iterator[Any]:  # type: ignore[override]
         yield request
         if self.other:
-            request = type(request)("POST", request.url, extensions=request.extensions, **self.other)
+            made = {"method": "POST", "stream": request.stream} | self.other
+            request = type(request)(url=request.url, extensions=request.extensions, **made)
         request.headers["Authorization"] = "token"
         yield request
 
 
-@pytest.mark.parametrize(("other", "is_same"), [({}, True), ({"json": 2}, False)])
+@pytest.mark.parametrize(
+    ("other", "is_same"),
+    [({}, True), ({"stream": httpx.ByteStream(b"2")}, False), ({"method": "PATCH"}, False)],
+    ids=["the same", "another body", "another method"],
+)
 async def test_an_answer_to_a_challenge_keeps_the_key_for_the_same_payload_alone(
     clock: FakeClock, other: dict[str, Any], is_same: bool
 ) -> None:
     """A key is never used for another payload."""
     wire = ScriptedWire(401, 201, clock=clock)
     async with retrying(httpx, wire, clock, KEYED) as client:
-        await client.post(URL, json=1, auth=Again(**other))
+        await client.post(URL, json=1, auth=Again(other))
     first, second = keys(wire)
     assert first is not None
     assert second is not None

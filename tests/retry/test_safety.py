@@ -48,7 +48,8 @@ async def test_a_post_that_may_have_been_carried_out_is_sent_once(
     assert (len(wire.sent), clock.waits) == (1, [])
     [line] = messages(caplog.records)
     assert line.startswith(NOT_IDEMPOTENT)
-    assert "Idempotency-Key" in line
+    assert "give the request an Idempotency-Key header" in line
+    assert "idempotency_key=True" in line
     assert 'methods="any"' in line
     assert call_of(caught.value).gave_up == line
 

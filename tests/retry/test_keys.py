@@ -201,3 +201,19 @@ def test_another_form_is_refused(wrong: Any) -> None:
 def test_the_layer_says_that_it_makes_keys() -> None:
     """In its repr."""
     assert "with keys" in repr(RetryTransport(ScriptedWire(), KEYED))
+
+
+async def test_attempts_with_less_time_left_have_the_same_key(family: ModuleType, clock: FakeClock) -> None:
+    """A deadline makes each attempt's request anew, from the one that has the key."""
+    seen: list[float] = []
+
+    def answer(request: Any) -> int:
+        seen.append(request.extensions["timeout"]["read"])
+        return 503
+
+    wire = ScriptedWire(answer, clock=clock)
+    config = GracyConfig(deadline=60, retry=GracefulRetry(delay=20, max_attempts=2, idempotency_key=True))
+    async with family.AsyncClient(transport=GracyTransport(wire, config, clock=clock), timeout=30) as client:
+        await client.post(URL, json=1)
+    assert seen == [30, 30, 20]
+    assert len(set(keys(wire)) - {None}) == 1

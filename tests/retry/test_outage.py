@@ -164,3 +164,13 @@ def test_the_layer_says_its_budget() -> None:
     """In its repr."""
     text = repr(RetryTransport(ScriptedWire(), GracefulRetry(budget=True)))
     assert "at most 0.2 retries per first attempt + 10 a second, over 10 s" in text
+
+
+async def test_a_retry_that_the_deadline_leaves_no_time_for_costs_nothing(family: ModuleType, clock: FakeClock) -> None:
+    """The one retry of the budget is left for a call with more time."""
+    wire = ScriptedWire(503, 503, 200, clock=clock)
+    config = GracyConfig(retry=GracefulRetry(delay=5, budget=RetryBudget(share=0, floor=0.1)))
+    async with family.AsyncClient(transport=GracyTransport(wire, config, clock=clock)) as client:
+        with pytest.raises(family.TimeoutException, match="leaves"):
+            await client.get(URL, extensions=call_options(deadline=2))
+        assert (await client.get(URL, extensions=call_options(deadline=20))).status_code == 200

@@ -147,7 +147,8 @@ class GracefulRetry(Value, frozen=True):
         log_after: logged after each retry, with its response.
         log_exhausted: logged when no further attempt is made though the last one failed.
         behavior: what the caller gets then. "break": what the last attempt gave, its response or its error.
-            "pass": its response even if a validator turned it down; only where there is none, its error.
+            "pass": its response even if a validator turned it down; only where there is none, its error. Where it
+            was the deadline of the call that left no time, `DeadlineExceeded` takes the place of "break".
         overrides: other delays for statuses and exception classes, each with an `OverrideRetryOn`. A status
             goes before a class, and among classes the first that fits counts.
         jitter: wait for a random part of the delay, evenly between nothing and all of it, so that many

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
+import weakref
 from types import ModuleType
 from typing import Any
 
 import anyio
 import pytest
 
-from gracy_transport import DeadlineTransport, GracefulRetry, RetryTransport, ThrottleRule
+from gracy_transport import (
+    DeadlineTransport,
+    GracefulRetry,
+    GracefulValidator,
+    Gracy,
+    GracyConfig,
+    RetryTransport,
+    ThrottleRule,
+)
 from gracy_transport.exceptions import DeadlineExceeded, NonOkResponse
 from gracy_transport.testing import NEVER, FakeClock, ScriptedResponse, ScriptedWire
 from tests.deadline.support import URL, exceeded, mute, stacked
@@ -147,8 +157,8 @@ async def test_a_scope_that_ends_at_the_same_instant_gets_its_cancellation(
 ) -> None:
     """In whatever order the two are told, both backends unwind to the outer one, and the task goes on afterwards."""
     wire = ScriptedWire(ScriptedResponse(delay=NEVER), 200, clock=clock)
+    ended: list[str] = []
     async with stacked(family, wire, clock, 10) as client, anyio.create_task_group() as group:
-        ended: list[str] = []
 
         async def call() -> None:
             try:
@@ -171,6 +181,60 @@ async def test_a_scope_that_ends_at_the_same_instant_gets_its_cancellation(
     with anyio.CancelScope() as scope:
         await anyio.lowlevel.checkpoint()
     assert not scope.cancelled_caught
+
+
+async def test_a_validator_that_hangs_is_left(family: ModuleType, clock: FakeClock) -> None:
+    """The server has answered; its response is closed."""
+
+    class Ponder(GracefulValidator):
+        needs_body = False
+
+        async def check(self, response: Any) -> None:
+            await clock.sleep(NEVER)
+
+    wire = ScriptedWire(clock=clock)
+    async with stacked(family, wire, clock, 10, validators=Ponder()) as client:
+        await exceeded(client.get(URL))
+    assert (clock.now(), wire.open_bodies) == (1010, 0)
+
+
+async def test_a_hook_that_hangs_before_the_attempt_is_left(family: ModuleType, clock: FakeClock) -> None:
+    """Nothing was sent, so it is a refusal."""
+    wire = ScriptedWire(clock=clock)
+
+    class Api(Gracy[str]):
+        class Config:
+            BASE_URL = "https://api.test"
+            SETTINGS = GracyConfig(deadline=10)
+
+        def _create_client(self) -> Any:
+            return family.AsyncClient(transport=wire)
+
+        async def before(self, context: Any) -> None:
+            await clock.sleep(NEVER)
+
+    async with Api(clock=clock) as api:
+        error = await exceeded(api.get("/things"))
+        assert (error.fate, error.was_sent, api.get_report().total.refused) == ("never_sent", False, 1)
+    assert (clock.now(), wire.sent) == (1010, [])
+    assert error.timeline is not None
+    assert error.timeline.result == "DeadlineExceeded"
+
+
+async def test_no_error_of_a_deadline_outlives_its_except(family: ModuleType, clock: FakeClock) -> None:
+    """It is in no circle with a frame or a call, which would keep its response until the collector comes by."""
+    wire = ScriptedWire(503, mute(clock), clock=clock)
+    async with stacked(family, wire, clock, 10, retry=GracefulRetry(delay=8)) as client:
+        gc.collect()
+        gc.disable()
+        try:
+            try:
+                await client.get(URL)
+            except DeadlineExceeded as error:
+                left = weakref.ref(error)
+            assert left() is None
+        finally:
+            gc.enable()
 
 
 async def test_a_layer_alone_is_enough(family: ModuleType, clock: FakeClock) -> None:

@@ -96,6 +96,27 @@ async def test_a_pause_that_cannot_fit_refuses_at_once(family: ModuleType, clock
     assert sent_at(wire) == [1030]
 
 
+async def test_a_pause_that_comes_in_between_is_named(family: ModuleType, clock: FakeClock) -> None:
+    """Who waits already is cut short at the deadline, and told of the pause."""
+    wire = ScriptedWire(clock=clock)
+    stack = GracyTransport(wire, GracyConfig(deadline=10, throttling=ThrottleRule(".*", 1, 5)), clock=clock)
+    stack._shared.hook()
+    pauses = stack._shared.pauses
+    assert pauses is not None
+    async with family.AsyncClient(transport=stack) as client, anyio.create_task_group() as group:
+        await client.get(URL)
+        errors: list[DeadlineExceeded] = []
+
+        async def get() -> None:
+            errors.append(await exceeded(client.get(URL)))
+
+        group.start_soon(get)
+        await clock.sleep(1)
+        pauses.pause(60)
+    assert clock.now() == 1010
+    assert errors[0].waits_for == "pause, a pause of all requests"
+
+
 async def test_a_throttle_after_a_pause_is_estimated_with_it(family: ModuleType, clock: FakeClock) -> None:
     """What could not be over in time is not even paused for."""
     wire = ScriptedWire(clock=clock)

@@ -103,9 +103,9 @@ async def test_a_pause_that_comes_in_between_is_named(family: ModuleType, clock:
     stack._shared.hook()
     pauses = stack._shared.pauses
     assert pauses is not None
+    errors: list[DeadlineExceeded] = []
     async with family.AsyncClient(transport=stack) as client, anyio.create_task_group() as group:
         await client.get(URL)
-        errors: list[DeadlineExceeded] = []
 
         async def get() -> None:
             errors.append(await exceeded(client.get(URL)))

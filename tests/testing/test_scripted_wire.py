@@ -67,7 +67,11 @@ async def test_an_error_is_raised_as_one_of_the_clients_family(family: ModuleTyp
     assert (wire.in_flight, wire.open_bodies) == (0, 0)
 
 
-@pytest.mark.parametrize("step", [None, "200", [200], int, lambda _request: None], ids=repr)
+@pytest.mark.parametrize(
+    "step",
+    [None, "200", [200], int, lambda _request: None],
+    ids=["nothing", "text", "list", "class", "function that returns nothing"],
+)
 async def test_what_is_no_step_is_named(family: ModuleType, step: Any) -> None:
     """With what it may be instead."""
     wire = ScriptedWire(step)

@@ -27,7 +27,7 @@ from gracy_transport import (
 from gracy_transport.call import EXTENSION, CallOptions, Wait
 from gracy_transport.replays.storages.sqlite import SQLiteReplayStorage
 from gracy_transport.testing import FakeClock, ScriptedResponse, ScriptedWire
-from tests.support import gather, sent_at
+from tests.support import gather, sent_at, sent_paths
 
 pytestmark = pytest.mark.anyio
 
@@ -104,6 +104,16 @@ async def test_who_waits_for_a_permit_is_held_too(clock: FakeClock) -> None:
         *_, last = await gather(client, [URL] * 4)
     assert sent_at(wire) == [1000, 1001, 1011.5, 1012.5]
     assert waits_of(last) == [("pause", 10), ("throttle", 2.5)]
+
+
+async def test_who_was_just_let_through_is_held_too(clock: FakeClock) -> None:
+    """The pause comes after the grant of a slot and before the request really goes on; its turn stays."""
+    wire = ScriptedWire(ScriptedResponse(delay=1), asks(10, delay=1), ScriptedResponse(delay=1), clock=clock)
+    fields: dict[str, Any] = {"retry": GracefulRetry(max_attempts=0), "concurrent_requests": 2}
+    async with client_of(httpx, wire, **fields) as client:
+        await gather(client, [f"https://api.test/{number}" for number in range(6)])
+    assert sent_at(wire)[2:] == [1011, 1011, 1012, 1012]
+    assert sorted(sent_paths(wire.sent)[2:4]) == ["2", "3"]  # the two of them in any order
 
 
 async def test_who_waits_for_a_slot_is_held_too(clock: FakeClock) -> None:

@@ -98,16 +98,20 @@ class Desk:
             DeskFull: at once, when as many wait already at a gate as its bound allows.
         """
         guest = self._enter(gates, bounds)
+        at: float | None = None
         try:
             if blocked is not None and guest.blocked_by is not None and not guest.is_granted:
                 blocked(guest, guest.blocked_by)
-            await self._until_granted(guest)
+            while at is None:  # a pause may come between the grant and the moment when the guest really goes on
+                await self._until_granted(guest)
+                at, instead = self._decide(lambda admission, now: admission.use(guest, counted, now))
+                if at is None:
+                    self._hand_out(instead)
         except BaseException:
             self._leave(guest)
             raise
-        now = self._decide(lambda admission, now: admission.use(gates, counted, now))
         self._check_out(guest)
-        return now
+        return at
 
     def estimate(self, gates: Gates) -> float:
         """Returns the seconds a request that came now would wait, as far as rates and pauses can tell."""

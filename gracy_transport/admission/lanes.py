@@ -20,7 +20,7 @@ from itertools import count
 from typing import Final, TypeAlias
 
 from .gates import Gate
-from .waiters import Gates, Lane, Waiter
+from .waiters import Gates, Lane, Waiter, tidy
 
 __all__ = ["BOUNCES", "SLICE", "Admission", "Bound", "Gates", "Lane", "Waiter"]
 
@@ -67,11 +67,16 @@ class Admission:
 
     def enqueue(self, waiter: Waiter, now: float) -> list[Waiter]:
         """Puts a waiter at the end of its lane; returns who may go now, which may include it."""
+        waiter.ticket = next(self._tickets)
+        self._line_up(waiter, now)
+        return self.tick(now)
+
+    def _line_up(self, waiter: Waiter, now: float) -> None:
         lane = self._lanes.get(waiter.gates)
         if lane is None:
             lane = self._lanes[waiter.gates] = Lane(waiter.gates)
-        waiter.ticket, waiter.lane = next(self._tickets), lane
-        lane.queue[waiter.ticket] = waiter
+        waiter.lane = lane
+        lane.join(waiter)
         self.waiting += 1
         for gate in waiter.gates:
             gate.queued += 1
@@ -80,7 +85,6 @@ class Admission:
             self._park(lane, gate)
             self._arm(gate, now)
         waiter.blocked_by = lane.held_by
-        return self.tick(now)
 
     def leave(self, waiter: Waiter, now: float) -> list[Waiter]:
         """Takes a waiter out: removes it from its lane, or gives back what it was granted and did not use."""
@@ -105,11 +109,24 @@ class Admission:
         for gate in gates:
             gate.stamp(now)
 
-    def use(self, gates: Iterable[Gate], counted: Iterable[Gate], now: float) -> float:
-        """Notes that granted units are used from now on, and those of the counted gates; returns the stamp."""
-        self.stamp(gates, now)
+    def use(self, waiter: Waiter, counted: Iterable[Gate], now: float) -> tuple[float | None, list[Waiter]]:
+        """Notes that granted units are used from now on, and those of the counted gates; returns the stamp.
+
+        When a gate was paused since the grant, the waiter is put back to where it was: there is no stamp then, but
+        there may be others who can go instead.
+        """
+        for gate in waiter.gates:
+            if now < gate.paused_until:
+                return None, self._take_back(waiter, now)
+        self.stamp(waiter.gates, now)
         self.count_in(counted, now)
-        return now
+        return now, []
+
+    def _take_back(self, waiter: Waiter, now: float) -> list[Waiter]:
+        waiter.is_granted = False
+        self.give_back(waiter.gates)
+        self._line_up(waiter, now)
+        return self._serve(waiter.gates, now)
 
     def release(self, gates: Gates, now: float) -> list[Waiter]:
         """Gives back one unit of each gate (slots, or permits that were not used); returns who may go now."""
@@ -179,7 +196,7 @@ class Admission:
         gate.waiting += 1
         if gate not in lane.listed_at:
             lane.listed_at.add(gate)
-            _tidy(gate)
+            tidy(gate)
             heapq.heappush(gate.parked, (lane.ticket, lane))
 
     def _arm(self, gate: Gate, now: float) -> None:
@@ -277,13 +294,3 @@ class Admission:
 def _busiest(gates: Gates) -> Gate:
     """Returns the gate with lanes waiting that keeps a newcomer back although there is room everywhere."""
     return max(gates, key=lambda gate: gate.waiting)
-
-
-def _tidy(gate: Gate) -> None:
-    """Forgets lanes that are no longer parked here, once they are the greater part of the heap."""
-    if len(gate.parked) > 2 * gate.waiting + 32:
-        for _ticket, lane in gate.parked:
-            if lane.parked_at is not gate:
-                lane.listed_at.discard(gate)
-        gate.parked = [(ticket, lane) for ticket, lane in gate.parked if lane.parked_at is gate]
-        heapq.heapify(gate.parked)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import OrderedDict
+from itertools import takewhile
 from typing import TypeAlias
 
 from .gates import Gate
 
-__all__ = ["Gates", "Lane", "Waiter"]
+__all__ = ["Gates", "Lane", "Waiter", "tidy"]
 
 Gates: TypeAlias = tuple[Gate, ...]
 
@@ -49,6 +51,16 @@ class Lane:
         self.listed_at: set[Gate] = set()
         self.bounces = 0
 
+    def join(self, waiter: Waiter) -> None:
+        """Puts a waiter where its ticket belongs: at the end, or before those that came after it."""
+        queue, ticket = self.queue, waiter.ticket
+        is_last = not queue or next(reversed(queue)) < ticket
+        queue[ticket] = waiter
+        if is_last:
+            return
+        for earlier in [ticket, *reversed(list(takewhile(ticket.__gt__, queue)))]:
+            queue.move_to_end(earlier, last=False)
+
     def __lt__(self, _other: object) -> bool:
         """Lets equal tickets stand in a heap; they do not occur between different lanes with waiters."""
         return False
@@ -57,3 +69,13 @@ class Lane:
     def ticket(self) -> int:
         """The ticket of the head."""
         return next(iter(self.queue))
+
+
+def tidy(gate: Gate) -> None:
+    """Forgets lanes that are no longer parked here, once they are the greater part of the heap."""
+    if len(gate.parked) > 2 * gate.waiting + 32:
+        for _ticket, lane in gate.parked:
+            if lane.parked_at is not gate:
+                lane.listed_at.discard(gate)
+        gate.parked = [(ticket, lane) for ticket, lane in gate.parked if lane.parked_at is gate]
+        heapq.heapify(gate.parked)

@@ -1,4 +1,4 @@
-"""Whatever servers say and whoever asks when: nothing goes out in a pause, no more than is left, and all get through."""
+"""Whatever servers say and whenever: nothing is sent in a pause, nor more than is left, and all get through."""
 
 from __future__ import annotations
 

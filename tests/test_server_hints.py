@@ -25,6 +25,7 @@ from gracy_transport import (
     call_options,
 )
 from gracy_transport.call import EXTENSION, CallOptions, Wait
+from gracy_transport.exceptions import DeadlineExceeded
 from gracy_transport.replays.storages.sqlite import SQLiteReplayStorage
 from gracy_transport.testing import FakeClock, ScriptedResponse, ScriptedWire
 from tests.support import gather, sent_at, sent_paths
@@ -479,3 +480,14 @@ async def test_no_gate_is_made_while_no_server_says_anything(clock: FakeClock) -
     async with httpx.AsyncClient(transport=stack) as client:
         await gather(client, [URL] * 3)
     assert not stack._shared.hints.is_used
+
+
+async def test_a_pause_that_does_not_fit_into_a_deadline_is_not_begun(family: ModuleType, clock: FakeClock) -> None:
+    """The caller learns at once how long it would have been."""
+    wire = ScriptedWire(asks(30), clock=clock)
+    async with client_of(family, wire, retry=GracefulRetry(max_attempts=0)) as client:
+        await client.get(URL)
+        with pytest.raises(DeadlineExceeded) as caught:
+            await client.get(URL, extensions=call_options(deadline=5))
+    assert clock.now() == 1000
+    assert (caught.value.would_wait, caught.value.waits_for) == (30, f"pause, {ASKED}")

@@ -176,8 +176,10 @@ def raise_users_error() -> None:
     raise TwoArguments("pikachu", number=26)
 
 
-@pytest.mark.parametrize("kind", [NonOkResponse, GracyRefusal, CompositionError])
-def test_errors_cross_a_process_pool(pool: ProcessPoolExecutor, family: ModuleType, kind: type[GracyException]) -> None:
+@pytest.mark.parametrize("kind", ALL)
+def test_every_error_crosses_a_process_pool(
+    pool: ProcessPoolExecutor, family: ModuleType, kind: type[GracyException]
+) -> None:
     """What a worker raises arrives as the error it was, and is still one of its family."""
     with pytest.raises(kind, match="it broke") as caught:
         pool.submit(raise_in_worker, family.__name__, kind).result(timeout=60)
@@ -190,6 +192,30 @@ def test_a_users_error_crosses_a_process_pool(pool: ProcessPoolExecutor) -> None
     with pytest.raises(TwoArguments, match="pikachu is not number 26") as caught:
         pool.submit(raise_users_error).result(timeout=60)
     assert caught.value.number == 26
+
+
+def fail_in_a_stack(family: str) -> None:
+    """Lets a whole stack fail in another process: one attempt, a back-off, another attempt, a rejection."""
+    import asyncio
+    import importlib
+
+    from gracy_transport import GracefulRetry, GracyConfig, GracyTransport
+    from gracy_transport.testing import FakeClock, ScriptedWire
+
+    module, clock = importlib.import_module(family), FakeClock()
+    config = GracyConfig(retry=GracefulRetry(delay=2, max_attempts=1), allowed_status_code=404)
+    stack = GracyTransport(ScriptedWire(503, clock=clock), config, clock=clock)
+    asyncio.run(stack.handle_async_request(module.Request("GET", URL)))
+
+
+def test_what_a_stack_raises_crosses_a_process_pool(pool: ProcessPoolExecutor, family: ModuleType) -> None:
+    """With its status and its timeline, and without the secrets of its URL."""
+    with pytest.raises(NonOkResponse) as caught:
+        pool.submit(fail_in_a_stack, family.__name__).result(timeout=60)
+    assert isinstance(caught.value, family.HTTPStatusError)
+    assert (caught.value.status, caught.value.url, caught.value.fate) == (503, SHOWN, "answered")
+    assert str(caught.value.timeline) == "GET /pokemon 503 in 2.0 s: back-off 2.0, 2 attempts"
+    assert SECRET not in f"{caught.value!r} {caught.value.__cause__}"
 
 
 def test_an_error_keeps_request_response_and_call(family: ModuleType) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 import zipfile
@@ -22,6 +23,7 @@ PROJECT = nox.project.load_toml()
 RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 IN_PARALLEL = ["--numprocesses=auto", "--dist=worksteal"]
 COVERAGE_FLOOR = 97  # percent of lines and branches
+MUTANTS_FLOOR = 90  # percent of the mutants of a file
 
 
 def supported_pythons() -> list[str]:
@@ -88,6 +90,41 @@ def bench(session: nox.Session) -> None:
     """Runs the benchmarks; arguments after `--` go to them."""
     session.install("-e", ".[httpx2]")
     session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Sends 1,000,000 requests with everything churning, and fails when anything stays behind; takes a while.
+
+    Arguments after `--` go to it: `--requests 100000` is a short run.
+    """
+    session.install("-e", ".")
+    session.run("python", "-m", "benchmarks.soak", *session.posargs)
+
+
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """Changes the pure files in many small ways, and fails when the tests miss more than one in ten of a file's.
+
+    Names of mutants after `--`, with wildcards, are tried alone: `-- "gracy_transport.retry.backoff*"`.
+    `mutmut show NAME` in the environment of the session shows one.
+    """
+    session.install("-e", ".", *group("mutants"))
+    shutil.rmtree("mutants", ignore_errors=True)
+    session.run("mutmut", "run", *session.posargs)
+    missed = []
+    for path in sorted(Path("mutants").rglob("*.py.meta")):
+        codes = [code for code in json.loads(path.read_text("utf-8"))["exit_code_by_key"].values() if code is not None]
+        if not codes:
+            continue
+        survivors = sum(code in {0, 33} for code in codes)  # no test failed, or there is none
+        killed = 100 * (1 - survivors / len(codes))
+        name = path.relative_to("mutants").with_suffix("").as_posix()
+        session.log(f"{name}: {killed:.0f} % of {len(codes)} killed, {survivors} left")
+        if killed < MUTANTS_FLOOR:
+            missed.append(name)
+    if missed:
+        session.error(f"Fewer than {MUTANTS_FLOOR} % killed: {', '.join(missed)}.")
 
 
 @nox.session(reuse_venv=False)

@@ -89,6 +89,87 @@ def test_a_free_unit_goes_out_now_and_comes_back_a_period_later() -> None:
     assert [gate.return_of(count, 5.0) for count in (1, 2, 3, 4)] == [10.0, 15.0, 15.0, 20.0]
 
 
+def test_a_new_gate_is_free_and_idle() -> None:
+    """Nobody waits, nothing is paused, no timer is set, and it knows what it stands for."""
+    gate = Gate(2, 10.0, subject="rule")
+    assert (gate.free, gate.held, gate.limit, gate.period, gate.subject) == (2, 0, 2, 10.0, "rule")
+    assert (gate.waiting, gate.queued, gate.parked, gate.timer_at) == (0, 0, [], None)
+    assert gate.paused_for(1e9) == 0.0
+    assert gate.is_idle(0.0)
+
+
+def test_a_unit_may_be_taken_and_used_in_one_step() -> None:
+    """A permit comes back a period later, a slot when it is given back."""
+    permits, slots = Gate(3, 10.0), Gate(3)
+    for gate in (permits, slots):
+        gate.use(5.0)
+        gate.use(6.0)
+        assert gate.held == 2
+    assert (permits.opens_at(6.0, spared=1), slots.opens_at(6.0, spared=1)) == (15.0, None)
+    assert permits.has_room(16.0, spared=2)
+    slots.give_back()
+    assert (slots.held, slots.free) == (1, 2)
+
+
+def test_an_earlier_pause_is_never_shortened() -> None:
+    """The longest holds, and the time that several take together is counted once."""
+    gate = Gate(1, 1.0)
+    gate.pause(30.0, 10.0)
+    gate.pause(20.0, 12.0)
+    assert gate.paused_until == 30.0
+    assert [gate.paused_for(at) for at in (10.0, 15.0, 30.0, 40.0)] == [0.0, 5.0, 20.0, 20.0]
+    gate.pause(45.0, 40.0)
+    assert [gate.paused_for(at) for at in (40.0, 42.0, 50.0)] == [20.0, 22.0, 25.0]
+
+
+def test_a_pause_that_begins_as_another_ends_is_another_pause() -> None:
+    """At that very instant the first is over."""
+    gate = Gate(1)
+    gate.pause(20.0, 10.0)
+    gate.pause(25.0, 20.0)
+    assert gate.paused_from == 20.0
+    assert gate.paused_for(30.0) == 15.0
+
+
+def test_a_gate_that_is_free_opens_now() -> None:
+    """Not before now, though a pause was over long ago."""
+    gate = Gate(2, 1.0)
+    gate.pause(3.0, 1.0)
+    assert (gate.opens_at(2.0), gate.opens_at(7.0), gate.opens_at(7.0, spared=1)) == (3.0, 7.0, 7.0)
+
+
+@pytest.mark.parametrize(
+    ("place", "paused_until", "expected"),
+    [(1, 0.0, 0.0), (2, 0.0, 8.0), (3, 0.0, 10.0), (4, 0.0, 18.0), (1, 5.0, 3.0), (2, 5.0, 8.0), (2, 30.0, 28.0)],
+)
+def test_the_wait_of_a_place_in_the_queue(place: int, paused_until: float, expected: float) -> None:
+    """As many seconds as the permits before it need to come back, or until the pause is over."""
+    gate = Gate(2, 10.0)
+    gate.use(0.0)
+    gate.paused_until = paused_until
+    assert gate.wait_of(place, 2.0) == expected
+
+
+def test_nobody_knows_when_a_slot_comes_back() -> None:
+    """So the foreseen wait for one is nothing."""
+    gate = Gate(1)
+    gate.use(0.0)
+    assert gate.wait_of(3, 5.0) == 0.0
+
+
+def test_a_gate_in_use_is_not_idle() -> None:
+    """A permit out, a slot held, somebody in the queue, a pause: each keeps it."""
+    used, counted, queued, paused = Gate(2, 10.0), Gate(2), Gate(2), Gate(2)
+    used.use(0.0)
+    counted.take()
+    queued.queued = 1
+    paused.pause(10.0, 0.0)
+    assert [gate.is_idle(5.0) for gate in (used, counted, queued, paused)] == [False] * 4
+    queued.queued = 0
+    counted.give_back()
+    assert [gate.is_idle(10.0) for gate in (used, counted, queued, paused)] == [True] * 4
+
+
 @given(
     limit=st.integers(1, 5),
     period=st.floats(0.001, 1000, allow_nan=False),

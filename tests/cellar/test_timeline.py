@@ -79,3 +79,18 @@ def test_a_timeline_is_a_value() -> None:
     told = timeline_of("GET /a", 0.0, [attempt(1, 0.0, status=200, ended=1.0)], [])
     assert pickle.loads(pickle.dumps(told)) == told
     assert str(told.steps[0]) == "at 0.0 s: attempt 1.0 s, 200"
+
+
+def test_an_attempt_that_is_under_way_has_taken_no_time_yet() -> None:
+    """The call lasts until its newest attempt began, and that has no result."""
+    told = timeline_of("GET /a", 100.0, [attempt(1, 100.0, ended=101.0, status=503), attempt(2, 103.0)], [])
+    assert told.steps[-1] == Step("attempt", 3.0, 0.0, "under way")
+    assert (told.result, told.seconds) == ("under way", 3.0)
+    assert str(told) == "GET /a under way in 3.0 s: 2 attempts"
+
+
+def test_attempts_are_counted_apart_from_waits() -> None:
+    """Three waits of one attempt are one attempt."""
+    waits = [Wait(kind, 1.0, "why", float(place)) for place, kind in enumerate(("slot", "throttle", "pause"))]
+    told = timeline_of("GET /a", 0.0, [attempt(1, 0.0, dispatched=3.0, ended=4.0, status=200)], waits)
+    assert str(told) == "GET /a 200 in 4.0 s: throttle 1.0, slot 1.0, pause 1.0, 1 attempt"

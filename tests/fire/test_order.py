@@ -254,6 +254,8 @@ CONFIGS = {
     parts: GracyConfig(**{name: value for part in parts for name, value in FIELDS.get(part, {}).items()})
     for parts in legal_subsets()
 }
+TIMED = {parts: config.merged(GracyConfig(deadline=1_000_000)) for parts, config in CONFIGS.items()}
+"""The same with a deadline so far away that it must not change a thing."""
 
 
 def replay_of(parts: frozenset[str], mode: Any, storage: Memory) -> GracyReplay | None:
@@ -288,7 +290,15 @@ def held(stack: GracyTransport, keeper: str) -> int:
     return sum(gate.held for _limit, gates in found._gates for gate in gates.all())
 
 
-async def seen(family: ModuleType, parts: frozenset[str], name: str, said: list[str], clock: FakeClock) -> Seen:
+async def seen(
+    family: ModuleType,
+    parts: frozenset[str],
+    name: str,
+    said: list[str],
+    clock: FakeClock,
+    *,
+    configs: dict[frozenset[str], GracyConfig] = CONFIGS,
+) -> Seen:
     """Sends one request through a stack with these parts, and counts."""
     said.clear()
     outcome = OUTCOMES[name]
@@ -307,7 +317,7 @@ async def seen(family: ModuleType, parts: frozenset[str], name: str, said: list[
     replay = replay_of(parts, "record" if outcome.source == "wire" else "replay", storage)
     stack = GracyTransport(
         wire,
-        CONFIGS[parts],
+        configs[parts],
         replay=replay,
         clock=clock,
         observers=[lambda event: dispatches.append(event) if isinstance(event, RequestDispatched) else None],
@@ -363,14 +373,17 @@ def said_lines() -> Iterator[list[str]]:
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", OUTCOMES)
 async def test_every_legal_subset_counts_as_the_rules_say(
-    family: ModuleType, clock: FakeClock, said_lines: list[str], name: str
+    family: ModuleType, clock: FakeClock, said_lines: list[str], name: str, anyio_backend_name: str
 ) -> None:
     """Sends, permits, slots, hooks, log lines and the row of the report, for all stacks there can be."""
+    # With a deadline, too, in every other combination of family and backend: so each has it once.
+    configs = TIMED if (family.__name__ == "httpx") == (anyio_backend_name == "trio") else CONFIGS
     needed = NEEDS.get(OUTCOMES[name].source)
     subsets = [parts for parts in CONFIGS if needed is None or parts & needed]
     wrong = {}
     for parts in subsets:
-        found, wanted = await seen(family, parts, name, said_lines, clock), expected(parts, name)
+        found = await seen(family, parts, name, said_lines, clock, configs=configs)
+        wanted = expected(parts, name)
         if found != wanted:
             differing = [field for field in Seen._fields if getattr(found, field) != getattr(wanted, field)]
             wrong["+".join(sorted(parts, key=PARTS.index))] = {
@@ -381,26 +394,32 @@ async def test_every_legal_subset_counts_as_the_rules_say(
 
 def test_how_many_stacks_there_are() -> None:
     """Six parts that are there or not, and three ways to have recordings: nothing was left out above."""
-    assert len(CONFIGS) == 2**6 * 3
+    assert len(CONFIGS) == len(TIMED) == 2**6 * 3
 
 
 # ---------------------------------------------------------------- the chains
 
 
 def test_every_legal_subset_stands_in_the_one_order() -> None:
-    """What is there stands where the order has it; two limits are one layer, and hooks bring the gates of pauses."""
-    for parts, config in CONFIGS.items():
-        stack = GracyTransport(ScriptedWire(), config, replay=replay_of(parts, "record", Memory()))
-        if "hooks" in parts:
-            stack._shared.hook()
-        assert [type(layer).__name__ for layer in stack.chain()][1:] == [
-            "MetricsTransport",
-            *(f"{part.capitalize()}Transport" for part in PARTS[:4] if part in parts),
-            *(["ReplayTransport"] if "replay above" in parts else []),
-            *(["AdmissionTransport"] if parts & {"hooks", "throttle", "concurrency"} else []),
-            *(["ReplayTransport"] if "replay below" in parts else []),
-            "ScriptedWire",
-        ]
+    """What is there stands where the order has it. Limits, hooks and retries share one admission layer.
+
+    Hooks may ask for a pause there, and retries bring what servers ask for.
+    """
+    for has_deadline, configs in ((False, CONFIGS), (True, TIMED)):
+        for parts, config in configs.items():
+            stack = GracyTransport(ScriptedWire(), config, replay=replay_of(parts, "record", Memory()))
+            if "hooks" in parts:
+                stack._shared.hook()
+            assert [type(layer).__name__ for layer in stack.chain()][1:] == [
+                "MetricsTransport",
+                *(["LoggingTransport"] if "logging" in parts else []),
+                *(["DeadlineTransport"] if has_deadline else []),
+                *(f"{part.capitalize()}Transport" for part in PARTS[1:4] if part in parts),
+                *(["ReplayTransport"] if "replay above" in parts else []),
+                *(["AdmissionTransport"] if parts & {"hooks", "retry", "throttle", "concurrency"} else []),
+                *(["ReplayTransport"] if "replay below" in parts else []),
+                "ScriptedWire",
+            ]
 
 
 # ---------------------------------------------------------------- what must not be put together

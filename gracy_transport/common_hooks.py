@@ -66,7 +66,8 @@ class HttpHeaderRetryAfterBackOffHook:
         lock_per_endpoint: pause the requests to that endpoint only (the same unformatted URL), not all.
         log_event: logged for each 429 that asks to wait. Beside the placeholders of any response it has {RETRY_AFTER},
             the seconds the server asks for, and {RETRY_AFTER_ACTUAL_WAIT}, those of the pause.
-        seconds_processor: turns the seconds asked for into those of the pause; as they are unless given.
+        seconds_processor: turns the seconds asked for into those of the pause; as they are unless given. Where it
+            raises or returns no number, its error is raised after a pause as long as the server asked for has begun.
         dry_run: log, and pause nothing.
     """
 
@@ -91,6 +92,7 @@ class HttpHeaderRetryAfterBackOffHook:
 
         Raises:
             CompositionError: when the context is not one that a hook was given.
+            ValueError: when `seconds_processor` returned no number of seconds.
         """
         response: AnyResponse = response_or_exc
         if not _is_limited(context, response):
@@ -98,7 +100,22 @@ class HttpHeaderRetryAfterBackOffHook:
         asked = retry_after(response.headers, backstage(context)[1].desk.clock.wall())
         if not asked:
             return self._pause.nothing()
-        seconds = asked if self._processor is None else max(0.0, self._processor(asked))
+        try:
+            seconds = self._processed(asked)
+        except Exception:
+            self._ask(context, response, asked, asked)  # to run on into the limit would be worse
+            raise
+        return self._ask(context, response, asked, seconds)
+
+    def _processed(self, asked: float) -> float:
+        if self._processor is None:
+            return asked
+        seconds: Any = self._processor(asked)
+        if not _is_wait(seconds, least=-math.inf):
+            raise ValueError(f"seconds_processor made {seconds!r} of {asked} seconds: return the seconds to pause for")
+        return max(0.0, float(seconds))
+
+    def _ask(self, context: GracyRequestContext, response: AnyResponse, asked: float, seconds: float) -> HookResult:
         values = {"RETRY_AFTER": _text(asked), "RETRY_AFTER_ACTUAL_WAIT": _text(seconds)}
         return self._pause.ask(context, response, seconds, _ASKED, values)
 
@@ -128,7 +145,7 @@ class RateLimitBackOffHook:
         *,
         dry_run: bool = False,
     ) -> None:
-        if not 0 <= delay < math.inf:
+        if not _is_wait(delay):
             raise ValueError(f"the delay is {delay!r}: give the seconds to pause for, 0 or more")
         self._delay = delay
         self._pause = _Pause(lock_per_endpoint, log_event, dry_run)
@@ -178,6 +195,11 @@ class _Pause:
     def __str__(self) -> str:
         whom = "the endpoint" if self.is_per_endpoint else "all requests"
         return f"{whom}, dry run" if self.dry_run else whom
+
+
+def _is_wait(seconds: object, least: float = 0.0) -> bool:
+    """Tells whether something is a number of seconds that ends."""
+    return isinstance(seconds, int | float) and least <= seconds < math.inf
 
 
 def _is_limited(context: GracyRequestContext, response_or_exc: Any) -> bool:

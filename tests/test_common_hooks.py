@@ -370,7 +370,7 @@ async def test_without_a_wait_asked_for_there_is_no_pause(
     assert api.results == [HookResult(executed=False)]
 
 
-@pytest.mark.parametrize(("made", "awaited"), [(0.5, 0.5), (-1.0, 0.0), (float("nan"), 0.0)])
+@pytest.mark.parametrize(("made", "awaited"), [(0.5, 0.5), (-1.0, 0.0)])
 async def test_the_processor_has_the_last_word(
     family: ModuleType, clock: FakeClock, made: float, awaited: float
 ) -> None:
@@ -388,6 +388,27 @@ async def test_the_processor_has_the_last_word(
     await api.berry()
     assert (asked, api.results[0]) == ([2.5], HookResult(executed=True, awaited=awaited))
     assert sent_at(wire) == [1000, 1000 + awaited]
+
+
+@pytest.mark.parametrize("made", [None, "5", float("nan"), float("inf"), ZeroDivisionError("no")])
+async def test_a_processor_that_fails_leaves_what_the_server_asked_for(
+    family: ModuleType, clock: FakeClock, caplog: pytest.LogCaptureFixture, made: Any
+) -> None:
+    """A slip in it is logged, and no reason to run on into the limit, nor to wait for ever."""
+
+    def process(seconds: float) -> Any:
+        if isinstance(made, Exception):
+            raise made
+        return made
+
+    wire = ScriptedWire(limited("2.5"), 200, clock=clock)
+    api = API(HttpHeaderRetryAfterBackOffHook(seconds_processor=process), family, wire, clock)
+    with anyio.fail_after(5):
+        await api.get_pokemon()
+        await api.berry()
+    assert sent_at(wire) == [1000, 1002.5]
+    assert "API.after failed" in caplog.text
+    assert isinstance(made, Exception) or f"seconds_processor made {made!r} of 2.5 seconds" in caplog.text
 
 
 # ---------------------------------------------------------------- logs
@@ -442,8 +463,8 @@ async def test_without_a_log_event_nothing_is_logged(
 # ---------------------------------------------------------------- misuse
 
 
-@pytest.mark.parametrize("delay", [-1, float("nan"), float("inf")])
-def test_a_delay_that_is_none_is_refused(delay: float) -> None:
+@pytest.mark.parametrize("delay", [-1, float("nan"), float("inf"), "5", None])
+def test_a_delay_that_is_none_is_refused(delay: Any) -> None:
     """As it is given, not as the first 429 comes."""
     with pytest.raises(ValueError, match="give the seconds"):
         RateLimitBackOffHook(delay)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from ..call import Call
 from ..config import DEFAULT_CONFIG, GracyConfig
@@ -54,9 +54,26 @@ class GracyRequestContext:
         """The full URL with its placeholders: `https://pokeapi.co/api/v2/pokemon/{NAME}`."""
         return self.base_url + (self.unformatted_endpoint or self.endpoint)
 
+    def __copy__(self) -> Self:
+        """Returns the context itself, which nothing changes."""
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """Returns the context itself."""
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles what is plain text: parameters may be secrets, and a configuration may hold what has no pickle."""
+        known = (self.method, self.base_url, self.endpoint, dict(self.endpoint_args))
+        return _unpickled, (known, self.unformatted_endpoint, self.elapsed)
+
     def __repr__(self) -> str:
         """Names the request without its arguments, which may be secrets."""
         return f"<GracyRequestContext {self.method} {self.unformatted_url}>"
+
+
+def _unpickled(known: tuple[Any, ...], unformatted_endpoint: str, elapsed: float) -> GracyRequestContext:
+    return GracyRequestContext(*known, unformatted_endpoint=unformatted_endpoint, elapsed=elapsed)
 
 
 def backstage(context: GracyRequestContext) -> tuple[Call, PauseKeeper]:

@@ -123,9 +123,13 @@ def made(kind: type[Exception], response: AnyResponse, sending: Sending) -> Exce
             return kind(message, request=response.request, response=response, call=sending.call)
         return kind(message)
     except Exception as error:  # noqa: BLE001 - a constructor of the user's may raise anything
-        failed = parse_failed(response, sending, error)
-        failed.__cause__ = error
-        return failed
+        return _caused(parse_failed(response, sending, error), error)
+
+
+def _caused(failed: Exception, cause: Exception) -> Exception:
+    """Gives an error its cause, out of sight of the frame that the traceback of the cause refers to."""
+    failed.__cause__ = cause
+    return failed
 
 
 def parse_failed(response: AnyResponse, sending: Sending, error: Exception) -> GracyParseFailed:

@@ -113,7 +113,10 @@ class Scope:
             if kind is None:
                 raise
             custom = made(kind, error.response, sending)
-            raise custom from custom.__cause__ or error
+            try:
+                raise custom from custom.__cause__ or error
+            finally:
+                del custom  # its traceback refers back to this frame
         return await parsers.parse(response, sending)
 
     @asynccontextmanager

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import gc
 import multiprocessing
 import pickle
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from types import ModuleType
@@ -13,8 +15,15 @@ from typing import Any
 import httpx
 import pytest
 
-from gracy_transport import GracefulRetry, GracyConfig, GracyRequestContext, graceful
-from gracy_transport.exceptions import GracyException, GracyParseFailed, GracyUserDefinedException
+from gracy_transport import (
+    DEFAULT_CONFIG,
+    GracefulRetry,
+    GracyConfig,
+    GracyRequestContext,
+    call_options,
+    graceful,
+)
+from gracy_transport.exceptions import GracyException, GracyParseFailed, GracyUserDefinedException, GracyVeto
 from gracy_transport.testing import FakeClock, ScriptedResponse, ScriptedWire
 from tests.facade.support import BASE, Scripted
 
@@ -169,6 +178,79 @@ async def test_an_exception_that_cannot_be_made_is_a_parse_failure(family: Modul
     with pytest.raises(GracyParseFailed, match="the parser raised KeyError on the response with status 422") as caught:
         await API(family, ScriptedWire(422)).get_pokemon()
     assert isinstance(caught.value.__cause__, KeyError)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("given", [{}, {"allowed_status_code": {400, 404, 422}}])
+@pytest.mark.parametrize("status", [400, 404, 422])
+async def test_what_is_raised_is_freed_when_it_is_dropped(family: ModuleType, given: Any, status: int) -> None:
+    """No circle of references keeps a body in memory until the garbage collector comes."""
+    api = API(family, ScriptedWire(status))
+    gc.collect()
+    gc.disable()
+    try:
+        known = None
+        try:
+            await api.get_pokemon(extensions=call_options(**given))
+        except GracyException as error:
+            known = weakref.ref(error)
+        assert known is not None
+        assert known() is None
+    finally:
+        gc.enable()
+
+
+class Kept(GracyUserDefinedException):
+    """One that keeps the context under a name of its own."""
+
+    def __init__(self, request_context: GracyRequestContext, response: Any) -> None:
+        super().__init__(request_context, response)
+        self.context = request_context
+
+
+class KeptVeto(GracyVeto):
+    """A veto that keeps the context."""
+
+    def __init__(self, context: GracyRequestContext) -> None:
+        super().__init__("no")
+        self.context = context
+
+
+class Vetoing(Scripted):
+    """An API whose hook raises one."""
+
+    class Config:
+        BASE_URL = BASE
+        SETTINGS = GracyConfig(parser={"default": lambda r: r.json()})
+
+    async def before(self, context: GracyRequestContext) -> None:
+        raise KeptVeto(context)
+
+
+class Keeping(Scripted):
+    """An API whose exception keeps the context."""
+
+    class Config:
+        BASE_URL = BASE
+        SETTINGS = GracyConfig(parser={"default": lambda r: r.json(), 404: Kept})
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("kind", [Vetoing, Keeping])
+async def test_an_error_may_keep_the_context_and_be_pickled(family: ModuleType, kind: type[Scripted]) -> None:
+    """Configurations hold functions, and what the hooks know holds locks: neither goes along, nor do the parameters."""
+    with pytest.raises((Kept, KeptVeto)) as caught:
+        await kind(family, ScriptedWire(404)).get_pokemon(params={"api_key": "hunter2"})
+    context = again_by_pickle(caught.value).context
+    assert (context.method, context.url, context.endpoint_args) == (
+        "GET",
+        f"{BASE}/pokemon/pikachu",
+        {"NAME": "pikachu"},
+    )
+    assert context.unformatted_url == f"{BASE}/pokemon/{{NAME}}"
+    assert (context.endpoint_params, context.active_config) == (None, DEFAULT_CONFIG)
+    assert b"hunter2" not in pickle.dumps(caught.value)
+    assert copy.deepcopy(caught.value).context is caught.value.context
 
 
 async def raised(family: ModuleType) -> Wordy:

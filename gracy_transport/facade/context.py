@@ -64,16 +64,18 @@ class GracyRequestContext:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles what is plain text: parameters may be secrets, and a configuration may hold what has no pickle."""
-        known = (self.method, self.base_url, self.endpoint, dict(self.endpoint_args))
-        return _unpickled, (known, self.unformatted_endpoint, self.elapsed)
+        where = (self.method, self.base_url, self.endpoint)
+        return _unpickled, (*where, dict(self.endpoint_args), self.unformatted_endpoint, self.elapsed)
 
     def __repr__(self) -> str:
         """Names the request without its arguments, which may be secrets."""
         return f"<GracyRequestContext {self.method} {self.unformatted_url}>"
 
 
-def _unpickled(known: tuple[Any, ...], unformatted_endpoint: str, elapsed: float) -> GracyRequestContext:
-    return GracyRequestContext(*known, unformatted_endpoint=unformatted_endpoint, elapsed=elapsed)
+def _unpickled(  # noqa: PLR0917 - what a pickle can say
+    method: str, base_url: str, endpoint: str, args: Mapping[str, str], template: str, elapsed: float
+) -> GracyRequestContext:
+    return GracyRequestContext(method, base_url, endpoint, args, unformatted_endpoint=template, elapsed=elapsed)
 
 
 def backstage(context: GracyRequestContext) -> tuple[Call, PauseKeeper]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import anyio
 
 from .call import call_inside, extensions_of
 from .exceptions import BodyTooLarge
@@ -38,6 +41,9 @@ _PIECE: Final = 16 * 1024
 
 AtEnd: TypeAlias = Callable[..., None]
 """Called once, synchronously, when a body is over: with the error that broke it, or `None`, as the last argument."""
+
+_AT_HAND: Final = 64
+"""Chunks that are let go at most when a body is left half-way: a stream that never waits has no end otherwise."""
 
 _BODILESS: Final = frozenset({204, 304})
 
@@ -180,7 +186,15 @@ async def leave(chunks: AsyncIterator[bytes], stream: object) -> None:
     """
     close = None if chunks is stream else getattr(chunks, "aclose", None)
     # With another task in the middle of it, it cannot be closed: it ends by itself as its source is.
-    if close is not None and not getattr(chunks, "ag_running", False):
+    if close is None or getattr(chunks, "ag_running", False):
+        return
+    # Closing a generator forgets those it is in the middle of; cancelling what they wait for ends them all.
+    try:
+        with anyio.CancelScope() as scope, suppress(Exception):
+            scope.cancel()
+            for _ in range(_AT_HAND):
+                await anext(chunks)
+    finally:
         await close()
 
 

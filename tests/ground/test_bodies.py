@@ -499,3 +499,49 @@ async def test_many_readers_at_once_each_end_once(family: ModuleType, clock: Fak
             tasks.start_soon(read, number)
     assert len(layer.ends) == 70
     assert wire.in_flight == 0
+
+
+async def test_leaving_a_body_half_way_ends_the_generators_below_it(family: ModuleType) -> None:
+    """A stream of httpcore is a generator over another: closing the outer one alone would leave the inner to the gc."""
+    ended: list[str] = []
+
+    async def inner() -> AsyncIterator[bytes]:
+        try:
+            yield b"first"
+            await anyio.sleep_forever()
+        finally:
+            ended.append("inner")
+
+    class Nested(family.AsyncByteStream):  # type: ignore[misc, name-defined]
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            try:
+                async for chunk in inner():
+                    yield chunk
+            finally:
+                ended.append("outer")
+
+    request = family.Request("GET", "https://api.test")
+    response = family.Response(200, stream=Nested())
+    on_end(request, response, lambda _error: None)
+    chunks = aiter(response.stream)
+    assert await anext(chunks) == b"first"
+    await response.aclose()
+    assert ended == ["inner", "outer"]
+
+
+async def test_leaving_a_body_that_never_waits_comes_to_an_end(family: ModuleType) -> None:
+    """Nothing can cancel it, so only so much of it is looked at."""
+    given: list[bytes] = []
+
+    class Endless(family.AsyncByteStream):  # type: ignore[misc, name-defined]
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            while True:
+                given.append(b"more")
+                yield b"more"
+
+    request = family.Request("GET", "https://api.test")
+    response = family.Response(200, stream=Endless())
+    on_end(request, response, lambda _error: None)
+    assert await anext(aiter(response.stream)) == b"more"
+    await response.aclose()
+    assert len(given) < 100

@@ -5,6 +5,11 @@ compete, by the ticket they drew on arrival, so one slow limit never holds up re
 waits is parked at *one* closed gate of its set. When that gate opens, the lane with the oldest head is tried first: if
 all its gates have room it takes a unit of each, else it moves to the next closed gate.
 
+There are no priorities, and there is room for them: the ticket is all that decides between lanes, and the place in the
+queue all that decides within one. A priority would make the ticket a pair, (priority, number), and lanes would be told
+apart by gates and priority; nothing else looks at tickets. A bound on how long the low ones wait would be needed too,
+for which the guard below is the place.
+
 Two gates that never open at the same moment could keep a lane moving for ever. After `BOUNCES` moves it is guarded: one
 unit at each of its gates is left for it, until it went. One lane at a time, since two could block each other.
 
@@ -20,7 +25,7 @@ from itertools import count
 from typing import Final, TypeAlias
 
 from .gates import Gate
-from .waiters import Gates, Lane, Waiter, tidy
+from .waiters import Gates, Lane, Waiter, busiest, park, unpark
 
 __all__ = ["BOUNCES", "SLICE", "Admission", "Bound", "Gates", "Lane", "Waiter"]
 
@@ -33,6 +38,8 @@ BOUNCES: Final = 8
 SLICE: Final = 100
 """Grants handed out in one go: 100 keep an event loop busy for about 3 ms, 5,000 for 50 to 90."""
 
+_FEWEST_TIMERS: Final = 64
+
 
 class Admission:
     """The queue in front of any number of gates. See the module for how it decides."""
@@ -42,6 +49,7 @@ class Admission:
         self._tickets = count()
         self._timers: list[tuple[float, int, Gate]] = []
         self._timer_order = count()
+        self._most_timers = _FEWEST_TIMERS
         self._guarded: Lane | None = None
         self.waiting = 0
 
@@ -81,10 +89,12 @@ class Admission:
         for gate in waiter.gates:
             gate.queued += 1
         if lane.parked_at is None:
-            gate = self._closed_gate(lane, now) or _busiest(waiter.gates)
-            self._park(lane, gate)
+            gate = self._closed_gate(lane, now) or busiest(waiter.gates)
+            park(lane, gate)
             self._arm(gate, now)
-        waiter.blocked_by = lane.held_by
+        elif lane.ticket == waiter.ticket:  # put back, in front of those who were in the lane
+            heapq.heappush(lane.parked_at.parked, (lane.ticket, lane))
+        waiter.blocked_by = lane.parked_at
 
     def leave(self, waiter: Waiter, now: float) -> list[Waiter]:
         """Takes a waiter out: removes it from its lane, or gives back what it was granted and did not use."""
@@ -95,12 +105,11 @@ class Admission:
         if lane is None or lane.queue.pop(waiter.ticket, None) is None:
             return []
         self._gone(waiter)
-        waiter.blocked_by = lane.parked_at
+        waiter.blocked_by = lane.held_by
         if lane.queue:
             return []
-        parked_at, lane.parked_at = lane.parked_at, None
-        if parked_at is not None:
-            parked_at.waiting -= 1
+        if lane.parked_at is not None:
+            unpark(lane, lane.parked_at)
         del self._lanes[lane.gates]
         return self._serve(self._lift_guard(lane), now)
 
@@ -189,16 +198,6 @@ class Admission:
                 return gate
         return None
 
-    def _park(self, lane: Lane, gate: Gate) -> None:
-        lane.parked_at = gate
-        if lane.held_by is None or gate.kind != "pause":
-            lane.held_by = gate
-        gate.waiting += 1
-        if gate not in lane.listed_at:
-            lane.listed_at.add(gate)
-            tidy(gate)
-            heapq.heappush(gate.parked, (lane.ticket, lane))
-
     def _arm(self, gate: Gate, now: float) -> None:
         """Sets the timer of a gate with waiters to when it can open; a timer that is too early is set again then."""
         if not gate.waiting:
@@ -208,7 +207,22 @@ class Admission:
         at = gate.opens_at(now, 1 if is_spared else 0)
         if at is not None and (gate.timer_at is None or at < gate.timer_at):
             gate.timer_at = at
+            if len(self._timers) >= self._most_timers:
+                self._tidy_timers()
             heapq.heappush(self._timers, (at, next(self._timer_order), gate))
+
+    def _tidy_timers(self) -> None:
+        """Forgets the timers of gates where nobody waits any more, each time their number has doubled."""
+        kept: list[tuple[float, int, Gate]] = []
+        for timer in self._timers:
+            at, _order, gate = timer
+            if gate.timer_at == at and gate.waiting:
+                kept.append(timer)
+            elif gate.timer_at == at:
+                gate.timer_at = None
+        heapq.heapify(kept)
+        self._timers = kept
+        self._most_timers = max(_FEWEST_TIMERS, 2 * len(kept))
 
     def _serve(self, gates: Iterable[Gate], now: float) -> list[Waiter]:
         """Lets waiters through these gates while there is room, the oldest of all first; arms timers for the rest."""
@@ -232,18 +246,17 @@ class Admission:
 
     def _try_lane(self, lane: Lane, gate: Gate, now: float, granted: list[Waiter]) -> Gates:
         """Lets the head of a lane go, or moves the lane to the next closed gate; returns gates that so got room."""
-        gate.waiting -= 1
-        lane.parked_at = None
+        unpark(lane, gate)
         closed = self._closed_gate(lane, now)
         if closed is not None:
             self._bounce(lane)
-            self._park(lane, closed)
+            park(lane, closed)
             self._arm(closed, now)
             return ()
         granted.append(self._grant(lane))
         freed = self._lift_guard(lane)
         if lane.queue:
-            self._park(lane, gate)
+            park(lane, gate)
         else:
             del self._lanes[lane.gates]
         return freed
@@ -261,6 +274,10 @@ class Admission:
         self.waiting -= 1
         for gate in waiter.gates:
             gate.queued -= 1
+        if not self.waiting:
+            for _at, _order, gate in self._timers:
+                gate.timer_at = None
+            self._timers.clear()
 
     def _bounce(self, lane: Lane) -> None:
         lane.bounces += 1
@@ -289,8 +306,3 @@ class Admission:
                 heapq.heapreplace(heap, (lane.ticket, lane))
             else:
                 return lane
-
-
-def _busiest(gates: Gates) -> Gate:
-    """Returns the gate with lanes waiting that keeps a newcomer back although there is room everywhere."""
-    return max(gates, key=lambda gate: gate.waiting)

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from .gates import Gate
 
-__all__ = ["Gates", "Lane", "Waiter", "tidy"]
+__all__ = ["Gates", "Lane", "Waiter", "busiest", "park", "unpark"]
 
 Gates: TypeAlias = tuple[Gate, ...]
 
@@ -69,6 +69,33 @@ class Lane:
     def ticket(self) -> int:
         """The ticket of the head."""
         return next(iter(self.queue))
+
+
+def park(lane: Lane, gate: Gate) -> None:
+    """Lets a lane wait at a closed gate."""
+    lane.parked_at = gate
+    if lane.held_by is None or gate.kind != "pause":
+        lane.held_by = gate
+    gate.waiting += 1
+    if gate not in lane.listed_at:
+        lane.listed_at.add(gate)
+        tidy(gate)
+        heapq.heappush(gate.parked, (lane.ticket, lane))
+
+
+def busiest(gates: Gates) -> Gate:
+    """Returns the gate with lanes waiting that keeps a newcomer back although there is room everywhere."""
+    return max(gates, key=lambda gate: gate.waiting)
+
+
+def unpark(lane: Lane, gate: Gate) -> None:
+    """Takes a lane from the gate where it waits; the last one leaves nothing behind."""
+    lane.parked_at = None
+    gate.waiting -= 1
+    if not gate.waiting:
+        for _ticket, each in gate.parked:
+            each.listed_at.discard(gate)
+        gate.parked.clear()
 
 
 def tidy(gate: Gate) -> None:

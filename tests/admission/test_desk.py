@@ -51,17 +51,6 @@ async def test_a_permit_is_stamped_when_the_waiter_really_goes_on(clock: FakeClo
     assert list(gate.returns) == [1020.0]
 
 
-async def test_ten_thousand_waiters_share_one_timer(clock: FakeClock) -> None:
-    """Each opening costs one sleep of one leader, not one for each of those who wait."""
-    desk, gate = Desk(clock), Gate(100, 1.0)
-    async with anyio.create_task_group() as group:
-        for _ in range(10_000):
-            group.start_soon(admit, desk, gate)
-    timers = [wait for wait in clock.waits if wait > 0]
-    assert clock.now() == 1099.0
-    assert len(timers) < 400, "about one for each of the 99 openings, and a few hand-overs"
-
-
 async def test_a_slot_that_is_released_wakes_the_first(clock: FakeClock) -> None:
     """Without any rate the release alone lets the next one go, at once."""
     desk, gate = Desk(clock), Gate(1)

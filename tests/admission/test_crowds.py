@@ -1,0 +1,154 @@
+"""Ten thousand who wait: one timer, one wake each, and memory that stays bounded over any number of keys."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+
+from gracy_transport.admission import Desk, Gate
+from gracy_transport.admission.lanes import Admission, Waiter
+from gracy_transport.pauses import PauseGate
+from gracy_transport.testing import FakeClock
+from tests.fire.cancelling import Driven
+
+pytestmark = pytest.mark.anyio
+
+MANY = 10_000
+FEWER = 2_000
+
+
+class CountingClock(FakeClock):
+    """A clock that notes how many timers stood at most."""
+
+    most_timers = 0
+
+    async def sleep(self, seconds: float) -> None:
+        """Waits as ever."""
+        self.most_timers = max(self.most_timers, 1 + len(self._wakes))
+        await super().sleep(seconds)
+
+
+async def crowd(desk: Desk, gates: tuple[Gate, ...], many: int) -> list[int]:
+    """Lets many wait at once and returns how often each was woken."""
+    woken: list[int] = []
+
+    async def wait() -> None:
+        driven = Driven(desk.wait(gates))
+        await driven
+        woken.append(driven.awaits)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(many):
+            group.start_soon(wait)
+    return woken
+
+
+async def test_ten_thousand_waiters_cost_one_timer_and_one_wake_each() -> None:
+    """Counted and not timed: suspensions of each, and timers at any instant."""
+    clock = CountingClock()
+    desk, gate = Desk(clock), Gate(100, 1.0)
+    woken = await crowd(desk, (gate,), MANY)
+    assert clock.now() == 1099.0
+    assert len(woken) == MANY
+    assert clock.most_timers == 1
+    timers = len(clock.waits)
+    assert timers <= 400, "one for each of the openings, and a few as the timer changes hands"
+    assert sum(woken) <= MANY + timers
+    assert sum(count > 1 for count in woken) <= 300, "who holds the timer is woken by it as well"
+
+
+async def test_a_pause_does_not_wake_those_who_wait_for_a_permit_after_it() -> None:
+    """They are woken once, when they may go."""
+    clock = CountingClock()
+    desk, pause, gate = Desk(clock), PauseGate(), Gate(20, 1.0)
+    desk.pause((pause,), 3600.0)
+    woken = await crowd(desk, (pause, gate), FEWER)
+    assert clock.now() == 4699.0
+    assert clock.most_timers == 1
+    assert sum(woken) <= FEWER + len(clock.waits) <= FEWER + 400
+
+
+async def test_waiters_for_slots_cost_one_wake_each_and_no_timer() -> None:
+    """Without a rate nothing but a release wakes anybody."""
+    clock = CountingClock()
+    desk, gate = Desk(clock), Gate(10)
+    woken: list[int] = []
+
+    async def work() -> None:
+        driven = Driven(desk.wait((gate,)))
+        await driven
+        woken.append(driven.awaits)
+        desk.release((gate,))
+
+    async with anyio.create_task_group() as group:
+        for _ in range(FEWER):
+            group.start_soon(work)
+    assert len(woken) == FEWER
+    assert clock.most_timers <= 1
+    assert sum(woken) <= FEWER + 100
+    assert gate.free == 10
+
+
+async def test_half_of_a_crowd_may_give_up_without_waking_the_others() -> None:
+    """A waiter that leaves wakes nobody but a new holder of the timer."""
+    clock = CountingClock()
+    desk, gate = Desk(clock), Gate(20, 1.0)
+    woken: list[int] = []
+
+    async def wait(scope: anyio.CancelScope) -> None:
+        with scope:
+            driven = Driven(desk.wait((gate,)))
+            await driven
+            woken.append(driven.awaits)
+
+    async with anyio.create_task_group() as group:
+        scopes = [anyio.CancelScope() for _ in range(FEWER)]
+        for scope in scopes:
+            group.start_soon(wait, scope)
+        await clock.sleep(0.5)
+        for scope in scopes[1::2]:
+            scope.cancel()
+    # The first twenty went at once; one half of the others gave up.
+    assert desk.waiting == 0
+    assert len(woken) >= FEWER // 2
+    assert sum(woken) <= len(woken) + 400
+
+
+def test_nothing_is_kept_for_keys_whose_waiters_gave_up() -> None:
+    """A hundred thousand gates with an hour to go, each waited for once in vain, leave no timer and no lane."""
+    admission = Admission()
+    one = Waiter((Gate(1, 1.0),))
+    assert admission.try_now(one.gates, 0.0)
+    admission.enqueue(one, 0.0)
+    for _ in range(100_000):
+        gate = Gate(1, 3600.0)
+        assert admission.try_now((gate,), 0.0)
+        waiter = Waiter((gate,))
+        admission.enqueue(waiter, 0.0)
+        admission.leave(waiter, 0.0)
+        assert not gate.parked
+    assert len(admission._lanes) == 1
+    assert len(admission._timers) < 1_000
+    admission.leave(one, 0.0)
+    assert admission._timers == []
+    assert one.gates[0].timer_at is None
+
+
+def test_a_gate_that_was_waited_for_in_vain_still_wakes_the_next() -> None:
+    """Forgetting timers forgets none that somebody needs."""
+    admission = Admission()
+    gates = [Gate(1, float(seconds)) for seconds in range(10, 210)]
+    for gate in gates:
+        assert admission.try_now((gate,), 0.0)
+        waiter = Waiter((gate,))
+        admission.enqueue(waiter, 0.0)
+        admission.leave(waiter, 0.0)
+    waiters = [Waiter((gate,)) for gate in gates]
+    for waiter in waiters:
+        assert admission.enqueue(waiter, 0.0) == []
+    went: list[Waiter] = []
+    while (opening := admission.next_opening()) is not None:
+        granted = admission.tick(opening)
+        assert all(waiter.gates[0].period == opening for waiter in granted)
+        went += granted
+    assert went == waiters

@@ -272,6 +272,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         self.granted: list[Waiter] = []
         self.running: list[Gates] = []
         self.stamps: dict[Gate, list[float]] = {gate: [] for gate in self.gates}
+        self.forced: dict[Gate, list[float]] = {gate: [] for gate in self.gates}
 
     def grant(self, waiters: list[Waiter]) -> None:
         for waiter in waiters:
@@ -284,6 +285,9 @@ class AnyInterleaving(RuleBasedStateMachine):
     def use(self, gates: Gates) -> None:
         for gate in gates:
             self.stamps[gate].append(self.now)
+            if gate.period is not None:
+                out = [stamp for stamp in self.stamps[gate] + self.forced[gate] if self.now < stamp + gate.period]
+                assert len(out) <= gate.limit, "a window held too many"
         self.running.append(tuple(gate for gate in gates if gate.period is None))
 
     @rule(target=waiters, picks=st.sets(st.integers(0, 3), min_size=1))
@@ -340,6 +344,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         gate = self.gates[pick]
         if gate.period is not None:
             self.admission.count_in((gate,), self.now)
+            self.forced[gate].append(self.now)
 
     @invariant()
     def units_are_conserved(self) -> None:
@@ -373,11 +378,19 @@ class AnyInterleaving(RuleBasedStateMachine):
         """Everybody who is left goes sooner or later, once nobody holds on to anything."""
         for _ in range(2_000):
             if not (self.arrived or self.granted or self.running):
+                self.nothing_is_left()
                 return
             self.go_on(0)
             self.finish(0)
             self.next_opening()
         raise AssertionError(f"{len(self.arrived)} never went")
+
+    def nothing_is_left(self) -> None:
+        """No lane, no timer, no guard; and once all windows are over every gate is as good as new."""
+        assert (self.admission._lanes, self.admission._timers, self.admission._guarded) == ({}, [], None)
+        for gate in self.gates:
+            assert (gate.queued, gate.waiting, gate.parked, gate.timer_at) == (0, 0, [], None)
+            assert gate.is_idle(self.now + 1e4)
 
 
 TestAnyInterleaving = AnyInterleaving.TestCase

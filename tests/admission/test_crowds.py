@@ -7,7 +7,7 @@ import pytest
 
 from gracy_transport.admission import Desk, Gate
 from gracy_transport.admission.lanes import Admission, Waiter
-from gracy_transport.pauses import PauseGate
+from gracy_transport.admission.pausing import PauseGate
 from gracy_transport.testing import FakeClock
 from tests.fire.cancelling import Driven
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 import anyio
 import anyio.lowlevel
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from gracy_transport.admission import Desk, Gate
 from gracy_transport.admission.desk import DeskClosed
-from gracy_transport.pauses import PauseGate
+from gracy_transport.admission.pausing import PauseGate
 from gracy_transport.testing import FakeClock
 
 pytestmark = pytest.mark.anyio
@@ -213,9 +213,16 @@ def played(backend: str, acts: list[Act]) -> None:
     anyio.run(main, backend=backend)
 
 
+COME = Act("come", frozenset({0}), patience=1e6)
+
+
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@example(acts=[COME, COME, COME, Act("stall", seconds=5.0), COME])
 @settings(
-    max_examples=250, phases=[Phase.generate, Phase.shrink], deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=250,
+    phases=[Phase.explicit, Phase.generate, Phase.shrink],
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
 )
 @given(acts=st.lists(ACTS, min_size=5, max_size=60))
 def test_any_interleaving_at_the_desk_keeps_what_was_promised(backend: str, acts: list[Act]) -> None:

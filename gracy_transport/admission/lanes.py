@@ -25,7 +25,7 @@ from itertools import count
 from typing import Final, TypeAlias
 
 from .gates import Gate
-from .waiters import Gates, Lane, Waiter, busiest, park, unpark
+from .waiters import Gates, Lane, Waiter, busiest, first_parked, park, unpark
 
 __all__ = ["BOUNCES", "SLICE", "Admission", "Bound", "Gates", "Lane", "Waiter"]
 
@@ -295,14 +295,4 @@ class Admission:
         """Returns the lane to be tried next at a gate where at least one is parked."""
         if self._guarded is not None and self._guarded.parked_at is gate:
             return self._guarded
-        heap = gate.parked
-        while True:
-            ticket, lane = heap[0]
-            if lane.parked_at is not gate:
-                heapq.heappop(heap)
-                lane.listed_at.discard(gate)
-            elif lane.ticket != ticket:
-                # Tickets of a lane only grow, so a stale one is too early at worst: put it where it belongs.
-                heapq.heapreplace(heap, (lane.ticket, lane))
-            else:
-                return lane
+        return first_parked(gate)

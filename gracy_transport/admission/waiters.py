@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from .gates import Gate
 
-__all__ = ["Gates", "Lane", "Waiter", "busiest", "park", "unpark"]
+__all__ = ["Gates", "Lane", "Waiter", "busiest", "first_parked", "park", "unpark"]
 
 Gates: TypeAlias = tuple[Gate, ...]
 
@@ -81,6 +81,21 @@ def park(lane: Lane, gate: Gate) -> None:
         lane.listed_at.add(gate)
         tidy(gate)
         heapq.heappush(gate.parked, (lane.ticket, lane))
+
+
+def first_parked(gate: Gate) -> Lane:
+    """Returns the lane with the oldest head of those that wait at a gate, of which there is one at least."""
+    heap = gate.parked
+    while True:
+        ticket, lane = heap[0]
+        if lane.parked_at is not gate:
+            heapq.heappop(heap)
+            lane.listed_at.discard(gate)
+        elif lane.ticket != ticket:
+            # Tickets of a lane only grow, so a stale one is too early at worst: put it where it belongs.
+            heapq.heapreplace(heap, (lane.ticket, lane))
+        else:
+            return lane
 
 
 def busiest(gates: Gates) -> Gate:

@@ -272,7 +272,6 @@ class AnyInterleaving(RuleBasedStateMachine):
         self.granted: list[Waiter] = []
         self.running: list[Gates] = []
         self.stamps: dict[Gate, list[float]] = {gate: [] for gate in self.gates}
-        self.forced: dict[Gate, list[float]] = {gate: [] for gate in self.gates}
 
     def grant(self, waiters: list[Waiter]) -> None:
         for waiter in waiters:
@@ -286,7 +285,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         for gate in gates:
             self.stamps[gate].append(self.now)
             if gate.period is not None:
-                out = [stamp for stamp in self.stamps[gate] + self.forced[gate] if self.now < stamp + gate.period]
+                out = [stamp for stamp in self.stamps[gate] if self.now < stamp + gate.period]
                 assert len(out) <= gate.limit, "a window held too many"
         self.running.append(tuple(gate for gate in gates if gate.period is None))
 
@@ -344,7 +343,6 @@ class AnyInterleaving(RuleBasedStateMachine):
         gate = self.gates[pick]
         if gate.period is not None:
             self.admission.count_in((gate,), self.now)
-            self.forced[gate].append(self.now)
 
     @invariant()
     def units_are_conserved(self) -> None:

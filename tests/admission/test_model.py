@@ -130,6 +130,7 @@ class Play:
         elif act.what == "wait":
             await self.clock.sleep(act.seconds)
         elif act.what == "look":
+            await self.clock.sleep(1e-9)  # what is overdue after a stall comes first
             for _ in range(30):
                 await anyio.lowlevel.checkpoint()
             self.model.look(self.clock.now())

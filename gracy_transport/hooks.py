@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, cast
 
 from .bodies import break_again, discard, readable
@@ -38,14 +39,14 @@ class Hooks(Protocol):
         ...
 
 
-async def run_hook(hook: Awaitable[object], what: str, call: Call, result: object = None) -> None:
-    """Runs a hook to its end. `what` names it in the log; `result` is what an `after` was given.
+async def run_hook(hook: Callable[[], Awaitable[object]], what: str, call: Call, result: object = None) -> None:
+    """Calls a hook and runs it to its end. `what` names it in the log; `result` is what an `after` was given.
 
     Raises:
         GracyException: when that is what the hook raised; marked as a refusal, unless it is the result itself.
     """
     try:
-        await hook
+        await hook()
     except Exception as error:
         if isinstance(error, GracyException):
             error.is_refusal = error.is_refusal or error is not result
@@ -68,7 +69,7 @@ class HooksTransport(Layer):
         if hooks is None:
             return await self.pass_on(request, call)
         try:
-            await run_hook(hooks.before(request, call), "a before hook", call)
+            await run_hook(partial(hooks.before, request, call), "a before hook", call)
         except BaseException as veto:
             self._end(call, veto, was_sent=False)
             raise
@@ -77,10 +78,10 @@ class HooksTransport(Layer):
             result = await self._shown(request, call, response)
         except Exception as error:
             end_attempt(call, error, self.clock.now())  # as it was, whatever the hook makes of it
-            await run_hook(hooks.after(request, call, error), "an after hook", call, error)
+            await run_hook(partial(hooks.after, request, call, error), "an after hook", call, error)
             raise
         try:
-            await run_hook(hooks.after(request, call, result), "an after hook", call)
+            await run_hook(partial(hooks.after, request, call, result), "an after hook", call)
         except BaseException as veto:
             self._end(call, veto, status=response.status_code)
             await discard(response)

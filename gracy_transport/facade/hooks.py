@@ -13,6 +13,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 from weakref import ref
 
@@ -180,7 +181,7 @@ class RequestHooks:
         with _entered(self.chain.sessions):
             for place, owner in enumerate(owners):
                 try:
-                    await run_hook(owner.before(context), f"{type(owner).__name__}.before", call)
+                    await run_hook(partial(owner.before, context), f"{type(owner).__name__}.before", call)
                 except GracyException as veto:
                     await self._after(owners[:place], context, call, veto)
                     raise
@@ -197,7 +198,8 @@ class RequestHooks:
         state = cast("GracefulRetryState | None", call.retry_state)
         for owner in reversed(owners):
             try:
-                await run_hook(owner.after(context, result, state), f"{type(owner).__name__}.after", call, result)
+                what = f"{type(owner).__name__}.after"
+                await run_hook(partial(owner.after, context, result, state), what, call, result)
             except GracyException as error:
                 veto = result = error
         try:

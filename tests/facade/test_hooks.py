@@ -767,6 +767,32 @@ async def test_a_failing_hook_does_not_keep_the_others_from_running(family: Modu
     assert len(seen) == 4
 
 
+class Old(GracyNamespace[str]):
+    """A part with hooks that are no `async def`, and take other arguments."""
+
+    def before(self, context: GracyRequestContext) -> Any:
+        raise ValueError("before")
+
+    async def after(self, context: GracyRequestContext, response_or_exc: Any) -> None:  # type: ignore[override]
+        """Never runs."""
+
+
+class AboveOld(NotingAPI):
+    """An API with such a part."""
+
+    old: Old
+
+
+async def test_a_hook_that_cannot_be_called_does_not_keep_the_others_from_running(
+    family: ModuleType, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It fails as any other does: what it is named in the log, and those around it have their turn."""
+    api = AboveOld(family, ScriptedWire(200))
+    await api.old.get("/x")
+    assert api.seen == [("before", "/x"), (200, None)]
+    assert [message.partition(" ")[0] for message in caplog.messages] == ["Old.before", "Old.after"]
+
+
 async def test_hooks_that_come_later_hold_for_a_stack_that_is_at_work(family: ModuleType, clock: FakeClock) -> None:
     """A part with hooks may be made at any time; what was counted, and the gates, stay."""
     api = ScriptedAPI(family, ScriptedWire(clock=clock), clock=clock)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, Final, Literal, cast, overload
 
 from .annotations import AROUND, classes_named, names_around, why_unresolved
@@ -41,7 +42,7 @@ class NamespaceHolder(Verbs[EndpointT]):
         above = self._kinds_above()
         for name, kind in classes_named(type(self), GracyNamespace, _OURS).items():
             # A namespace that names one above it means to point back; another of its kind would never end.
-            if kind in above or name in vars(self) or _has(type(self), name):
+            if kind in above or name in vars(self) or _has(self, name):
                 continue
             try:
                 setattr(self, name, kind(self))
@@ -143,18 +144,21 @@ class GracyNamespace(NamespaceHolder[EndpointT]):
 _OURS: Final = frozenset({*GracyNamespace.__mro__})
 
 
-def _has(kind: type, name: str) -> bool:
-    """Tells whether a class has an attribute of its own; one that all APIs have cannot be a namespace.
+def _has(each: object, name: str) -> bool:
+    """Tells whether an object has that of its class, or in a slot; what all APIs have cannot be a namespace.
 
     Raises:
         TypeError: naming it.
     """
-    having = next((each for each in kind.__mro__ if name in vars(each)), None)
+    kind = type(each)
+    having = next((base for base in kind.__mro__ if name in vars(base)), None)
     if having is not None and having.__module__.partition(".")[0] == __name__.partition(".")[0]:
         raise TypeError(
             f"{kind.__name__} annotates {name!r} as a namespace, but every API has {name!r} already: "
             "give the namespace another name"
         )
+    if having is not None and isinstance(vars(having)[name], MemberDescriptorType):
+        return hasattr(each, name)
     return having is not None
 
 

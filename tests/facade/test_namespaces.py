@@ -588,3 +588,24 @@ def test_a_namespace_costs_no_chain_when_it_says_nothing(family: ModuleType) -> 
 def test_an_api_may_be_spelt_in_three_ways() -> None:
     """As the README of the original has it."""
     assert gracy_transport.GracyApi is gracy_transport.GracyAPI is Gracy
+
+
+class Slotted(API):
+    """An API with slots for what it keeps, one of them filled early."""
+
+    __slots__ = ("given", "part")
+
+    part: Plain
+    given: Plain
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        early: Any = "given"
+        self.given = early
+        super().__init__(*args, **kwargs)
+
+
+def test_a_slot_takes_a_namespace_as_any_attribute_does(family: ModuleType) -> None:
+    """A slot is no value, and what is in it stays."""
+    api = Slotted(family, ScriptedWire())
+    assert isinstance(api.part, Plain)
+    assert vars(Slotted)["given"].__get__(api) == "given"

@@ -54,7 +54,7 @@ async def test_a_waiter_that_resumes_late_holds_its_permit_from_then_on(clock: F
     assert worst_window(stamps, 1.0) <= 2
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     limit=st.integers(1, 4),
     period=st.one_of(st.floats(1e-4, 1.0), st.floats(1.0, 86_400.0), st.floats(86_400.0, 1e7)),

@@ -118,8 +118,9 @@ async def count_awaits(coroutine: Coroutine[Any, Any, Any]) -> int:
 
 async def cancel_at(coroutine: Coroutine[Any, Any, Any], at: int, way: str) -> bool:
     """Runs a coroutine, cancels it at a suspension, and returns whether it came that far."""
-    with anyio.CancelScope() as scope:
-        driven = Driven(coroutine, at, way, scope)
+    scope = anyio.CancelScope()
+    driven = Driven(coroutine, at, way, scope)
+    with scope:
         try:
             await driven
         except asyncio.CancelledError:

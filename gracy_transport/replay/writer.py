@@ -95,8 +95,9 @@ class Writer:
             self._unreplaced.update([row[0] for row, is_first in batch if is_first])
             self._close()
             _logger.warning(
-                "%d recordings could not be written to %s and are lost: %s; the responses are not affected",
+                "%d recording%s could not be written to %s, and will be missing: %s; the responses are not affected",
                 len(batch),
+                "" if len(batch) == 1 else "s",
                 self._path,
                 error,
             )

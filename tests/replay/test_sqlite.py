@@ -239,7 +239,7 @@ async def test_a_file_that_does_not_fit_is_refused(
         await storage.save(asked_for(), recording(asked_for()), 0, is_first=True)
         storage.flush()
     assert why in caplog.text
-    assert "1 recordings could not be written to" in caplog.text
+    assert "1 recording could not be written to" in caplog.text
     assert path.read_bytes() == before
     await until_idle()
 
@@ -299,7 +299,7 @@ async def test_a_file_that_cannot_be_written_is_a_warning(
     with caplog.at_level(logging.WARNING, "gracy_transport"):
         async with client_of(family, "record", storage, ScriptedWire(200)) as client:
             assert (await client.get(URL)).status_code == 200
-    assert "1 recordings could not be written to" in caplog.text
+    assert "1 recording could not be written to" in caplog.text
     assert "the responses are not affected" in caplog.text
 
 
@@ -418,10 +418,15 @@ async def main(mode, directory, name, count):
     client = httpx.AsyncClient(transport=ReplayTransport(ScriptedWire(200), GracyReplay(mode, storage)))
     for place in range(int(count)):
         await client.get(f"https://api.test/{name}/{place}")
+    return client
+
+async def warm_up(directory):
+    client = await main("smart-replay", directory, "a", "1")
+    await client.aclose()
 
 if os.environ.get("AS_NOBODY"):  # to root nothing is read-only
     with tempfile.TemporaryDirectory() as warm:  # what is imported on first use may be out of reach afterwards
-        asyncio.run(main("smart-replay", warm, "a", "1"))
+        asyncio.run(warm_up(warm))
     os.setgroups([])
     os.setgid(65534)
     os.setuid(65534)

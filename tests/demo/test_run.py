@@ -74,7 +74,7 @@ def until(child: subprocess.Popen[str], words: str) -> str:
     lines: list[str] = []
     while not lines or words not in lines[-1]:
         lines.append(child.stdout.readline())
-        assert lines[-1], "the output ended before"
+        assert lines[-1], f"the output ended before: {''.join(lines)}{child.communicate()}"
     return "".join(lines)
 
 

@@ -22,6 +22,7 @@ from .facade import (
     graceful_generator,
     parsed_response,
 )
+from .http_logs import RedactingFilter, redact_http_logs
 from .logevents import LogEvent, LogLevel
 from .logs import LoggingTransport
 from .metrics import GracyReport, MetricsTransport
@@ -62,6 +63,7 @@ __all__ = [
     "LoggingTransport",
     "MetricsTransport",
     "OverrideRetryOn",
+    "RedactingFilter",
     "ReplayLogEvent",
     "ReplayTransport",
     "RetryBudget",
@@ -75,6 +77,7 @@ __all__ = [
     "graceful",
     "graceful_generator",
     "parsed_response",
+    "redact_http_logs",
 ]
 
 

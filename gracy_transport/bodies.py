@@ -13,7 +13,7 @@ import anyio
 from .call import call_inside, extensions_of
 from .exceptions import BodyTooLarge
 from .family import error_for, family_of
-from .redaction import redact_url
+from .showing import shown_path, shown_url
 
 if TYPE_CHECKING:
     from .family import AsyncByteStream, Request, Response
@@ -97,7 +97,7 @@ class _WatchedStream:
         if self.at_end:
             self._over(None)
             warnings.warn(
-                f"the body of {self._request.method} {self._request.url.path} was dropped unread: read it, or close "
+                f"the body of {self._request.method} {shown_path(self._request)} was dropped unread: read it, or close "
                 "the response, or its connection stays open",
                 ResourceWarning,
                 stacklevel=2,
@@ -163,8 +163,8 @@ async def buffer(request: Request, response: Response, cap: int = BODY_CAP) -> b
                 raise error_for(
                     request,
                     BodyTooLarge,
-                    f"{request.method} {request.url.path}: the body is larger than {cap} bytes, which is the most that "
-                    "is held in memory; stream it without validators, recording and buffer_body",
+                    f"{request.method} {shown_path(request)}: the body is larger than {cap} bytes, which is the most "
+                    "that is held in memory; stream it without validators, recording and buffer_body",
                 )
             chunks.append(chunk)
     except BaseException:
@@ -234,7 +234,7 @@ def _decoded(request: Request, response: Response, raw: bytes, cap: int) -> Resp
             raise error_for(
                 request,
                 BodyTooLarge,
-                f"{request.method} {redact_url(request.url)}: the body decodes to more than {cap} bytes, which is the "
+                f"{request.method} {shown_url(request)}: the body decodes to more than {cap} bytes, which is the "
                 "most that is held in memory; stream it without validators, recording and buffer_body",
             )
     view.stream = family.ByteStream(raw)

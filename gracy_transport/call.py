@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from .matching import origin_of, path_of, target_of
-from .redaction import redact_endpoint
+from .redaction import Hidden, hide, redact_endpoint
 from .timeline import Attempt, CallTimeline, Wait, timeline_of
 from .values import ABSENT
 
@@ -88,6 +88,7 @@ class Call:
         rejected: an outcome whose response a validator turned down, for the layers above it.
         stack: the `GracyTransport` that is at work on the call now, if there is one.
         retry_state: the `GracefulRetryState` of the retry that is under way, `None` in a first attempt.
+        hidden: what is not shown of its URLs, by the `redact` patterns of the configuration.
         gave_up: why no further attempt was made, in words, when retries ended without an accepted answer.
         minted: the idempotency key that the retry layer made for it, if it did.
         retried: which retry layer has sent the call again, and the last attempt that it made.
@@ -105,6 +106,7 @@ class Call:
         "counters",
         "deadline",
         "gave_up",
+        "hidden",
         "is_inside",
         "is_replayed",
         "last",
@@ -137,6 +139,7 @@ class Call:
         self.stack: object | None = None
         self.retry_state: object | None = None
         self.gave_up: str | None = None
+        self.hidden: Hidden = ()
         self.minted: object | None = None
         self.retried: tuple[object, Attempt] | None = None
         self.deadline: float | None = None
@@ -170,7 +173,8 @@ class Call:
     def unformatted_endpoint(self) -> str:
         """The template, or else the path as it is sent; on one line and without secrets."""
         template = self.options.template
-        return path_of(self.url) if template is None else redact_endpoint(template)
+        shown = path_of(self.url) if template is None else redact_endpoint(template)
+        return hide(shown, self.hidden) if self.hidden else shown
 
     @property
     def unformatted_url(self) -> str:
@@ -180,10 +184,12 @@ class Call:
         """
         template, base = self.options.template, self.options.base
         if template is None:
-            return redact_endpoint(base + path_of(self.url)) if base else self.target
-        if base or not template.startswith("/"):
-            return redact_endpoint(base + template)
-        return redact_endpoint(self.origin + template)
+            shown = redact_endpoint(base + path_of(self.url)) if base else self.target
+        elif base or not template.startswith("/"):
+            shown = redact_endpoint(base + template)
+        else:
+            shown = redact_endpoint(self.origin + template)
+        return hide(shown, self.hidden) if self.hidden else shown
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
@@ -199,6 +205,11 @@ class Call:
         """Returns this call's own value for a field of the configuration, or `ABSENT`."""
         config = self.options.config
         return ABSENT if config is None else getattr(config, name, ABSENT)
+
+    def hide(self, patterns: Hidden) -> None:
+        """Takes over what is not to be shown, unless the call's own configuration says otherwise."""
+        own = self.override("redact")
+        self.hidden = patterns if own is ABSENT else own or ()
 
     def begin_attempt(self, now: float) -> Attempt:
         """Starts the next attempt."""

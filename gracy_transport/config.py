@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from re import Pattern
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, TypedDict, Unpack, cast
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from .call import EXTENSION, CallOptions
 from .concurrency import ConcurrentRequestLimit, Limits
 from .deadline import PositiveSeconds
 from .logevents import LogEvent, LogLevel
+from .redaction import Hidden
 from .retry import GracefulRetry
 from .throttle import GracefulThrottle, ThrottleRule, Throttling
 from .validation import GracefulValidator, StatusCodes, Validators
-from .values import ABSENT, OR_ABSENT, Absent, FrozenDict, Value
+from .values import ABSENT, OR_ABSENT, Absent, FrozenDict, Value, one_or_many
 
 __all__ = [
     "DEFAULT_CONFIG",
@@ -61,6 +63,17 @@ def _as_parser(parser: object, key: object) -> object:
 Parsers: TypeAlias = Annotated[FrozenDict[int | str, Any], BeforeValidator(_as_parsers)]
 
 
+def _not_everywhere(patterns: Hidden) -> Hidden:
+    """Refuses patterns that match nothing at all, which would be everywhere."""
+    for pattern in patterns:
+        if pattern.search("") is not None:
+            raise ValueError(f"{pattern.pattern!r} matches even an empty text: let it match a secret, and no less")
+    return patterns
+
+
+Redacted: TypeAlias = Annotated[tuple[Pattern[str], ...], one_or_many(into=tuple), AfterValidator(_not_everywhere)]
+
+
 class ConfigFields(TypedDict, total=False):
     """What may be given for the fields of a `GracyConfig`, which is wider than what it stores."""
 
@@ -75,6 +88,7 @@ class ConfigFields(TypedDict, total=False):
     throttling: GracefulThrottle | ThrottleRule | Iterable[ThrottleRule] | Absent | None
     concurrent_requests: int | ConcurrentRequestLimit | Iterable[ConcurrentRequestLimit] | Absent | None
     deadline: float | Absent | None
+    redact: str | Pattern[str] | Iterable[str | Pattern[str]] | Absent | None
 
 
 class GracyConfig(Value, frozen=True):
@@ -98,6 +112,10 @@ class GracyConfig(Value, frozen=True):
         concurrent_requests: limits of requests in flight: a `ConcurrentRequestLimit` or several, or a number, which
             means so many per endpoint.
         deadline: seconds, from the start of a call, for all it does: waits, attempts, back-off, hops and the body.
+        redact: regular expressions, one or several, for secrets in URLs that no name tells, such as a token in a path.
+            They are searched for wherever a URL, a path or an endpoint is shown (logs, errors, reports, events), and
+            what they match is replaced; of one with a group, what its first group matches: `r"/bot([^/]+)"`.
+            Credentials and the secret parameters of a query are never shown anyway. Recordings keep the path.
 
     Raises:
         pydantic.ValidationError: naming the field that is wrong.
@@ -114,6 +132,7 @@ class GracyConfig(Value, frozen=True):
     throttling: Annotated[Throttling | Absent | None, OR_ABSENT] = ABSENT
     concurrent_requests: Annotated[Limits | Absent | None, OR_ABSENT] = ABSENT
     deadline: Annotated[PositiveSeconds | Absent | None, OR_ABSENT] = ABSENT
+    redact: Annotated[Redacted | Absent | None, OR_ABSENT] = ABSENT
 
     if TYPE_CHECKING:
 
@@ -152,6 +171,7 @@ DEFAULT_CONFIG: Final = GracyConfig(
     throttling=None,
     concurrent_requests=None,
     deadline=None,
+    redact=None,
 )
 """What the facade starts from: errors are logged, nothing else is on."""
 

@@ -34,7 +34,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from .redaction import redact_url
+from .showing import shown_url
 
 if TYPE_CHECKING:
     from .call import Call
@@ -105,7 +105,7 @@ class GracyException(Exception):
         self.call = call
         self.status = response.status_code if response is not None else None
         self.method = request.method if request is not None else None
-        self.url = redact_url(request.url) if request is not None else None
+        self.url = shown_url(request) if request is not None else None
 
     @property
     def request(self) -> Any:
@@ -224,7 +224,7 @@ class GracyUserDefinedException(GracyException):
         context, response = self.request_context, self.response
         return {
             "METHOD": response.request.method,
-            "URL": redact_url(response.request.url),
+            "URL": shown_url(response.request),
             "UURL": context.unformatted_url,
             "ENDPOINT": context.endpoint,
             "UENDPOINT": context.unformatted_endpoint,

@@ -17,7 +17,7 @@ from .bodies import break_again, discard, readable
 from .call import Call
 from .exceptions import GracyException
 from .layer import Layer, end_attempt
-from .redaction import redact_url
+from .showing import url_of
 
 if TYPE_CHECKING:
     from .family import AnyRequest, AnyResponse, Request, Response
@@ -52,7 +52,7 @@ async def run_hook(hook: Callable[[], Awaitable[object]], what: str, call: Call,
             error.is_refusal = error.is_refusal or error is not result
             raise
         if error is not result:
-            _logger.exception("%s failed on %s %s; the call goes on", what, call.method, redact_url(call.url))
+            _logger.exception("%s failed on %s %s; the call goes on", what, call.method, url_of(call))
 
 
 class HooksTransport(Layer):

@@ -13,6 +13,7 @@ from .clock import SYSTEM_CLOCK, Clock
 from .events import CallEnded, CallStarted, tell
 from .exceptions import CompositionError, GracyRefusal
 from .family import AnyRequest, AsyncTransport, TransportBase, is_never_sent, refuse_foreign_wire
+from .redaction import Hidden
 
 if TYPE_CHECKING:
     from .family import Request, Response
@@ -36,6 +37,7 @@ class Layer(TransportBase):
     """
 
     inner: AsyncTransport
+    hidden: Hidden = ()
 
     def __init__(
         self, inner: AsyncTransport, *, clock: Clock = SYSTEM_CLOCK, observers: Iterable[Observer] = ()
@@ -83,6 +85,8 @@ class Layer(TransportBase):
             refuse_foreign_wire(request, self.wire)
             self._checked = type(request)
         call = open_call(request, self.clock.now())
+        if self.hidden or call.options.config is not None:
+            call.hide(self.hidden)
         if self._observers:
             call.observe(*self._observers)
             tell(CallStarted(call, self.clock.now()))

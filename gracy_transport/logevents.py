@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import field_validator
 
-from .redaction import printable, redact_url
+from .redaction import hide, printable
+from .showing import url_of
 from .values import Value
 
 if TYPE_CHECKING:
@@ -142,9 +143,9 @@ def _of_call(call: Call) -> dict[str, object]:
     endpoint = call.unformatted_endpoint
     return {
         "METHOD": call.method,
-        "URL": redact_url(call.url),
+        "URL": url_of(call),
         "UURL": call.unformatted_url,
-        "ENDPOINT": endpoint if call.template is None else fill_endpoint(endpoint, call.args),
+        "ENDPOINT": endpoint if call.template is None else hide(fill_endpoint(endpoint, call.args), call.hidden),
         "UENDPOINT": endpoint,
         "REPLAY": "REPLAYED" if call.is_replayed else "",
         "IS_REPLAY": "TRUE" if call.is_replayed else "FALSE",

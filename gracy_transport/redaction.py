@@ -13,6 +13,8 @@ from .matching import MOST_KEPT
 __all__ = [
     "REDACTED",
     "SECRET_HEADERS",
+    "Hidden",
+    "hide",
     "is_secret_header",
     "is_secret_name",
     "printable",
@@ -164,6 +166,22 @@ def is_secret_header(name: str) -> bool:
     if plain.endswith(_PLACE_ENDINGS) or plain == "code":
         return False
     return lowered in SECRET_HEADERS or lowered.endswith(_HEADER_ENDINGS) or is_secret_name(plain)
+
+
+Hidden: TypeAlias = tuple[re.Pattern[str], ...]
+"""Patterns of a user's own, for secrets that no name tells: a token in a path."""
+
+
+def hide(text: str, patterns: Hidden) -> str:
+    """Returns a text without what the patterns match; of one that has a group, without what its first group does."""
+    for pattern in patterns:
+        text = pattern.sub(_without_match, text)
+    return text
+
+
+def _without_match(found: re.Match[str]) -> str:
+    begin, end = (place - found.start() for place in found.span(1 if found.re.groups else 0))
+    return found[0] if begin < 0 else f"{found[0][:begin]}{REDACTED}{found[0][end:]}"
 
 
 def redact_query(query: str, is_secret: IsSecret = is_secret_by_name) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .exceptions import BodyConsumed
 from .family import error_for, family_of
-from .redaction import redact_url
+from .showing import shown_url
 
 if TYPE_CHECKING:
     from .call import Call
@@ -68,7 +68,7 @@ def refuse_consumed(request: Request, call: Call) -> None:
         raise error_for(
             request,
             BodyConsumed,
-            f"{request.method} {redact_url(request.url)}: not sent on after a redirect or a challenge, as its body "
+            f"{request.method} {shown_url(request)}: not sent on after a redirect or a challenge, as its body "
             "could be read only once; give bytes or a seekable file, or send it where the redirect points",
             call=call,
         )

@@ -63,6 +63,7 @@ class GracyTransport(Reporting, Layer):
     ) -> None:
         super().__init__(inner, clock=clock, observers=observers)
         self.config = GracyConfig() if config is None else config
+        self.hidden = self.config.value_of("redact") or ()
         self._shared = Shared(self.config, replay, clock) if shared is None else shared
         self._chains: OrderedDict[int, tuple[object, Layer]] = OrderedDict()
         self._lock = Lock()
@@ -87,6 +88,8 @@ class GracyTransport(Reporting, Layer):
     async def handle(self, request: Request, call: Call) -> Response:
         """Sends the request through the chain for the call's config."""
         own = call.options.config
+        if self.hidden and not call.hidden:  # there is a layer above, which knows nothing of it
+            call.hide(self.hidden)
         chain = self._base if own is None else self._chain_for(own)
         outer, call.stack = call.stack, self
         try:

@@ -16,7 +16,7 @@ from .clock import SYSTEM_CLOCK, Clock
 from .exceptions import BadResponse, NonOkResponse, UnexpectedResponse
 from .family import AnyResponse, AsyncTransport, error_for
 from .layer import Layer
-from .redaction import redact_url
+from .showing import shown_url
 from .values import ABSENT, Value, one_or_many
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ class ValidationTransport(Layer):
         self, request: Request, response: Response, call: Call, kind: type[BadResponse], expected: str
     ) -> BadResponse:
         """Returns the error of a response with an unwanted status code, and notes the outcome on the call."""
-        where = f"{request.method} {redact_url(request.url)}"
+        where = f"{request.method} {shown_url(request)}"
         message = f"{where} was rejected: status {response.status_code}, expected {expected}"
         # No local name for the error: a traceback through this frame would keep it, and the body, in a circle.
         try:

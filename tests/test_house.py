@@ -27,7 +27,9 @@ FLOORS = {
         "timeline",
         "link_header",
         "redaction",
+        "showing",
         "logevents",
+        "http_logs",
     ),
     "ground": ("family", "bodies", "resending", "layer", "overtime", "admission"),
     "concerns": (

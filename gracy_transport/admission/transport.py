@@ -17,6 +17,7 @@ from ..exceptions import QueueFull, TransportClosed
 from ..family import AsyncTransport, error_for
 from ..layer import Layer
 from ..overtime import not_begun, within
+from ..showing import shown_path
 from .desk import Desk, DeskClosed, DeskFull
 from .gates import Gate
 from .lanes import Gates, Waiter
@@ -234,7 +235,9 @@ class AdmissionTransport(Layer):
         try:
             queueing.until = await self.desk.wait(gates, counted, blocked=queueing.begin, bounds=bounds)
         except DeskClosed:
-            message = f"{call.method} {call.url.path}: the transport was closed while the request waited for its turn"
+            message = (
+                f"{call.method} {shown_path(request)}: the transport was closed while the request waited for its turn"
+            )
             raise error_for(request, TransportClosed, message, call=call) from None
         except DeskFull as full:
             raise queue_full(request, call, full, queueing.estimate) from None
@@ -270,8 +273,8 @@ def queue_full(request: Request, call: Call, full: DeskFull, estimate: float) ->
     limit = str(full.gate.subject)
     wait = f"; it would have waited about {estimate:.1f} s" if estimate else ""
     message = (
-        f"{call.method} {call.url.path}: {full.waiting} requests wait already for {limit}, and max_waiting lets no more"
-        f"{wait}. Try again later, start fewer at once, or raise max_waiting"
+        f"{call.method} {shown_path(request)}: {full.waiting} requests wait already for {limit}, and max_waiting lets "
+        f"no more{wait}. Try again later, start fewer at once, or raise max_waiting"
     )
     facts = {"waits_for": limit, "waiting": full.waiting, "would_wait": estimate or None}
     return error_for(request, QueueFull, message, call=call, **facts)

@@ -23,6 +23,7 @@ from ..exceptions import GracyException
 from ..family import AnyRequest, AnyResponse
 from ..hooks import run_hook
 from ..metrics import GracyReport
+from ..redaction import hide
 from ..retry import GracefulRetryState
 from .context import GracyRequestContext
 from .endpoints import shown
@@ -212,12 +213,12 @@ class RequestHooks:
         shared = self.chain.sessions.shared
         return GracyRequestContext(
             method=request.method,
-            base_url=call.options.base,
-            endpoint=shown(self.template.fill(self.args)),
+            base_url=hide(call.options.base, call.hidden),
+            endpoint=hide(shown(self.template.fill(self.args)), call.hidden),
             endpoint_args=call.options.args,
             endpoint_params=self.params,
             active_config=self.active.config,
-            unformatted_endpoint=call.template or "",
+            unformatted_endpoint=hide(call.template or "", call.hidden),
             elapsed=shared.clock.now() - call.started,
             _call=call,
             _pauses=shared.pauses,

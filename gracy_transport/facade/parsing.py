@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 from pydantic import PydanticSchemaGenerationError, TypeAdapter
 
 from ..exceptions import GracyException, GracyParseFailed, GracyUserDefinedException
-from ..redaction import redact_url
+from ..showing import shown_url
 
 if TYPE_CHECKING:
     from ..family import AnyResponse
@@ -144,4 +144,4 @@ def parse_failed(response: AnyResponse, sending: Sending, error: Exception) -> G
 
 
 def _named(response: AnyResponse) -> str:
-    return f"{response.request.method} {redact_url(response.request.url)}"
+    return f"{response.request.method} {shown_url(response.request)}"

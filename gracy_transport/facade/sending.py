@@ -11,7 +11,8 @@ from ..call import EXTENSION, Call, CallOptions, extensions_with
 from ..exceptions import GracyException, GracyRequestFailed, NonOkResponse, UnexpectedResponse
 from ..family import error_for, family_of, is_error_like
 from ..logevents import log
-from ..redaction import redact_url
+from ..redaction import hide
+from ..showing import hidden_in, shown_url
 from ..validation import judge
 from .context import GracyRequestContext
 from .endpoints import shown
@@ -99,15 +100,15 @@ class Sending:
 
     def context(self) -> GracyRequestContext:
         """Returns the request in the terms of the API."""
-        options = self.options
+        options, hidden = self.options, hidden_in(self.request)
         return GracyRequestContext(
             method=self.request.method,
-            base_url=options.base,
-            endpoint=shown(self.template.fill(self.args)),
+            base_url=hide(options.base, hidden),
+            endpoint=hide(shown(self.template.fill(self.args)), hidden),
             endpoint_args=options.args,
             endpoint_params=self.params,
             active_config=self.active.config,
-            unformatted_endpoint=options.template or "",
+            unformatted_endpoint=hide(options.template or "", hidden),
             elapsed=self._elapsed(),
         )
 
@@ -132,7 +133,7 @@ class Sending:
         if call is not None:
             facts = {"ELAPSED": f"{self._elapsed():.3f}", "ERROR": kind.__name__}
             log(self.active.config.value_of("log_errors"), _REJECTED, call, response, **facts)
-        where = f"{response.request.method} {redact_url(response.request.url)}"
+        where = f"{response.request.method} {shown_url(response.request)}"
         message = f"{where} was rejected: status {response.status_code}, expected {expected}"
         raise error_for(self.request, kind, message, response=response, call=call) from cause
 
@@ -154,7 +155,7 @@ class Sending:
         call = self.call
         count = 1 if call is None else len(call.attempts)
         tries = f" after {count} attempts" if count > 1 else ""
-        what = f"{self.request.method} {redact_url(self.request.url)} failed with {type(error).__name__}{tries}"
+        what = f"{self.request.method} {shown_url(self.request)} failed with {type(error).__name__}{tries}"
         return GracyRequestFailed(what, request=self.request, call=call)
 
     def _elapsed(self) -> float:

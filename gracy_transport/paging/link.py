@@ -10,7 +10,7 @@ from ..exceptions import GracyParseFailed
 from ..facade.parsing import prepared
 from ..family import family_of
 from ..link_header import target_of
-from ..redaction import redact_url
+from ..showing import shown_url
 from ..values import ABSENT
 from .base import GracyPaginator, Resp
 from .walk import Visit, named
@@ -127,7 +127,7 @@ class GracyLinkPaginator(GracyPaginator[Resp, str | None]):
             return cast("Resp", await page if isawaitable(page) else page)
         except Exception as error:
             raise GracyParseFailed(
-                f"{redact_url(response.url)}: the parser of the paginator raised {type(error).__name__} on the "
+                f"{shown_url(response.request)}: the parser of the paginator raised {type(error).__name__} on the "
                 f"response with status {response.status_code}; make one that can read it",
                 request=response.request,
                 response=response,
@@ -166,8 +166,8 @@ def _resolved(target: str, response: AnyResponse) -> URL | None:
 def _foreign(url: URL, response: AnyResponse) -> str:
     host = url.netloc.decode("ascii", "replace")
     return (
-        f"the page at {redact_url(response.url)} leads to {redact_url(url)}, which is another host or a less safe "
-        "scheme than the one asked, and the request would carry the credentials of this client: give "
+        f"the page at {shown_url(response.request)} leads to {shown_url(response.request, url)}, which is another host "
+        "or a less safe scheme than the one asked, and the request would carry the credentials of this client: give "
         f"allowed_hosts=[{host!r}] if that host is to be trusted (http in place of https never is)"
     )
 

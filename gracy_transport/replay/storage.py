@@ -12,7 +12,7 @@ import anyio.to_thread
 
 from ..exceptions import GracyReplayRequestNotFound
 from ..family import AnyRequest, AnyResponse, error_for
-from ..redaction import redact_url
+from ..showing import shown_url
 from .exchange import Asked, read_answer, recording_of, response_from
 from .recording import Recording
 from .sequence import LAST
@@ -150,5 +150,5 @@ class RecordingStorage(GracyReplayStorage):
 
 def not_found(request: AnyRequest, message: str = "") -> GracyReplayRequestNotFound:
     """Returns the error for a request that nothing was recorded for."""
-    message = message or f"nothing is recorded for {request.method} {redact_url(request.url)}"
+    message = message or f"nothing is recorded for {request.method} {shown_url(request)}"
     return error_for(request, GracyReplayRequestNotFound, message)

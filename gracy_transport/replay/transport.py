@@ -17,7 +17,8 @@ from ..exceptions import GracyReplayRequestNotFound
 from ..family import AsyncTransport, error_for
 from ..layer import Layer
 from ..logevents import log
-from ..redaction import redact_url
+from ..redaction import hide
+from ..showing import shown_url
 from .config import GracyReplay, ReplayLogEvent
 from .exchange import Asked, decoded_answer, read_answer, recording_of, response_from
 from .recording import Recording
@@ -101,7 +102,8 @@ class ReplayTransport(Layer):
             return self._replayed(request, call, found)
         if self.replay.config.mode == "replay":
             self.replay.sequences.forget(asked.key)
-            raise error_for(request, GracyReplayRequestNotFound, await self._why_not(asked), call=call)
+            message = hide(await self._why_not(asked), call.hidden)
+            raise error_for(request, GracyReplayRequestNotFound, message, call=call)
         return await self._recorded(request, call, asked, max(position, 0))
 
     async def let_go(self) -> None:
@@ -141,7 +143,7 @@ class ReplayTransport(Layer):
     async def _too_large(self, request: Request, call: Call) -> Response:
         why = f"its body is larger than {BodyCopy.CAP} bytes, and such requests are not recorded"
         if self.replay.config.mode == "replay":
-            message = f"{request.method} {redact_url(request.url)} cannot be replayed: {why}; send it without replay"
+            message = f"{request.method} {shown_url(request)} cannot be replayed: {why}; send it without replay"
             raise error_for(request, GracyReplayRequestNotFound, message, call=call)
         _warn(request, f"is sent and not recorded: {why}")
         return await self.pass_on(request, call)
@@ -215,7 +217,7 @@ class ReplayTransport(Layer):
 
 
 def _warn(request: Request, what: str, *, exc_info: bool = False) -> None:
-    _logger.warning("%s %s %s", request.method, redact_url(request.url), what, exc_info=exc_info)
+    _logger.warning("%s %s %s", request.method, shown_url(request), what, exc_info=exc_info)
 
 
 def _log_every(

@@ -1,0 +1,130 @@
+"""Tests of the filter for what the packages below log."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from types import ModuleType
+
+import pytest
+
+from gracy_transport import RedactingFilter, redact_http_logs
+from gracy_transport.http_logs import _LOGGERS
+from gracy_transport.redaction import REDACTED
+
+
+@pytest.fixture
+def filtered() -> Iterator[None]:
+    """Takes the filters away again, which are the process's."""
+    yield
+    for name in _LOGGERS:
+        logger = logging.getLogger(name.rstrip("."))
+        for known in tuple(logger.filters):
+            logger.removeFilter(known)
+
+
+def passed(text: str, *args: object, name: str = "httpcore.http11", filters: RedactingFilter | None = None) -> str:
+    """Returns what a record says once it passed the filter."""
+    record = logging.LogRecord(name, logging.DEBUG, "", 1, text, args, None)
+    assert (filters or RedactingFilter()).filter(record)
+    return record.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("GET https://me:hunter2@api.test/a", f"GET https://{REDACTED}@api.test/a"),
+        ("GET https://api.test/a?page=1&api_key=hunter2&q=x", f"GET https://api.test/a?page=1&api_key={REDACTED}&q=x"),
+        ("GET https://api.test/a?api%5Fkey=hunter2", f"GET https://api.test/a?api%5Fkey={REDACTED}"),
+        ("[(b'Set-Cookie', b'id=hunter2'), (b'X', b'1')]", f"[(b'Set-Cookie', b'{REDACTED}'), (b'X', b'1')]"),
+        ("""[(b'Authorization', b"hunter'2")]""", f"[(b'Authorization', b'{REDACTED}')]"),
+        (r"[(b'Cookie', b'a\'hunter2'), (b'X', b'1')]", f"[(b'Cookie', b'{REDACTED}'), (b'X', b'1')]"),
+        ("Headers({'x-api-key': 'hunter2', 'x': '1'})", f"Headers({{'x-api-key': '{REDACTED}', 'x': '1'}})"),
+        ("(b'Location', b'/cb?code=hunter2#access_token=hunter2')", None),
+        ("(b'location', b'https://u:hunter2@b.test/')", None),
+    ],
+)
+def test_secrets_are_taken_out_of_a_line(text: str, shown: str | None) -> None:
+    """Userinfo, secret parameters, and the values of secret headers."""
+    assert "hunter2" not in passed(text)
+    if shown is not None:
+        assert passed(text) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "connect_tcp.started host='api.test' port=443 local_address=None timeout=5.0",
+        "receive_response_headers.complete return_value=(b'HTTP/1.1', 200, b'OK', [(b'Date', b'Sun')])",
+        "100 % of https://api.test/a?page=2 {braces}",
+        "it's a lone quote",
+        "",
+    ],
+)
+def test_other_lines_stay_as_they_are(text: str) -> None:
+    """To the letter, percent signs included."""
+    assert passed(text) == text
+
+
+def test_what_httpx_logs_is_formatted_first() -> None:
+    """The URL is an argument of the record, and no text yet."""
+    import httpx
+
+    url = httpx.URL("https://me:hunter2@api.test/a?token=hunter2")
+    assert (
+        passed("HTTP Request: %s %s", "GET", url) == f"HTTP Request: GET https://{REDACTED}@api.test/a?token={REDACTED}"
+    )
+
+
+def test_a_pattern_of_the_users_own_takes_out_its_first_group() -> None:
+    """Or all that it matches, when it has none."""
+    own = RedactingFilter(r"/bot([^/]+)", r"tenant-\d+")
+    assert passed("GET /bot123:ABC/send to tenant-42", filters=own) == f"GET /bot{REDACTED}/send to {REDACTED}"
+
+
+def test_a_record_that_cannot_be_formatted_is_left_to_its_handler() -> None:
+    """A filter that raises would raise into the request."""
+    record = logging.LogRecord("httpx", logging.INFO, "", 1, "%d", ("x",), None)
+    assert RedactingFilter().filter(record)
+
+
+def test_packed_headers_are_not_logged() -> None:
+    """Nobody can tell what is in them."""
+    record = logging.LogRecord("hpack.hpack", logging.DEBUG, "", 1, "Decoding %s", (b"\x82",), None)
+    assert not RedactingFilter().filter(record)
+
+
+def test_a_hostile_line_takes_no_long_time() -> None:
+    """Quotes and marks without end, a megabyte of them."""
+    for piece in ("'", '"', "(b'", "?", "://", "\\'", "'a', ", "'a': '\\", "'a': \"'", "?a=", "&", "://a", "'a"):
+        passed(piece * (300_000 // len(piece)))
+
+
+@pytest.mark.usefixtures("filtered")
+def test_one_call_is_enough_and_a_second_one_replaces_it(caplog: pytest.LogCaptureFixture) -> None:
+    """For every logger of the packages; their levels and handlers stay as they were."""
+    for pattern in ("one", "two"):
+        redact_http_logs(pattern)
+    for name in _LOGGERS:
+        logger = logging.getLogger(name.rstrip("."))
+        assert [known.patterns[0].pattern for known in logger.filters if isinstance(known, RedactingFilter)] == ["two"]
+        assert (logger.level, logger.handlers) == (logging.NOTSET, [])
+    caplog.set_level(logging.INFO)
+    logging.getLogger("httpx").info("%s", "https://api.test/?token=hunter2")
+    assert caplog.messages == [f"https://api.test/?token={REDACTED}"]
+
+
+def test_no_logger_of_the_packages_is_forgotten(family: ModuleType) -> None:
+    """Each that is made by importing them, proxies and HTTP/2 included."""
+    from importlib import import_module
+
+    core = {"httpx": "httpcore", "httpx2": "httpcore2"}[family.__name__]
+    for part in ("http2", "http_proxy", "socks_proxy"):
+        try:
+            import_module(f"{core}._async.{part}")
+        except ImportError:  # an extra that is not installed
+            continue
+    known = {name.rstrip(".") for name in _LOGGERS}
+    roots = {family.__name__, core, "hpack"}
+    made = {name for name, logger in logging.root.manager.loggerDict.items() if isinstance(logger, logging.Logger)}
+    assert {name for name in made if name.partition(".")[0] in roots} <= known

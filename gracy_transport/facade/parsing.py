@@ -7,6 +7,8 @@ from inspect import Parameter, isawaitable, isfunction, signature
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from pydantic import PydanticSchemaGenerationError, TypeAdapter
+from pydantic_core import SchemaValidator
+from pydantic_core.core_schema import CoreConfig
 
 from ..exceptions import GracyException, GracyParseFailed, GracyUserDefinedException
 from ..showing import shown_url
@@ -29,7 +31,7 @@ class Parsers:
 
     - a callable: it is given the response, and what it returns (awaited if need be) is the result;
     - a type (a pydantic model, `list[Model]`, a `TypedDict`, a dataclass, `dict[str, int]`): the body is parsed as JSON
-      and validated in one pass;
+      and validated in one pass, and its errors do not quote the body in their text;
     - `None`: the result is `None`;
     - an exception class: it is raised, made of a message, or of the request's context and the response if it needs two
       arguments.
@@ -96,7 +98,9 @@ def prepared(parser: Any) -> Parse:
             if not callable(parser):
                 raise
         else:
-            return lambda response: adapter.validate_json(response.content)
+            # Not the validator that the type has: the text of its errors quotes the body, and so would every traceback.
+            validator = SchemaValidator(adapter.core_schema, CoreConfig(hide_input_in_errors=True))
+            return lambda response: validator.validate_json(response.content)
     return parser  # type: ignore[no-any-return]
 
 

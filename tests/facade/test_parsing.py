@@ -225,11 +225,13 @@ async def test_every_kind_of_parser_can_fail(family: ModuleType, parser: Any) ->
 
 
 async def test_a_model_that_does_not_fit_says_where(family: ModuleType) -> None:
-    """In the cause, since it quotes the body."""
+    """In the cause, whose text does not quote the body either: a traceback shows both."""
     with pytest.raises(GracyParseFailed) as caught:
         await api(family, ScriptedResponse(json={"name": "hunter2"}), parser={"default": Pokemon}).get_pokemon()
     assert isinstance(caught.value.__cause__, ValidationError)
     assert "hunter2" not in str(caught.value)
+    assert "order" in str(caught.value.__cause__)
+    assert "hunter2" not in f"{caught.value.__cause__} {caught.value.__cause__!r}"
 
 
 async def test_a_type_that_cannot_be_read_is_a_parse_failure(family: ModuleType) -> None:

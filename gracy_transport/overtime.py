@@ -11,7 +11,7 @@ from .bodies import readable, variant
 from .call import Call, Outcome, extensions_with
 from .exceptions import DeadlineExceeded, GracyException
 from .family import error_for, is_never_sent
-from .redaction import redact_url
+from .showing import shown_url
 
 if TYPE_CHECKING:
     from .clock import Clock
@@ -119,7 +119,7 @@ def _cut_short(call: Call, *, is_begun: bool) -> str:
 def _error(request: Request, call: Call, what: str) -> DeadlineExceeded:
     seconds = 0.0 if call.deadline is None else round(call.deadline - call.started, 6)
     last = call.last or Outcome()
-    where = f"{request.method} {redact_url(request.url)}"
+    where = f"{request.method} {shown_url(request)}"
     message = f"{where}: the deadline of {seconds:g} s {what}"
     error = error_for(request, DeadlineExceeded, message, response=last.response, call=call)
     error.__cause__ = last.error

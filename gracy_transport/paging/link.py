@@ -10,7 +10,7 @@ from ..exceptions import GracyParseFailed
 from ..facade.parsing import prepared
 from ..family import family_of
 from ..link_header import target_of
-from ..showing import shown_url
+from ..showing import hidden_in, shown_url
 from ..values import ABSENT
 from .base import GracyPaginator, Resp
 from .walk import Visit, named
@@ -100,7 +100,7 @@ class GracyLinkPaginator(GracyPaginator[Resp, str | None]):
         return token
 
     async def _visit(self, token: str | None) -> Visit[Resp, str | None] | None:
-        response = await (self._gracy_func() if token is None else self._gracy_func(token))
+        response: Any = await (self._gracy_func() if token is None else self._gracy_func(token))
         if response is None:
             return None
         _demand_response(response)
@@ -112,12 +112,14 @@ class GracyLinkPaginator(GracyPaginator[Resp, str | None]):
         if not target:
             return Visit(page, ABSENT, identity)
         url = _resolved(target, response)
+        hidden = hidden_in(response.request)
         if url is None:
-            return Visit(page, target, identity, f"the next page would be {named(target)}, which is no URL")
+            refusal = f"the next page would be {named(target, hidden)}, which is no URL"
+            return Visit(page, target, identity, refusal, hidden)
         # Braces are placeholders to an endpoint. In a URL they have no place but as what they are encoded to.
         text = str(url).replace("{", "%7B").replace("}", "%7D")
-        refusal = None if self._may_follow(url, _asked(response)) else _foreign(url, response)
-        return Visit(page, text, identity, refusal)
+        is_foreign = not self._may_follow(url, _asked(response))
+        return Visit(page, text, identity, _foreign(url, response) if is_foreign else None, hidden)
 
     async def _parsed(self, response: AnyResponse) -> Resp:
         if self._parse is None:

@@ -9,7 +9,7 @@ from typing import Any, Final, Generic, Self, TypeVar
 import anyio
 
 from ..exceptions import NextPageRefused, RepeatedPage, TooManyPages
-from ..redaction import redact_endpoint
+from ..redaction import Hidden, hide, redact_endpoint
 from ..values import Absent
 
 __all__ = ["Route", "Visit", "Walk", "named"]
@@ -30,12 +30,14 @@ class Visit(Generic[Page, Token]):
         following: the token of the page after it; absent when it is the last.
         identity: what tells the page from others, `None` when pages may be alike.
         refusal: why the page after it must not be asked for, if so.
+        hidden: what of the token after it is not shown.
     """
 
     page: Page
     following: Token | Absent
     identity: Hashable = None
     refusal: str | None = None
+    hidden: Hidden = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +64,14 @@ class Walk(AsyncIterator[Page], Generic[Page, Token]):
     one get their pages one after the other, each page once.
     """
 
-    def __init__(self, route: Route[Page, Token], start: Token | Absent, refusal: str | None = None) -> None:
+    def __init__(
+        self, route: Route[Page, Token], start: Token | Absent, refusal: str | None = None, hidden: Hidden = ()
+    ) -> None:
         self._route = route
         self._start = start
         self._following = start
         self._refusal = refusal
+        self._hidden = hidden
         self._trail: list[Token] = []
         self._identities: list[Hashable] = []
         self._seen: set[Hashable] = set()
@@ -74,7 +79,7 @@ class Walk(AsyncIterator[Page], Generic[Page, Token]):
 
     def fork(self) -> Walk[Page, Token]:
         """Returns a walk of its own that begins with the page which would come next in this one."""
-        return Walk(self._route, self._following, self._refusal)
+        return Walk(self._route, self._following, self._refusal, self._hidden)
 
     async def forward(self) -> Page | None:
         """Returns the next page; `None` when there is none.
@@ -125,7 +130,7 @@ class Walk(AsyncIterator[Page], Generic[Page, Token]):
 
     def state(self) -> str:
         """Returns what comes next, in words."""
-        return "at the end" if isinstance(self._following, Absent) else f"next {named(self._following)}"
+        return "at the end" if isinstance(self._following, Absent) else f"next {named(self._following, self._hidden)}"
 
     def _stand_on(self, token: Token, visit: Visit[Page, Token]) -> None:
         # Without an await in here: a cancellation finds all of it done, or nothing.
@@ -134,28 +139,29 @@ class Walk(AsyncIterator[Page], Generic[Page, Token]):
         self._seen.add(visit.identity)
         self._following = visit.following
         self._refusal = visit.refusal
+        self._hidden = visit.hidden
 
     def _guard(self, token: Token) -> None:
         """Raises when the page of that token must not be asked for."""
         count, most = len(self._trail), self._route.max_pages
         if self._refusal is not None:
             raise NextPageRefused(self._refusal, pages=count)
-        identity = self._route.identity(token)
+        identity, shown = self._route.identity(token), named(token, self._hidden)
         if identity is not None and identity in self._seen:
             raise RepeatedPage(
-                f"after {count} pages the next one would be {named(token)}, which was given already: the server goes "
+                f"after {count} pages the next one would be {shown}, which was given already: the server goes "
                 "in circles, or what finds the next page always finds the same",
                 pages=count,
             )
         if most is not None and count >= most:
             raise TooManyPages(
-                f"{count} pages were given and there are more, next {named(token)}: raise max_pages={most} if they "
+                f"{count} pages were given and there are more, next {shown}: raise max_pages={most} if they "
                 "are wanted, or leave the loop before",
                 pages=count,
             )
 
 
-def named(token: Any) -> str:
+def named(token: Any, hidden: Hidden = ()) -> str:
     """Returns a token for people: without secrets, when it is a URL, and of bounded length."""
-    text = repr(redact_endpoint(token) if isinstance(token, str) else token)
+    text = hide(repr(redact_endpoint(token) if isinstance(token, str) else token), hidden)
     return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 1]}…"

@@ -45,3 +45,9 @@ def test_the_two_lines_are_there() -> None:
     text = README.read_text("utf-8")
     assert "python -m pip install nox && python -m nox -s demo\n" in text
     assert "python -m pip install nox && python -m nox -s tests\n" in text
+
+
+@pytest.mark.parametrize("path", re.findall(r"`(tests/[a-z_/]+\.py)`", README.read_text("utf-8")))
+def test_a_promise_names_a_test_that_exists(path: str) -> None:
+    """Whoever doubts a line can run it."""
+    assert (README.parent / path).is_file()

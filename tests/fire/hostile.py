@@ -144,14 +144,15 @@ async def bench(
     *,
     clock: Clock = SYSTEM_CLOCK,
     patience: float = PATIENCE,
+    connections: int = 1,
     **options: Any,
 ) -> AsyncGenerator[Bench]:
-    """Gives a stack in front of a pool of one connection, by the way in of that name: "client" or "facade"."""
+    """Gives a stack in front of a pool of so many connections, by the way in of that name: "client" or "facade"."""
     requests: list[Any] = []
     client = family.AsyncClient(
         base_url=url,
         timeout=family.Timeout(PATIENCE, read=patience),
-        limits=family.Limits(max_connections=1),
+        limits=family.Limits(max_connections=connections),
         event_hooks=noting(requests),
         verify=False,  # saves reading the certificates of this machine
         trust_env=False,

@@ -50,7 +50,7 @@ class H2Origin:
     async def converse(self, socket: SocketStream) -> None:
         """Answers the requests of one connection until either side ends it."""
         self.connections += 1
-        h2 = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8", validate_outbound_headers=False))
+        h2 = H2Connection(H2Configuration(client_side=False, header_encoding=None, validate_outbound_headers=False))
         h2.initiate_connection()
         with suppress(anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError, ProtocolError):
             async with socket:
@@ -64,7 +64,7 @@ class H2Origin:
                     await socket.send(h2.data_to_send())
 
     async def _play(self, exchange: Exchange, event: RequestReceived) -> None:
-        path = next(str(value) for name, value in event.headers or () if name == ":path")
+        path = next(value for name, value in event.headers or () if name == b":path").decode()
         self.count += path == "/hostile"
         play = self.plays.get(path)
         await (exchange.answer(path[1:].encode()) if play is None else play(exchange))

@@ -380,7 +380,8 @@ class Raising(logging.Filter):
 @pytest.mark.parametrize("which", ["log_limit_reached", "log_wait_over"])
 async def test_whatever_breaks_in_logging_leaves_nobody_in_the_queue(clock: FakeClock, which: str) -> None:
     """Interrupted as it starts to wait or as it goes on: the next one has its turn, exactly on time."""
-    config = GracefulThrottle(ThrottleRule(".*", 1), **{which: LogEvent(LogLevel.ERROR)})
+    logged: Any = {which: LogEvent(LogLevel.ERROR)}
+    config = GracefulThrottle(ThrottleRule(".*", 1), **logged)
     transport, wire = throttled(clock, config)
     breaking = Raising()
     logger = logging.getLogger("gracy_transport")

@@ -62,13 +62,14 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Runs the tests; on the newest Python present it also holds the floor of coverage.
+    """Runs the tests; on the newest Python present all of them, and it holds the floor of coverage.
 
-    Arguments after `--` go to pytest, and then nothing is measured: part of the tests cannot reach the floor.
+    The others run each test with asyncio and httpx, and with trio and httpx2, but not crosswise. Arguments after `--`
+    go to pytest, and then nothing is measured: part of the tests cannot reach the floor.
     """
     session.install("-e", ".", *group("tests"))
     if session.posargs or session.python != MEASURED:
-        session.run("python", "-m", "pytest", *(session.posargs or IN_PARALLEL))
+        session.run("python", "-m", "pytest", *(session.posargs or [*IN_PARALLEL, "--pairs"]))
         return
     session.install(*group("coverage"))
     session.env["COVERAGE_FILE"] = str(Path(session.virtualenv.location, "coverage-data").resolve())

@@ -100,15 +100,15 @@ def test_a_new_gate_is_free_and_idle() -> None:
 
 def test_a_unit_may_be_taken_and_used_in_one_step() -> None:
     """A permit comes back a period later, a slot when it is given back."""
-    permits, slots = Gate(3, 10.0), Gate(3)
+    permits, slots = Gate(4, 10.0), Gate(4)
     for gate in (permits, slots):
         gate.use(5.0)
         gate.use(6.0)
         assert gate.held == 2
-    assert (permits.opens_at(6.0, spared=1), slots.opens_at(6.0, spared=1)) == (15.0, None)
-    assert permits.has_room(16.0, spared=2)
+    assert (permits.opens_at(6.0, spared=2), slots.opens_at(6.0, spared=2)) == (15.0, None)
+    assert permits.has_room(16.0, spared=3)
     slots.give_back()
-    assert (slots.held, slots.free) == (1, 2)
+    assert (slots.held, slots.free) == (1, 3)
 
 
 def test_an_earlier_pause_is_never_shortened() -> None:
@@ -136,6 +136,7 @@ def test_a_gate_that_is_free_opens_now() -> None:
     gate = Gate(2, 1.0)
     gate.pause(3.0, 1.0)
     assert (gate.opens_at(2.0), gate.opens_at(7.0), gate.opens_at(7.0, spared=1)) == (3.0, 7.0, 7.0)
+    assert Gate(1).opens_at(7.0) == 7.0
 
 
 @pytest.mark.parametrize(
@@ -148,6 +149,13 @@ def test_the_wait_of_a_place_in_the_queue(place: int, paused_until: float, expec
     gate.use(0.0)
     gate.paused_until = paused_until
     assert gate.wait_of(place, 2.0) == expected
+
+
+def test_what_should_be_back_already_is_not_waited_for() -> None:
+    """A wait is never below nothing, though nobody has looked at the gate for long."""
+    gate = Gate(1, 10.0)
+    gate.use(0.0)
+    assert gate.wait_of(1, 50.0) == 0.0
 
 
 def test_nobody_knows_when_a_slot_comes_back() -> None:

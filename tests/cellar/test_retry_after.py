@@ -112,3 +112,17 @@ def test_http_dates_are_seconds_since_1970_utc() -> None:
     """The moment that RFC 9110 gives as its example."""
     assert parse_http_date(" Sun, 06 Nov 1994 08:49:37 GMT ") == WALL
     assert parse_http_date("never") is None
+
+
+def test_a_date_is_read_up_to_64_characters() -> None:
+    """Spaces around it do no harm; more than that is junk."""
+    date = "Thu, 01 Jan 1970 00:00:09 GMT"
+    assert parse_http_date(date.ljust(64)) == 9.0
+    assert parse_http_date(date.ljust(65)) is None
+
+
+def test_what_one_header_does_not_say_another_may() -> None:
+    """One that is missing, and one that is junk, give way to the next."""
+    assert retry_after({"x-ratelimit-retry-after": "7"}, 0.0) == 7.0
+    assert retry_after({"retry-after": "soon", "x-ratelimit-retry-after": "7"}, 0.0) == 7.0
+    assert retry_after({"retry-after": "5", "x-ratelimit-retry-after": "7"}, 0.0) == 5.0

@@ -64,6 +64,7 @@ def test_the_fate_of_an_attempt_is_what_a_client_can_know(known: dict[str, objec
     [
         ({"status": 200}, "200"),
         ({"status": 200, "error": "ReadError"}, "200 ReadError"),
+        ({"status": 400, "error": "NonOkResponse"}, "400"),
         ({"status": 503, "error": "NonOkResponse"}, "503"),
         ({"error": "ReadTimeout"}, "ReadTimeout"),
     ],

@@ -99,3 +99,11 @@ def test_a_snapshot_does_not_change_with_its_sketch_and_pickles() -> None:
     before = sketch.snapshot()
     sketch.record(2)
     assert pickle.loads(pickle.dumps(before)) == before == sketch_of([1])
+
+
+def test_what_lies_outside_of_the_range_falls_to_its_side() -> None:
+    """A call of ten days is in the last bucket and one of no time in the first, and the ends belong to both sides."""
+    assert sketch_of([0.0, LONGEST * 10, LONGEST * 10]).quantile(0.5) == pytest.approx(LONGEST, rel=0.03)
+    assert sketch_of([0.0, 0.0, LONGEST * 10]).quantile(0.5) == pytest.approx(SHORTEST, rel=0.03)
+    assert sketch_of([SHORTEST, SHORTEST, 1.0]).quantile(0.5) == pytest.approx(SHORTEST, rel=0.03)
+    assert sketch_of([1.0, LONGEST, LONGEST * 2]).quantile(0.5) == pytest.approx(LONGEST, rel=0.03)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from gracy_transport import GracefulRetry, RetryBudget
-from gracy_transport.retry.budget import SLICES, Budgets, Spending
+from gracy_transport.retry.budget import _MOST_BUDGETS, SLICES, Budgets, Spending
 
 WINDOW = 10.0
 SLICE = WINDOW / SLICES
@@ -182,3 +182,32 @@ def test_figures_that_make_no_sense_are_refused(figures: dict[str, float]) -> No
     """The error names the field."""
     with pytest.raises(ValidationError, match=next(iter(figures))):
         RetryBudget(**figures)
+
+
+def test_the_budgets_of_a_stack_are_bounded() -> None:
+    """The one that nobody asked for longest is forgotten, and no sooner than that."""
+    budgets = Budgets()
+    mine = RetryBudget(share=0.5, floor=1.0)
+    spending = budgets.of(mine)
+    for number in range(_MOST_BUDGETS - 1):
+        budgets.of(RetryBudget(share=0.5, floor=2.0 + number))
+    assert budgets.of(mine) is spending
+    for number in range(_MOST_BUDGETS):
+        budgets.of(RetryBudget(share=0.25, floor=2.0 + number))
+    assert len(budgets._spendings) == _MOST_BUDGETS
+    assert budgets.of(mine) is not spending
+
+
+def test_nothing_is_spent_at_first() -> None:
+    """Also not by the clock of a machine that has just started: at 0 s."""
+    assert not Spending(RetryBudget(share=1.0, floor=0.0, window=WINDOW)).try_retry(0.0)
+    spending = Spending(RetryBudget(share=0.0, floor=1 / WINDOW, window=WINDOW))
+    assert [spending.try_retry(0.0) for _ in range(2)] == [True, False]
+
+
+@pytest.mark.parametrize(("slices", "allowed"), [(0, True), (1, True), (SLICES - 1, True), (SLICES, False)])
+def test_a_first_attempt_counts_while_all_of_its_slice_is_in_the_window(slices: int, allowed: bool) -> None:
+    """In the slice that has begun to leave the window it counts no more."""
+    spending = Spending(RetryBudget(share=1.0, floor=0.0, window=WINDOW))
+    spending.count_first(0.0)
+    assert spending.try_retry(slices * SLICE) is allowed

@@ -22,7 +22,18 @@ from gracy_transport.exceptions import (
 )
 from gracy_transport.family import family_of
 from gracy_transport.retry import GracefulRetry, OverrideRetryOn
-from gracy_transport.retry.verdict import ACCEPT, Facts, GiveUp, Retry, Verdict, cause_of, is_failure, judge
+from gracy_transport.retry.verdict import (
+    ACCEPT,
+    Facts,
+    GiveUp,
+    Retry,
+    Verdict,
+    cause_of,
+    in_time,
+    is_failure,
+    is_unwanted,
+    judge,
+)
 
 WALL = 1_767_225_600.0
 GET = Facts(method="GET", headers={}, can_resend=True, is_followed=True)
@@ -215,3 +226,63 @@ def test_jitter_takes_its_part_of_the_delay() -> None:
     made = verdict(GracefulRetry(delay=4, jitter=True), Outcome(answer(500)), chance=0.25)
     assert isinstance(made, Retry)
     assert made.delay == 1
+
+
+def test_what_the_client_goes_on_with_is_accepted() -> None:
+    """A redirect of which nobody said anything is an answer, and one that nobody will follow is a failure."""
+    final = Facts(method="GET", headers={}, can_resend=True, is_followed=False)
+    assert verdict(GracefulRetry(), Outcome(answer(302))) == ACCEPT
+    assert verdict(GracefulRetry(), Outcome(answer(302)), facts=final) == Retry(1.0, "[Bad Status Code: 302]")
+    assert is_unwanted(GracefulRetry(), 300, is_followed=False)
+    assert not is_unwanted(GracefulRetry(), 300, is_followed=True)
+
+
+def test_a_wait_of_just_the_longest_is_waited() -> None:
+    """One that is longer is not begun, and the server's word is kept."""
+    config = GracefulRetry(max_retry_after=30)
+    assert verdict(config, Outcome(answer(429, retry_after="30"))) == Retry(
+        30.0, "[Bad Status Code: 429], the server asks to wait 30 s"
+    )
+    assert verdict(config, Outcome(answer(429, retry_after="31"))) == GiveUp(
+        "[Bad Status Code: 429]: the server asks to wait 31 s, which is more than max_retry_after=30; "
+        "try again later, or raise max_retry_after",
+        31.0,
+    )
+
+
+def test_a_refusal_to_repeat_says_what_to_do() -> None:
+    """Word for word, since it is all that somebody sees of it."""
+    post = Facts(method="POST", headers={}, can_resend=True, is_followed=True)
+    once = Facts(method="PUT", headers={}, can_resend=False, is_followed=True)
+    assert verdict(GracefulRetry(), Outcome(answer(503)), facts=post) == GiveUp(
+        "POST not retried: not idempotent (methods=idempotent); give the request an Idempotency-Key header if the "
+        'server knows it (idempotency_key=True makes one), or set methods="any" if twice does no harm'
+    )
+    assert verdict(GracefulRetry(), Outcome(answer(503)), facts=once) == GiveUp(
+        "PUT not retried: its body can be read only once; give bytes, or an object whose __aiter__ starts anew each "
+        "time"
+    )
+
+
+@pytest.mark.parametrize("name", ["x_should_retry", "stripe_should_retry"])
+@pytest.mark.parametrize("word", ["false", " False "])
+def test_a_server_may_forbid_a_repetition(name: str, word: str) -> None:
+    """In an error of its own, 400 and above, and unless it is not to be listened to."""
+    shown = name.replace("_", "-")
+    for status in (400, 503):
+        assert verdict(GracefulRetry(), Outcome(answer(status, **{name: word}))) == GiveUp(
+            f"[Bad Status Code: {status}]: the server says not to retry ({shown}: false); "
+            "respect_retry_after=False retries all the same"
+        )
+    deaf = GracefulRetry(respect_retry_after=False)
+    assert isinstance(verdict(deaf, Outcome(answer(503, **{name: word}))), Retry)
+    assert isinstance(verdict(GracefulRetry(retry_on=200), Outcome(answer(200, **{name: word}))), Retry)
+    assert isinstance(verdict(GracefulRetry(), Outcome(answer(503, **{name: "true"}))), Retry)
+
+
+def test_a_retry_that_comes_too_late_is_not_made() -> None:
+    """At the very deadline is too late; other verdicts stay as they are."""
+    late = GiveUp("why: the deadline leaves no time for a back-off of 2.5 s", too_long=2.5)
+    assert [in_time(Retry(2.5, "why"), left) for left in (2.4, 2.5, 2.6)] == [late, late, Retry(2.5, "why")]
+    assert in_time(ACCEPT, 0.0) is ACCEPT
+    assert in_time(GiveUp("no"), 0.0) == GiveUp("no")

@@ -47,6 +47,7 @@ class FakeClock:
         self._timers: list[tuple[float, int]] = []
         self._wakes: dict[int, Callable[[], object]] = {}
         self._driver: Loop | None = None
+        self._by_hand = 0
         self.waits: list[float] = []
 
     def now(self) -> float:
@@ -86,11 +87,15 @@ class FakeClock:
     async def advance(self, seconds: float) -> None:
         """Moves time on by that much, waking whoever is due on the way, each before time moves further."""
         until = self._now + seconds
-        await self._settle()
-        while (due := self._next()) is not None and due <= until:
-            self._fire()
+        self._by_hand += 1  # else what moves time by itself would go further, when both find that all tasks wait
+        try:
             await self._settle()
-        self._now = max(self._now, until)
+            while (due := self._next()) is not None and due <= until:
+                self._fire()
+                await self._settle()
+            self._now = max(self._now, until)
+        finally:
+            self._by_hand -= 1
 
     def __repr__(self) -> str:
         """Says the time and how many wait for it."""
@@ -148,14 +153,14 @@ class FakeClock:
     def _drive_asyncio(self, loop: Loop) -> None:
         if not self._is_wanted(loop):
             return
-        if _is_idle(loop.native):
+        if not self._by_hand and _is_idle(loop.native):
             self._fire()
         loop.native.call_soon(self._drive_asyncio, loop)
 
     async def _drive_trio(self, loop: Loop) -> None:
         while self._is_wanted(loop):
             await _trio_idle()
-            if self._is_wanted(loop):
+            if not self._by_hand and self._is_wanted(loop):
                 self._fire()
 
     def _is_wanted(self, loop: Loop) -> bool:

@@ -144,6 +144,7 @@ def event(text: str) -> LogEvent:
     return LogEvent(LogLevel.INFO, text)
 
 
+NAME, SHOWN, HIDDEN = "/([a-z]+)$", "/pokemon/pikachu", "/pokemon/[redacted]"
 SLOW_200, SLOW_404 = (ScriptedResponse(status=status, delay=1) for status in (200, 404))
 FIELDS: list[tuple[dict[str, Any], dict[str, Any], ScriptedResponse, Any, Any]] = [
     # the API's, the method's, the answers, what tells how it went, and how it should have gone
@@ -179,6 +180,14 @@ FIELDS: list[tuple[dict[str, Any], dict[str, Any], ScriptedResponse, Any, Any]] 
     ({"concurrent_requests": 1}, {"concurrent_requests": None}, SLOW_200, "sent", [0, 0, 1]),
     ({}, {"deadline": 0.5}, SLOW_200, "raised", ["DeadlineExceeded", "DeadlineExceeded"]),
     ({"deadline": 0.5}, {"deadline": None}, SLOW_200, "raised", ["DeadlineExceeded"]),
+    ({"log_request": event("{ENDPOINT}")}, {"redact": NAME}, SLOW_200, "logged", [HIDDEN, HIDDEN, SHOWN]),
+    (
+        {"log_request": event("{ENDPOINT}"), "redact": NAME},
+        {"redact": None},
+        SLOW_200,
+        "logged",
+        [HIDDEN, SHOWN, SHOWN],
+    ),
 ]
 
 

@@ -119,6 +119,15 @@ def test_a_merged_timeline_has_the_same_bound() -> None:
     assert merged.attempts[-1] == part.attempts[-1]
 
 
+def test_merged_waits_are_the_last_ones_in_order() -> None:
+    """As many as one report would have kept, by when they ended."""
+    long, short = (0.0, 9.0, 0, 0), (1.0, 2.0, 1, 0)
+    many = Timeline(((0, A),), 0.0, (), (long,) * MOST_MOMENTS)
+    merged = Timeline.merged([many, Timeline(((0, A),), 0.0, (), (short,))])
+    assert merged.waited == (long,) * MOST_MOMENTS
+    assert Timeline.merged([Timeline(((0, A),), 0.0, (), (long, short))]).waited == (short, long)
+
+
 def test_repr_says_how_much_is_remembered() -> None:
     """Not what: that may be long."""
     where = registry()

@@ -1,0 +1,51 @@
+"""Which answer comes next."""
+
+from __future__ import annotations
+
+from threading import Thread
+
+from gracy_transport.replay.sequence import LAST, Sequences
+
+
+def test_each_request_has_a_sequence_of_its_own() -> None:
+    """The first answer, the second, the third; another request begins anew."""
+    sequences = Sequences()
+    assert [sequences.take(1) for _ in range(3)] == [0, 1, 2]
+    assert [sequences.take(2), sequences.take(1)] == [0, 3]
+
+
+def test_the_last_answer_is_repeated() -> None:
+    """Once it is known that there are no more; for that request alone."""
+    sequences = Sequences()
+    sequences.take(1)
+    sequences.end(1)
+    assert [sequences.take(key) for key in (1, 1, 2)] == [LAST, LAST, 0]
+
+
+def test_a_request_without_an_answer_is_forgotten() -> None:
+    """Asking for what was never recorded leaves nothing behind, and a recording of it begins at the beginning."""
+    sequences = Sequences()
+    for key in (1, 2):
+        sequences.take(key)
+    sequences.forget(1)
+    sequences.forget(3)
+    assert [sequences.take(1), sequences.take(2)] == [0, 1]
+
+
+def test_only_the_first_recording_of_a_run_is_the_first() -> None:
+    """It replaces what earlier runs left; asking is another matter than recording."""
+    sequences = Sequences()
+    sequences.take(1)
+    assert [sequences.begin(key) for key in (1, 1, 2, 1)] == [True, False, True, False]
+
+
+def test_threads_never_take_the_same_position() -> None:
+    """Each answer goes to one of them."""
+    sequences = Sequences()
+    taken: list[int] = []
+    threads = [Thread(target=lambda: taken.extend([sequences.take(1) for _ in range(500)])) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(taken) == list(range(2000))

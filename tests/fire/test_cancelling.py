@@ -17,7 +17,9 @@ import pytest
 from gracy_transport import (
     ConcurrencyLimitTransport,
     GracefulRetry,
+    GracefulThrottle,
     GracefulValidator,
+    Gracy,
     GracyConfig,
     GracyTransport,
     ThrottleRule,
@@ -70,14 +72,49 @@ class Scene:
     make: Callable[[ScriptedWire, FakeClock], Any]
     first: Any = None
     victim: Callable[[Any, str], Coroutine[Any, Any, None]] = get
+    config: GracyConfig | None = None
     seen: Counter[str] = field(default_factory=Counter[str])
+
+    def open(self, family: ModuleType, wire: ScriptedWire, clock: FakeClock) -> tuple[Any, Any]:
+        """Returns a client, or with `config` an API object with hooks, and the stack in front of it."""
+        if self.config is None:
+            stack = self.make(wire, clock)
+            return family.AsyncClient(transport=stack), stack
+        api = hooked(self.config, lambda: family.AsyncClient(transport=wire, timeout=5), clock)
+        return api, api._gracy.sessions.newest.stack
 
     def answer(self, request: Any) -> Any:
         """Answers as `first` says the first time that the victim asks, and well otherwise."""
         self.seen[request.url.path] += 1
         if request.url.path == "/victim" and self.seen["/victim"] == 1 and self.first is not None:
             return self.first
+        if request.url.path == "/hook":
+            return 200
         return ScriptedResponse(delay=1.0, chunks=[b"one", b"two"], chunk_delay=0.5)
+
+
+def hooked(settings: GracyConfig, create: Callable[[], Any], clock: FakeClock) -> Gracy[str]:
+    """Returns an API whose hooks take their time, each with a request of its own."""
+
+    class API(Gracy[str]):
+        class Config:
+            SETTINGS = settings
+
+        def _create_client(self) -> Any:
+            return create()
+
+        async def before(self, context: Any) -> None:
+            await clock.sleep(0.125)
+
+        async def after(self, context: Any, response_or_exc: Any, retry_state: Any) -> None:
+            await self.get(URL + "/hook")
+
+    return API(clock=clock)
+
+
+def no_stack(wire: ScriptedWire, clock: FakeClock) -> Any:
+    """Stands where an API object makes the stack itself."""
+    raise NotImplementedError
 
 
 def stacked(**config: Any) -> Callable[[ScriptedWire, FakeClock], Any]:
@@ -88,6 +125,8 @@ def stacked(**config: Any) -> Callable[[ScriptedWire, FakeClock], Any]:
 RETRY = GracefulRetry(delay=1.0, max_attempts=2)
 FAILED = ScriptedResponse(status=503, delay=0.5, chunks=[b"sor", b"ry"], chunk_delay=0.5)
 MOVED = ScriptedResponse(status=302, headers={"location": f"{URL}/elsewhere"}, chunks=[b"gone"], chunk_delay=0.5)
+
+TOLD = ScriptedResponse(status=429, delay=0.5, headers={"retry-after": "2", "ratelimit": '"all";r=0;t=3'})
 
 SCENES: dict[str, Callable[[], Scene]] = {
     "throttle": lambda: Scene(lambda wire, clock: ThrottleTransport(wire, RULE, clock=clock)),
@@ -101,6 +140,16 @@ SCENES: dict[str, Callable[[], Scene]] = {
     ),
     "retry, held bodies": lambda: Scene(
         stacked(retry=GracefulRetry(delay=1.0, max_attempts=2, buffer_body=True), concurrent_requests=1), FAILED
+    ),
+    "deadline": lambda: Scene(stacked(deadline=60.0, retry=RETRY, throttling=RULE, concurrent_requests=1), FAILED),
+    "deadline, streaming": lambda: Scene(stacked(deadline=60.0, throttling=RULE, concurrent_requests=1), victim=stream),
+    "a server's word": lambda: Scene(
+        stacked(retry=RETRY, throttling=GracefulThrottle(RULE, follow_server=True), concurrent_requests=1), TOLD
+    ),
+    "API with hooks": lambda: Scene(
+        no_stack,
+        FAILED,
+        config=GracyConfig(retry=RETRY, concurrent_requests=1, deadline=60.0, log_errors=None),
     ),
     "redirect": lambda: Scene(stacked(throttling=RULE, concurrent_requests=1), MOVED),
     "validator": lambda: Scene(
@@ -147,8 +196,8 @@ async def play(
     """Lets the victim come between two others, and checks that those are served and nothing is left."""
     clock, others = FakeClock(), tasks()
     wire = ScriptedWire(scene.answer, clock=clock)
-    stack = scene.make(wire, clock)
-    async with family.AsyncClient(transport=stack) as client:
+    opened, stack = scene.open(family, wire, clock)
+    async with opened as client:
         async with anyio.create_task_group() as group:
             group.start_soon(get, client, "/before")
             await clock.sleep(0.1)

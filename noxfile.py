@@ -62,19 +62,19 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Runs the tests; on the newest Python present all of them, and it holds the floor of coverage.
+    """Runs the tests; on the newest Python present they also hold the floor of coverage.
 
-    The others run each test with asyncio and httpx, and with trio and httpx2, but not crosswise. Arguments after `--`
-    go to pytest, and then nothing is measured: part of the tests cannot reach the floor.
+    Each test meets both backends and both families; the newest Python and the others meet them in different pairs.
+    Arguments after `--` go to pytest, and then nothing is measured: part of the tests cannot reach the floor.
     """
     session.install("-e", ".", *group("tests"))
     if session.posargs or session.python != MEASURED:
-        session.run("python", "-m", "pytest", *(session.posargs or [*IN_PARALLEL, "--pairs"]))
+        session.run("python", "-m", "pytest", *(session.posargs or [*IN_PARALLEL, "--pairs=crossed"]))
         return
     session.install(*group("coverage"))
     session.env["COVERAGE_FILE"] = str(Path(session.virtualenv.location, "coverage-data").resolve())
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", *IN_PARALLEL)
+    session.run("coverage", "run", "-m", "pytest", *IN_PARALLEL, "--pairs=straight")
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report", f"--fail-under={COVERAGE_FLOOR}")
 

@@ -296,3 +296,12 @@ def test_long_junk_takes_no_time(name: str, junk: str) -> None:
     began = time.process_time()
     hints_in(429, headers, WALL)
     assert time.process_time() - began < 10
+
+
+def test_a_member_that_says_nothing_does_not_silence_those_after_it() -> None:
+    """One that is unreadable, and one about requests under way, even when none of those are left."""
+    found = said(
+        ratelimit='"odd";r=1, "many";r=0;t=9, "rate";r=2;t=5',
+        ratelimit_policy='"many";q=5;qu="concurrent-requests", "rate";q=10;w=60',
+    )
+    assert found == (Hint(remaining=2, reset=5.0, limit=10, window=60.0, name="RateLimit rate"),)

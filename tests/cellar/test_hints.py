@@ -305,3 +305,30 @@ def test_a_member_that_says_nothing_does_not_silence_those_after_it() -> None:
         ratelimit_policy='"many";q=5;qu="concurrent-requests", "rate";q=10;w=60',
     )
     assert found == (Hint(remaining=2, reset=5.0, limit=10, window=60.0, name="RateLimit rate"),)
+
+
+@pytest.mark.usefixtures("time_zone")
+def test_a_date_to_wait_for_is_read_by_the_clock_of_its_server() -> None:
+    """The response's own date goes before ours, which may be wrong."""
+    found = said(429, retry_after="Thu, 01 Jan 2026 00:01:00 GMT", date="Thu, 01 Jan 2026 00:00:50 GMT")
+    assert [hint.pause for hint in found] == [10.0]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x-ratelimit-remaining-tokens": "5", "x-ratelimit-reset-tokens": "9s", "x-ratelimit-limit-tokens": "100"},
+        {
+            "anthropic-ratelimit-tokens-remaining": "5",
+            "anthropic-ratelimit-tokens-reset": "2026-01-01T00:00:09Z",
+            "anthropic-ratelimit-tokens-limit": "100",
+        },
+    ],
+    ids=["openai", "anthropic"],
+)
+def test_tokens_that_are_left_say_nothing_about_requests(headers: dict[str, str]) -> None:
+    """Only that none is left does, in either dialect."""
+    assert hints_in(200, headers, WALL) == ()
+    used_up = {name: "0" if "remaining" in name else text for name, text in headers.items()}
+    (hint,) = hints_in(200, used_up, WALL)
+    assert (hint.remaining, hint.reset, hint.limit) == (0, 9.0, None)

@@ -98,7 +98,9 @@ class DeadlineTransport(Layer):
     A report counts a call as refused when its deadline came before anything of its newest attempt was sent. A server
     that lets the deadline pass has failed: that attempt counts as aborted.
 
-    Put it above the layers that wait. Cancellation from outside is not affected.
+    Put it above the layers that wait. Cancellation from outside is not affected. A hop that a mount of the client
+    sends through another stack begins no wait that would not be over in time; for what is under way to be ended there,
+    that stack has to have a deadline, too: the earlier of the two holds.
 
     Args:
         inner: the transport below.

@@ -267,6 +267,33 @@ async def test_a_newer_word_replaces_an_older_one(clock: FakeClock) -> None:
     assert sent_at(wire) == [1000] * 5 + [1050]
 
 
+async def test_a_newer_word_that_the_limit_starts_anew_now_opens_it(clock: FakeClock) -> None:
+    """A full bucket, or an instant that has just passed: there is nothing left to wait for."""
+    wire = ScriptedWire(says(1, 60), says(100, 0), 200, clock=clock)
+    async with client_of(httpx, wire, throttling=FOLLOW) as client:
+        for _ in range(3):
+            await client.get(URL)
+    assert sent_at(wire) == [1000] * 3
+
+
+async def test_a_newer_word_of_nothing_left_opens_nothing(clock: FakeClock) -> None:
+    """When it says no second until there is more, the older one tells more."""
+    wire = ScriptedWire(says(1, 60), says(0, 0), 200, clock=clock)
+    async with client_of(httpx, wire, throttling=FOLLOW) as client:
+        for _ in range(3):
+            await client.get(URL)
+    assert sent_at(wire) == [1000, 1000, 1060]
+
+
+async def test_a_word_that_crossed_another_opens_nothing(clock: FakeClock) -> None:
+    """That there is plenty may have been said before the other took it away."""
+    wire = ScriptedWire(says(0, 60, delay=1), says(9, 0, delay=2), 200, clock=clock)
+    async with client_of(httpx, wire, throttling=FOLLOW) as client:
+        await gather(client, [URL] * 2)
+        await client.get(URL)
+    assert sent_at(wire) == [1000, 1000, 1061]
+
+
 async def test_of_words_that_crossed_the_stricter_holds(clock: FakeClock) -> None:
     """Nobody knows which of the two the server said last."""
     wire = ScriptedWire(says(0, 100, delay=1), says(9, 50, delay=2), 200, clock=clock)

@@ -76,8 +76,8 @@ class HintGate(PauseGate):
     """A gate that does what the server says in its answers: closed for a pause, held to what is left of a limit.
 
     A newer word replaces an older one. That goes for the answer to a request that was sent after the older word was
-    heard; of words that crossed on the way the stricter holds, because nobody knows which of them is the newer. A
-    request that is under way when a word comes counts as not yet in it.
+    heard; of words that crossed on the way the stricter holds, because nobody knows which of them is the newer. What
+    went out after the newest request that was answered, and is under way when a word comes, counts as not yet in it.
 
     Attributes:
         sent: how many requests went through, for telling which word is newer.
@@ -149,7 +149,7 @@ class HintGate(PauseGate):
         for hint in hints:
             if hint.pause is not None:
                 self.pause(now + min(hint.pause, longest), now)
-            if hint.remaining is not None and hint.reset:
+            if hint.remaining is not None and hint.reset is not None:
                 self._hold(hint, hint.remaining, number, now, longest)
         for name in sorted(self._holds, key=lambda name: self._holds[name].until)[:-MOST_HOLDS]:
             del self._holds[name]
@@ -157,9 +157,14 @@ class HintGate(PauseGate):
 
     def _hold(self, hint: Hint, remaining: int, number: int, now: float, longest: float) -> None:
         known = self._holds.get(hint.name)
-        reset = min(hint.reset or 0.0, longest)
+        is_newer = known is None or number > known.heard
+        if not hint.reset:  # a full bucket, or an instant that has passed: the limit starts anew now
+            if is_newer and remaining:
+                self._holds.pop(hint.name, None)
+            return
+        reset = min(hint.reset, longest)
         until, window = now + reset, min(hint.window or reset, longest)
-        if known is None or number > known.heard:
+        if known is None or is_newer:
             left = remaining - (self.sent - max(number, self._answered))
         else:
             left, until = min(remaining, known.left), max(until, known.until)

@@ -22,7 +22,7 @@ _LOGGERS: Final = (
 _BYTES_OF_HEADERS: Final = "hpack"
 """The package that packs the headers of HTTP/2. Its lines are packed bytes, in which nothing can be found."""
 
-_USERINFO: Final = re.compile(r"://[^/?#\s\"'<>@]+@")
+_USERINFO: Final = re.compile(r"://[^/?#\s\"'<>]+@")
 _PARAMETER: Final = re.compile(r"([?&#;])([^?&#;=\s\"'<>]+)=([^&#;\s\"'<>]*)")
 # A value without its closing quote ends with the text: whatever the text, each of its characters is looked at once.
 _VALUE: Final = r"(?:'(?:[^'\\]|\\.)*+\\?(?:'|\Z)|\"(?:[^\"\\]|\\.)*+\\?(?:\"|\Z))"

@@ -34,6 +34,7 @@ def passed(text: str, *args: object, name: str = "httpcore.http11", filters: Red
     ("text", "shown"),
     [
         ("GET https://me:hunter2@api.test/a", f"GET https://{REDACTED}@api.test/a"),
+        ("via http://me:half@hunter2@proxy.test:8/", f"via http://{REDACTED}@proxy.test:8/"),
         ("GET https://api.test/a?page=1&api_key=hunter2&q=x", f"GET https://api.test/a?page=1&api_key={REDACTED}&q=x"),
         ("GET https://api.test/a?api%5Fkey=hunter2", f"GET https://api.test/a?api%5Fkey={REDACTED}"),
         ("[(b'Set-Cookie', b'id=hunter2'), (b'X', b'1')]", f"[(b'Set-Cookie', b'{REDACTED}'), (b'X', b'1')]"),

@@ -134,7 +134,9 @@ def timeline_of(asked: str, started: float, attempts: Iterable[Attempt], waits: 
     attempts = tuple(attempts)
     last = attempts[-1]
     result = _result_of(last)
+    waits = tuple(waits)
     until = last.started if last.ended is None else last.ended
+    until = max([until, *[wait.began + wait.seconds for wait in waits]])  # a back-off may be the last of all
     steps = [_step_of(attempt, started) for attempt in attempts]
     steps += [Step(wait.kind, wait.began - started, wait.seconds, wait.reason) for wait in waits]
     steps.sort(key=lambda step: step.at)

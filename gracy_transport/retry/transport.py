@@ -216,10 +216,12 @@ class RetryTransport(Layer):
             tell(RetryScheduled(call, asleep, state.cur_attempt, verdict.delay, *told))
         self._say(this.config.log_before, BEFORE, this, failure)
         call.waits_for = "a back-off"
-        await self.clock.sleep(max(0.0, verdict.delay - spent))
-        awake = self.clock.now()
+        try:
+            await self.clock.sleep(max(0.0, verdict.delay - spent))
+        finally:  # one that is cut short was a wait, too
+            awake = self.clock.now()
+            call.waits += (Wait("back-off", awake - asleep, verdict.reason, asleep),)
         call.waits_for = None
-        call.waits += (Wait("back-off", awake - asleep, verdict.reason, asleep),)
         call.begin_attempt(awake)
 
     def _give_up(self, this: _Pass, failure: Outcome, verdict: GiveUp) -> Outcome:

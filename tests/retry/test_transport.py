@@ -391,3 +391,16 @@ def test_the_state_of_a_pass_says_how_far_it_is() -> None:
     state.cur_attempt, state.success = 2, True
     assert (state.failed, state.can_retry, state.cant_retry) == (False, False, True)
     assert repr(state) == "<GracefulRetryState 2 of 2 retries, [Request Error: ValueError]>"
+
+
+async def test_a_back_off_that_is_cut_short_is_told_of(family: ModuleType, clock: FakeClock) -> None:
+    """The timeline of a cancelled call says where its time went, as it does of a wait at a gate."""
+    calls: list[Any] = []
+    wire = ScriptedWire(503, clock=clock)
+    transport = RetryTransport(
+        wire, GracefulRetry(delay=60), clock=clock, observers=[lambda event: calls.append(event.call)]
+    )
+    async with family.AsyncClient(transport=transport) as client:
+        with clock.timeout(5):
+            await client.get(URL)
+    assert str(calls[-1].timeline).endswith("503 in 5.0 s: back-off 5.0, 1 attempt")

@@ -132,7 +132,7 @@ class DeadlineTransport(Layer):
         seconds: float | None = self.config.seconds if own is ABSENT else own
         if seconds is None:
             return await self.pass_on(request, call)
-        # Once there is a deadline it holds for the hops that follow, whatever stack they go through.
+        # Once there is a deadline it holds for the hops that follow, in every stack that has one.
         until = call.started + seconds
         if call.deadline is not None:
             until = min(until, call.deadline)

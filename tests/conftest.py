@@ -5,11 +5,15 @@ from __future__ import annotations
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:
     from gracy_transport.testing import FakeClock
 
+
+hypothesis.settings.register_profile("untimed", deadline=None)  # how busy the machine is says nothing of the code
+hypothesis.settings.load_profile("untimed")
 
 PAIRS = {
     "straight": {("asyncio", "httpx"), ("trio", "httpx2")},

@@ -13,6 +13,7 @@ import anyio
 from .call import call_inside, extensions_of
 from .exceptions import BodyTooLarge
 from .family import error_for, family_of
+from .logevents import LOGGER_NAME
 from .showing import shown_path, shown_url
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ _AT_HAND: Final = 64
 
 _BODILESS: Final = frozenset({204, 304})
 
-_logger = logging.getLogger("gracy_transport")
+_logger = logging.getLogger(LOGGER_NAME)
 
 
 class _WatchedStream:

@@ -11,6 +11,8 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .logevents import LOGGER_NAME
+
 if TYPE_CHECKING:
     from .call import Call
 
@@ -30,7 +32,7 @@ __all__ = [
     "tell",
 ]
 
-_logger = logging.getLogger("gracy_transport")
+_logger = logging.getLogger(LOGGER_NAME)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from .bodies import break_again, discard, readable
 from .call import Call
 from .exceptions import GracyException
 from .layer import Layer, end_attempt
+from .logevents import LOGGER_NAME
 from .showing import url_of
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Hooks", "HooksTransport", "run_hook"]
 
-_logger = logging.getLogger("gracy_transport")
+_logger = logging.getLogger(LOGGER_NAME)
 
 
 class Hooks(Protocol):

@@ -16,7 +16,7 @@ from ..events import ResponseRecorded, ResponseReplayed, tell
 from ..exceptions import GracyReplayRequestNotFound
 from ..family import AsyncTransport, error_for
 from ..layer import Layer
-from ..logevents import log
+from ..logevents import LOGGER_NAME, log
 from ..redaction import hide
 from ..showing import shown_url
 from .config import GracyReplay, ReplayLogEvent
@@ -35,7 +35,7 @@ __all__ = ["ReplayState", "ReplayTransport"]
 _RECORDED: Final = "{RECORDED_COUNT} responses recorded, the newest {METHOD} {URL}"
 _REPLAYED: Final = "{REPLAYED_COUNT} responses replayed, the newest {METHOD} {URL}"
 
-_logger = logging.getLogger("gracy_transport")
+_logger = logging.getLogger(LOGGER_NAME)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import Final
 
+from ..logevents import LOGGER_NAME
 from .schema import Row, open_to_write, write
 
 __all__ = ["Writer"]
@@ -18,7 +19,7 @@ GATHER: Final = 0.05
 MOST_WAITING: Final = 32 * 1024 * 1024
 """Bytes of bodies that may wait; above, whoever adds more writes them first."""
 
-_logger = logging.getLogger("gracy_transport")
+_logger = logging.getLogger(LOGGER_NAME)
 
 
 class Writer:

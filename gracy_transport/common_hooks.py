@@ -186,8 +186,7 @@ class _Pause:
     ) -> HookResult:
         call, pauses = backstage(context)
         attempt, now = call.attempt, pauses.desk.clock.now()
-        elapsed = now - (attempt.started if attempt.dispatched is None else attempt.dispatched)
-        log(self.log_event, default, call, response, ELAPSED=f"{elapsed:.3f}", **values)
+        log(self.log_event, default, call, response, ELAPSED=f"{now - attempt.began:.3f}", **values)
         if not self.dry_run and seconds > 0:
             pauses.pause(seconds, call.unformatted_url if self.is_per_endpoint else None)
         return HookResult(True, seconds, self.dry_run)  # noqa: FBT003 - two fields say what they are

@@ -42,11 +42,14 @@ class Attempt:
     was_answered: bool = False
 
     @property
+    def began(self) -> float:
+        """When its latency begins: at its dispatch, or at its start when no gate stood in between."""
+        return self.started if self.dispatched is None else self.dispatched
+
+    @property
     def latency(self) -> float | None:
         """Seconds from dispatch (or the start, when no gate stood in between) to the end of the body."""
-        if self.ended is None:
-            return None
-        return self.ended - (self.started if self.dispatched is None else self.dispatched)
+        return None if self.ended is None else self.ended - self.began
 
     @property
     def fate(self) -> Fate:
@@ -144,7 +147,7 @@ def timeline_of(asked: str, started: float, attempts: Iterable[Attempt], waits: 
 
 
 def _step_of(attempt: Attempt, started: float) -> Step:
-    began = attempt.started if attempt.dispatched is None else attempt.dispatched
+    began = attempt.began
     if attempt.dispatched is None and attempt.ended is not None and not attempt.was_sent:
         began = attempt.ended  # it went no further than the wait before it
     return Step("attempt", began - started, attempt.latency or 0.0, _result_of(attempt))

@@ -108,7 +108,7 @@ class MetricsTransport(Reporting, Layer):
     ) -> None:
         """Counts an attempt when its body is over; a body that broke makes it an abort."""
         ended = attempt.ended = self.clock.now()
-        began = attempt.started if attempt.dispatched is None else attempt.dispatched
+        began = attempt.started if attempt.dispatched is None else attempt.dispatched  # `.began`, without its call
         registry = self.registry
         registry.lock.acquire()  # every request comes here, and `with` takes more than twice as long
         try:
@@ -125,11 +125,10 @@ class MetricsTransport(Reporting, Layer):
     def _failed(self, call: Call, error: BaseException, *, calls: int) -> None:
         """Counts what ended with an error instead of a response."""
         attempt, ended = call.attempt, end_attempt(call, error, self.clock.now())
-        began = attempt.started if attempt.dispatched is None else attempt.dispatched
         with self.registry.lock:
             row = self._row(call)
             row.calls += calls
-            row.count_error(error, attempt.status, began, ended, is_replayed=call.is_replayed)
+            row.count_error(error, attempt.status, attempt.began, ended, is_replayed=call.is_replayed)
 
     def _row(self, call: Call) -> Row:
         return self.registry.row(call.unformatted_url, has_template=call.template is not None)

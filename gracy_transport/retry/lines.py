@@ -39,11 +39,10 @@ def say(
     attempt, response, error = call.attempt, outcome.response, outcome.error
     status: object = _ABORTED if response is None else response.status_code
     failure = "" if error is None else type(error).__name__
-    since = attempt.started if attempt.dispatched is None else attempt.dispatched
     until = now if attempt.ended is None else attempt.ended
     values: dict[str, object] = {
         "STATUS": status,
-        "ELAPSED": f"{until - since:.3f}",
+        "ELAPSED": f"{until - attempt.began:.3f}",
         "RETRY_DELAY": round(state.delay, 3),
         "RETRY_CAUSE": state.cause,
         "CUR_ATTEMPT": state.cur_attempt,

@@ -108,6 +108,7 @@ def test_latency_runs_from_dispatch_to_the_end_of_the_body() -> None:
     assert Attempt(1, 1.0).latency is None
     assert Attempt(1, 1.0, ended=4.0).latency == 3.0
     assert Attempt(1, 1.0, dispatched=2.0, ended=4.0).latency == 2.0
+    assert (Attempt(1, 1.0).began, Attempt(1, 1.0, dispatched=2.0).began) == (1.0, 2.0)
 
 
 def test_a_call_says_in_one_line_where_the_time_went() -> None:

@@ -25,6 +25,7 @@ __all__ = [
     "buffer",
     "content_of",
     "discard",
+    "has_end",
     "is_to_come",
     "leave",
     "on_end",
@@ -126,12 +127,8 @@ def on_end(request: Request, response: Response, at_end: AtEnd, *facts: Any) -> 
     from the wire: after a HEAD, with a 204 or a 304, and where the body was read, or is in memory, already.
     """
     stream: Any = response.stream
-    if (
-        type(stream) is family_of(request).ByteStream
-        or response.is_closed
-        or request.method == "HEAD"
-        or response.status_code in _BODILESS
-    ):
+    is_bodiless = request.method == "HEAD" or response.status_code in _BODILESS
+    if is_bodiless or response.is_closed or type(stream) is family_of(request).ByteStream:
         at_end(*facts, None)
     elif isinstance(stream, _WatchedStream) and stream.at_end:
         stream.at_end += ((at_end, facts),)
@@ -142,6 +139,11 @@ def on_end(request: Request, response: Response, at_end: AtEnd, *facts: Any) -> 
 def is_to_come(request: Request, response: Response) -> bool:
     """Tells whether the body of a response is neither read nor in memory."""
     return not response.is_closed and type(response.stream) is not family_of(request).ByteStream
+
+
+def has_end(request: Request, response: Response) -> bool:
+    """Tells whether there is a body to read to its end, as opposed to none at all or a connection handed over."""
+    return not response.is_closed and request.method not in {"HEAD", "CONNECT"} and response.status_code >= 200
 
 
 async def buffer(request: Request, response: Response, cap: int = BODY_CAP) -> bytes:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from .bodies import buffer
+from .bodies import buffer, has_end
 from .call import Call, Observer
 from .clock import SYSTEM_CLOCK, Clock
 from .exceptions import DeadlineExceeded, GracyException
@@ -66,11 +66,6 @@ def rejection_of(call: Call, response: Response) -> Exception | None:
     """Returns the error that judged a response which was handed on all the same."""
     rejected = call.rejected
     return rejected.error if rejected is not None and rejected.response is response else None
-
-
-def has_end(request: Request, response: Response) -> bool:
-    """Tells whether there is a body to read to its end, as opposed to none at all or a connection handed over."""
-    return not response.is_closed and request.method not in {"HEAD", "CONNECT"} and response.status_code >= 200
 
 
 # ---------------------------------------------------------------- transport

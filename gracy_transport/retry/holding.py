@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from ..bodies import BODY_CAP, buffer, readable
+from ..bodies import BODY_CAP, buffer, has_end, readable
 from .verdict import is_unwanted
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ __all__ = ["can_be_read", "hold"]
 async def hold(request: Request, call: Call, config: GracefulRetry, response: Response) -> None:
     """Reads the body of a response that will be accepted. Raises whatever breaks it."""
     is_followed = call.options.is_followed
-    if _has_no_end(request, response) or is_unwanted(config, response.status_code, is_followed=is_followed):
+    if not has_end(request, response) or is_unwanted(config, response.status_code, is_followed=is_followed):
         return
     if call.options.reads_body:
         # The caller will hold all of it anyway, and would fail on a broken encoding when it is too late.
@@ -27,11 +27,6 @@ async def hold(request: Request, call: Call, config: GracefulRetry, response: Re
         await read(request, response, sys.maxsize)
     elif _is_holdable(response):
         await buffer(request, response)
-
-
-def _has_no_end(request: Request, response: Response) -> bool:
-    """Tells whether there is no body to read to its end: none at all, or a connection handed over."""
-    return response.is_closed or request.method in {"HEAD", "CONNECT"} or response.status_code < 200
 
 
 def _is_holdable(response: Response) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -107,6 +106,5 @@ class HooksTransport(Layer):
                 # The status is the news, for the hooks and for those who judge it.
                 if response.is_closed:
                     break_again(request, response, error)
-        shown.request = request
-        shown.elapsed = timedelta(0, self.clock.now() - call.attempt.started)
+        self.complete(request, call, shown)
         return shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 from weakref import WeakSet
@@ -109,6 +110,11 @@ class Layer(TransportBase):
         if call.observers:
             tell(CallEnded(call, self.clock.now(), answer.status_code, None))
         return answer
+
+    def complete(self, request: Request, call: Call, response: Response) -> None:
+        """Gives a response what only a client would: its request, and the time that the attempt took so far."""
+        response.request = request
+        response.elapsed = timedelta(0, self.clock.now() - call.attempt.started)
 
     def chain(self) -> Iterator[object]:
         """Yields this transport and everything below it, outermost first, down to the wire."""

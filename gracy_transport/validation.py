@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Collection, Iterable
-from datetime import timedelta
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, TypeVar
 
@@ -209,9 +208,9 @@ class ValidationTransport(Layer):
         try:
             view = await readable(request, response)
         except Exception as cause:  # noqa: BLE001 - the status code is the news, whatever became of the body
-            self._complete(response, request, call)
+            self.complete(request, call, response)
             return _rejected(call, response, error_for(request, kind, message, response=response, call=call), cause)
-        self._complete(view, request, call)
+        self.complete(request, call, view)
         return _rejected(call, response, error_for(request, kind, message, response=view, call=call))
 
     async def _check(
@@ -220,7 +219,7 @@ class ValidationTransport(Layer):
         """Lets the validators look at a response, in order; the first that raises rejects it."""
         needs_body = any(validator.needs_body for validator in validators)
         view = await readable(request, response) if needs_body else response
-        self._complete(view, request, call)
+        self.complete(request, call, view)
         try:
             for validator in validators:
                 verdict = validator.check(view)
@@ -235,11 +234,6 @@ class ValidationTransport(Layer):
         except BaseException:
             await discard(response)
             raise
-
-    def _complete(self, view: Response, request: Request, call: Call) -> None:
-        """Gives a response what only a client would: its request, and the time it took so far."""
-        view.request = request
-        view.elapsed = timedelta(0, self.clock.now() - call.attempt.started)
 
     def _rules_for(self, call: Call) -> _Rules:
         strict, allowed, validators = self._rules

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from ..call import Call
+from ..call import Call, CallOptions
 from ..config import DEFAULT_CONFIG, GracyConfig
 from ..exceptions import CompositionError
 from ..pauses import PauseKeeper
+from ..redaction import Hidden, hide
+from .endpoints import shown
 
-__all__ = ["GracyRequestContext", "backstage"]
+if TYPE_CHECKING:
+    from .hooks import RequestHooks
+    from .sending import Sending
+
+__all__ = ["GracyRequestContext", "backstage", "context_of"]
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -76,6 +82,31 @@ def _unpickled(  # noqa: PLR0917 - what a pickle can say
     method: str, base_url: str, endpoint: str, args: Mapping[str, str], template: str, elapsed: float
 ) -> GracyRequestContext:
     return GracyRequestContext(method, base_url, endpoint, args, unformatted_endpoint=template, elapsed=elapsed)
+
+
+def context_of(
+    asked: RequestHooks | Sending,
+    method: str,
+    options: CallOptions,
+    hidden: Hidden,
+    *,
+    elapsed: float,
+    call: Call | None = None,
+    pauses: PauseKeeper | None = None,
+) -> GracyRequestContext:
+    """Returns a request in the terms of its API, without what is to be hidden; with its call, it is one for hooks."""
+    return GracyRequestContext(
+        method=method,
+        base_url=hide(options.base, hidden),
+        endpoint=hide(shown(asked.template.fill(asked.args)), hidden),
+        endpoint_args=options.args,
+        endpoint_params=asked.params,
+        active_config=asked.active.config,
+        unformatted_endpoint=hide(options.template or "", hidden),
+        elapsed=elapsed,
+        _call=call,
+        _pauses=pauses,
+    )
 
 
 def backstage(context: GracyRequestContext) -> tuple[Call, PauseKeeper]:

@@ -23,10 +23,8 @@ from ..exceptions import GracyException
 from ..family import AnyRequest, AnyResponse
 from ..hooks import run_hook
 from ..metrics import GracyReport
-from ..redaction import hide
 from ..retry import GracefulRetryState
-from .context import GracyRequestContext
-from .endpoints import shown
+from .context import GracyRequestContext, context_of
 
 if TYPE_CHECKING:
     from .endpoints import Template
@@ -211,15 +209,7 @@ class RequestHooks:
 
     def _context(self, request: AnyRequest, call: Call) -> GracyRequestContext:
         shared = self.chain.sessions.shared
-        return GracyRequestContext(
-            method=request.method,
-            base_url=hide(call.options.base, call.hidden),
-            endpoint=hide(shown(self.template.fill(self.args)), call.hidden),
-            endpoint_args=call.options.args,
-            endpoint_params=self.params,
-            active_config=self.active.config,
-            unformatted_endpoint=hide(call.template or "", call.hidden),
-            elapsed=shared.clock.now() - call.started,
-            _call=call,
-            _pauses=shared.pauses,
+        elapsed = shared.clock.now() - call.started
+        return context_of(
+            self, request.method, call.options, call.hidden, elapsed=elapsed, call=call, pauses=shared.pauses
         )

@@ -11,14 +11,13 @@ from ..call import EXTENSION, Call, CallOptions, extensions_with
 from ..exceptions import GracyException, GracyRequestFailed, NonOkResponse, UnexpectedResponse
 from ..family import error_for, family_of, is_error_like
 from ..logevents import log
-from ..redaction import hide
 from ..showing import hidden_in, shown_url
 from ..validation import judge
-from .context import GracyRequestContext
-from .endpoints import shown
+from .context import context_of
 
 if TYPE_CHECKING:
     from ..family import AnyResponse
+    from .context import GracyRequestContext
     from .endpoints import Template
     from .options import RequestOptions
     from .scope import Active
@@ -100,17 +99,8 @@ class Sending:
 
     def context(self) -> GracyRequestContext:
         """Returns the request in the terms of the API."""
-        options, hidden = self.options, hidden_in(self.request)
-        return GracyRequestContext(
-            method=self.request.method,
-            base_url=hide(options.base, hidden),
-            endpoint=hide(shown(self.template.fill(self.args)), hidden),
-            endpoint_args=options.args,
-            endpoint_params=self.params,
-            active_config=self.active.config,
-            unformatted_endpoint=hide(options.template or "", hidden),
-            elapsed=self._elapsed(),
-        )
+        hidden = hidden_in(self.request)
+        return context_of(self, self.request.method, self.options, hidden, elapsed=self._elapsed())
 
     async def _judge_last(self, response: AnyResponse) -> None:
         """Judges an answer that the stack let pass because another request might have followed."""

@@ -82,7 +82,7 @@ class GracyPaginator(Generic[Resp, Token]):
         self._page_size = page_size
         self._get_next_token = get_next_token
         self._get_prev_token = get_prev_token
-        self._prepare = prepare_params
+        self._prepare = _token_and_limit if prepare_params is None else prepare_params
         self._custom_has_prev = has_prev
         self._route: Route[Resp, Token] = Route(self._visit, self._token_before, self._identity, max_pages)
         self._cursor: Walk[Resp, Token] = Walk(self._route, initial_token)
@@ -122,12 +122,6 @@ class GracyPaginator(Generic[Resp, Token]):
         """Says where the cursor stands: `<GracyOffsetPaginator next 40>`."""
         return f"<{type(self).__name__} {self._cursor.state()}>"
 
-    def _prepare_params(self, token: Token, page_size: int) -> Mapping[str, Any]:
-        """Returns the keyword arguments of `gracy_func`."""
-        if self._prepare is not None:
-            return self._prepare(token, page_size)
-        return {"token": token, "limit": page_size}
-
     def _is_last(self, resp: Resp) -> bool:
         return not self.has_next(resp)
 
@@ -136,7 +130,7 @@ class GracyPaginator(Generic[Resp, Token]):
         return None
 
     async def _visit(self, token: Token) -> Visit[Resp, Token] | None:
-        page = await self._gracy_func(**self._prepare_params(token, self._page_size))
+        page = await self._gracy_func(**self._prepare(token, self._page_size))
         if page is None:
             return None
         following = ABSENT if self._is_last(page) else self._get_next_token(page, token)
@@ -150,3 +144,7 @@ class GracyPaginator(Generic[Resp, Token]):
         if self._get_prev_token is not None:
             return self._get_prev_token(here)
         return trail[-2] if len(trail) > 1 else ABSENT
+
+
+def _token_and_limit(token: object, page_size: int) -> Mapping[str, Any]:
+    return {"token": token, "limit": page_size}

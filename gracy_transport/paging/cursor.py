@@ -71,7 +71,7 @@ class GracyCursorPaginator(GracyPaginator[Resp, Any]):
             initial_token=initial_cursor,
             page_size=page_size,
             get_next_token=lambda page, _: get_cursor(page),
-            prepare_params=prepare_params,
+            prepare_params=_cursor_and_limit if prepare_params is None else prepare_params,
             max_pages=max_pages,
         )
 
@@ -79,14 +79,13 @@ class GracyCursorPaginator(GracyPaginator[Resp, Any]):
         """Tells whether there may be a page before the one of that cursor: a cursor does not say which."""
         return token is not None
 
-    def _prepare_params(self, token: Any, page_size: int) -> Mapping[str, Any]:
-        if self._prepare is not None:
-            return self._prepare(token, page_size)
-        return {"limit": page_size} if token is None else {"cursor": token, "limit": page_size}
-
     def _identity(self, token: Any) -> Hashable:
         # A cursor may be a mapping, as the keys of some databases are. The pair keeps that of `None` from being none.
         return (repr(token),)
+
+
+def _cursor_and_limit(cursor: object, page_size: int) -> Mapping[str, Any]:
+    return {"limit": page_size} if cursor is None else {"cursor": cursor, "limit": page_size}
 
 
 def _is_end(cursor: object) -> bool:

@@ -70,7 +70,7 @@ class GracyOffsetPaginator(GracyPaginator[Resp, int]):
             page_size=page_size,
             get_next_token=lambda _, offset: offset + page_size,
             get_prev_token=lambda offset: max(0, offset - page_size),
-            prepare_params=prepare_params,
+            prepare_params=_offset_and_limit if prepare_params is None else prepare_params,
             has_prev=has_prev,
             max_pages=max_pages,
         )
@@ -89,10 +89,9 @@ class GracyOffsetPaginator(GracyPaginator[Resp, int]):
         """Tells whether there is a page before the one at that offset."""
         return token > 0 if self._custom_has_prev is None else self._custom_has_prev(token)
 
-    def _prepare_params(self, token: int, page_size: int) -> Mapping[str, Any]:
-        if self._prepare is not None:
-            return self._prepare(token, page_size)
-        return {"offset": token, "limit": page_size}
-
     def _is_last(self, resp: Resp) -> bool:
         return (isinstance(resp, Sized) and len(resp) == 0) or super()._is_last(resp)
+
+
+def _offset_and_limit(offset: int, page_size: int) -> Mapping[str, Any]:
+    return {"offset": offset, "limit": page_size}

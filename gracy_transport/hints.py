@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from .retry_after import parse_http_date, retry_after
+from .retry_after import LONGEST, LONGEST_TEXT, parse_http_date, retry_after
 from .structured import Item, Token, parse_list
 
 __all__ = ["ASKING", "Hint", "hints_in", "pause_asked"]
@@ -24,8 +24,6 @@ resource, and after a 413 about one request."""
 _LIMITING: Final = ASKING | {403, 529}
 """Statuses that some servers answer in place of 429: GitHub 403, Anthropic 529."""
 
-_LONGEST: Final = 10.0**9
-_LONGEST_TEXT: Final = 64
 _MOST: Final = 10**15
 _EPOCH: Final = 10.0**8
 """Greater numbers are instants, seconds since 1970; smaller ones are spans: this one is three years long."""
@@ -87,11 +85,7 @@ def hints_in(status: int, headers: Mapping[str, str], wall: float) -> tuple[Hint
     if not pauses:
         return tuple(limits)
     until = pauses[0].pause
-    return pauses + tuple([_opening(hint, until) if hint.remaining == 0 else hint for hint in limits])
-
-
-def _opening(hint: Hint, reset: float | None) -> Hint:
-    return Hint(remaining=hint.remaining, reset=reset, limit=hint.limit, window=hint.window, name=hint.name)
+    return pauses + tuple([replace(hint, reset=until) if hint.remaining == 0 else hint for hint in limits])
 
 
 def _limits(said: Mapping[str, str], now: float) -> Iterator[Hint]:
@@ -122,7 +116,7 @@ def _plain(said: Mapping[str, str], prefix: str, now: float) -> Iterator[Hint]:
     first, *policies = parse_list(said.get(f"{prefix}-limit", "")) or [_NOTHING]
     windows = [_window(item) for item in (first, *policies) if item.value == first.value]
     limit, window = str(first.value), next(filter(None, windows), None)
-    name = f"{prefix} {said.get('x-ratelimit-resource', '')[:_LONGEST_TEXT]}".rstrip()
+    name = f"{prefix} {said.get('x-ratelimit-resource', '')[:LONGEST_TEXT]}".rstrip()
     yield from _limit(name, said.get(f"{prefix}-remaining"), _reset(said.get(f"{prefix}-reset"), now), limit, window)
 
 
@@ -155,7 +149,7 @@ def _standard(said: Mapping[str, str]) -> Iterator[Hint]:
         unit = "requests" if policy is None else policy.parameters.get("qu", "requests")
         if unit == "concurrent-requests":  # how many may be under way is not for a rate to keep
             continue
-        until = min(float(reset), _LONGEST)
+        until = min(float(reset), LONGEST)
         if unit == "requests":
             quota = None if policy is None else _count(policy, "q") or None
             window = None if policy is None or quota is None else _window(policy)
@@ -177,11 +171,11 @@ def _count(item: Item, name: str) -> int | None:
 
 def _window(item: Item) -> float | None:
     seconds = _count(item, "w")
-    return min(float(seconds), _LONGEST) if seconds else None
+    return min(float(seconds), LONGEST) if seconds else None
 
 
 def _text(text: str | None) -> str:
-    return "" if text is None or len(text) > _LONGEST_TEXT else text.strip()
+    return "" if text is None or len(text) > LONGEST_TEXT else text.strip()
 
 
 def _integer(text: str | None) -> int | None:
@@ -197,19 +191,19 @@ def _reset(text: str | None, now: float) -> float | None:
     number = float(text)
     if number > _EPOCH_MS:
         number /= 1000
-    return min(max(0.0, number - now), _LONGEST) if number > _EPOCH else number
+    return min(max(0.0, number - now), LONGEST) if number > _EPOCH else number
 
 
 def _span(text: str | None) -> float | None:
     """Returns the seconds of `6m0s`, `1.5s`, `20ms`, or of a plain number."""
     text = _text(text)
     if _NUMBER.fullmatch(text):
-        return min(float(text), _LONGEST)
+        return min(float(text), LONGEST)
     seconds, place = 0.0, 0
     while part := _SPAN.match(text, place):
         seconds += float(part[1]) * _SECONDS.get(part[2], 1e-6)
         place = part.end()
-    return min(seconds, _LONGEST) if text and place == len(text) else None
+    return min(seconds, LONGEST) if text and place == len(text) else None
 
 
 def _until(text: str | None, now: float) -> float | None:
@@ -217,6 +211,6 @@ def _until(text: str | None, now: float) -> float | None:
     try:
         moment = datetime.fromisoformat(_text(text))
         # Without an offset it is in whatever zone the server is in, which nobody can know.
-        return None if moment.tzinfo is None else min(max(0.0, moment.timestamp() - now), _LONGEST)
+        return None if moment.tzinfo is None else min(max(0.0, moment.timestamp() - now), LONGEST)
     except (ValueError, OverflowError):
         return None

@@ -8,14 +8,17 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-__all__ = ["parse_http_date", "retry_after"]
+__all__ = ["LONGEST", "LONGEST_TEXT", "parse_http_date", "retry_after"]
+
+LONGEST: Final = 10.0**9
+"""Seconds that anything a server says may come to: thirty years, a number that can still be reckoned with."""
+
+LONGEST_TEXT: Final = 64
+"""Characters of a value that is looked at: twice the longest date. More is junk, and takes long to parse."""
 
 _MILLISECONDS: Final = ("retry-after-ms", "x-amz-retry-after")
 _SECONDS: Final = ("retry-after", "x-ratelimit-retry-after")
-_LONGEST: Final = 10.0**9
 _NUMBER: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
-_LONGEST_TEXT: Final = 64
-"""Characters of a value that is looked at: twice the longest date. More is junk, and takes long to parse."""
 
 
 def retry_after(headers: Mapping[str, str], wall: float) -> float | None:
@@ -49,7 +52,7 @@ def parse_http_date(text: str) -> float | None:
 
     A date without a zone (the asctime form) is in UTC, as RFC 9110 section 5.6.7 has it.
     """
-    if len(text) > _LONGEST_TEXT:
+    if len(text) > LONGEST_TEXT:
         return None
     try:
         moment = parsedate_to_datetime(text.strip())
@@ -59,9 +62,9 @@ def parse_http_date(text: str) -> float | None:
 
 
 def _number(text: str | None) -> float | None:
-    if text is None or len(text) > _LONGEST_TEXT:
+    if text is None or len(text) > LONGEST_TEXT:
         return None
     # `float` alone would also take "nan", "inf" and "1_000", which no server may mean.
     if not _NUMBER.fullmatch(text.strip()):
         return None
-    return min(max(0.0, float(text)), _LONGEST)
+    return min(max(0.0, float(text)), LONGEST)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from types import MemberDescriptorType
-from typing import TYPE_CHECKING, Any, Final, Literal, cast, overload
+from typing import TYPE_CHECKING, Any, Final, cast
 
+from ..metrics import Reporting
 from .annotations import AROUND, classes_named, names_around, why_unresolved
 from .settings import settings_of
 from .verbs import EndpointT, Verbs
 
 if TYPE_CHECKING:
     from ..metrics import GracyReport
-    from ..reports import PrintedKind, ReportKind
-    from ..reports.plotly import Figure
 
 __all__ = ["GracyNamespace", "NamespaceHolder"]
 
@@ -61,7 +60,7 @@ class NamespaceHolder(Verbs[EndpointT]):
             raise AttributeError(_missing(type(self), name), name=name, obj=self)
 
 
-class GracyNamespace(NamespaceHolder[EndpointT]):
+class GracyNamespace(Reporting, NamespaceHolder[EndpointT]):
     """The base of namespaces: parts of an API that group its methods.
 
     ```python
@@ -119,14 +118,6 @@ class GracyNamespace(NamespaceHolder[EndpointT]):
     def get_report(self) -> GracyReport:
         """Returns what happened so far to the requests of the whole API, by endpoint."""
         return cast("GracyReport", self._parent.get_report())
-
-    @overload
-    def report_status(self, kind: PrintedKind = "rich") -> None: ...
-    @overload
-    def report_status(self, kind: Literal["plotly"]) -> Figure: ...
-    def report_status(self, kind: ReportKind = "rich") -> Figure | None:
-        """Shows the report of the whole API, as its own `report_status` does."""
-        return cast("Figure | None", self._parent.report_status(kind))
 
     @property
     def _client(self) -> Any:

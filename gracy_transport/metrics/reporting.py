@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, overload
 
-from .report import GracyReport
-from .rows import MetricsRegistry
-
 if TYPE_CHECKING:
     from ..reports import PrintedKind, ReportKind
     from ..reports.plotly import Figure
+    from .report import GracyReport
+    from .rows import MetricsRegistry
 
 __all__ = ["Reporting"]
 
@@ -17,9 +16,10 @@ __all__ = ["Reporting"]
 class Reporting:
     """Reports what a registry has counted; which one, a class says by `_metrics_registry`."""
 
-    @property
-    def _metrics_registry(self) -> MetricsRegistry:
-        raise NotImplementedError
+    if TYPE_CHECKING:  # no ABC: its metaclass would not go with one that a user gives an API
+
+        @property
+        def _metrics_registry(self) -> MetricsRegistry: ...
 
     def get_report(self) -> GracyReport:
         """Returns what happened so far, by endpoint; reading it changes nothing."""

@@ -486,6 +486,26 @@ async def test_the_report_and_the_client_are_the_apis(family: ModuleType, capsys
     assert f"{BASE}/shiny/very/pokemon/{{NAME}}" in capsys.readouterr().out
 
 
+def test_an_api_and_its_namespaces_may_have_a_metaclass(family: ModuleType) -> None:
+    """Any of the user's own, such as one that keeps a register of classes."""
+    registered: list[str] = []
+
+    class Registered(type):
+        def __init__(cls, *args: Any) -> None:
+            super().__init__(*args)
+            registered.append(cls.__name__)
+
+    class Part(GracyNamespace[str], metaclass=Registered):
+        pass
+
+    class Whole(API, metaclass=Registered):
+        part: Part
+
+    api = Whole(family, ScriptedWire())
+    assert api.part.get_report() == api.get_report()
+    assert registered == ["Part", "Whole"]
+
+
 async def test_a_namespace_goes_on_in_another_loop(family: ModuleType) -> None:
     """With the client of that loop."""
     api = API(family, ScriptedWire())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from ..exceptions import GracyReplayRequestNotFound
@@ -15,8 +16,8 @@ __all__ = ["StorageAdapter"]
 class StorageAdapter(RecordingStorage):
     """Lets a storage that deals in responses stand in for one that deals in recordings.
 
-    It keeps no sequences: such a storage has one answer for a request. A recording it gives out counts as made now,
-    because the storage itself judges by age.
+    It keeps no sequences and does not tell credentials apart: such a storage has one answer for a request. A recording
+    it gives out counts as made now, because the storage itself judges by age.
     """
 
     def __init__(self, storage: GracyReplayStorage) -> None:
@@ -37,6 +38,10 @@ class StorageAdapter(RecordingStorage):
             return None
         headers, content = read_answer(response.headers, await response.aread())
         return Recording(asked.facts, datetime.now(UTC), RecordedResponse(response.status_code, headers, content))
+
+    def recordings(self) -> Iterator[Recording]:
+        """Yields nothing: such a storage can only be asked for an answer."""
+        yield from ()
 
     async def let_go(self) -> None:
         """Flushes right here: a storage may not like other threads."""

@@ -30,12 +30,14 @@ class Asked:
         live: the request itself, secrets and all.
         content: its body, secrets and all.
         key: under which answers to it are recorded.
+        credential: whose request it is; empty for nobody's.
     """
 
-    __slots__ = ("_body", "_media_type", "_pairs", "_url", "content", "key", "live")
+    __slots__ = ("_body", "_media_type", "_pairs", "_url", "content", "credential", "key", "live")
 
-    def __init__(self, request: Request, content: bytes) -> None:
+    def __init__(self, request: Request, content: bytes, credential: str = "") -> None:
         self.live = request
+        self.credential = credential
         self.content = content
         self._pairs: Headers | None = None
         self._url = redact_url(request.url, is_secret_field)
@@ -44,9 +46,15 @@ class Asked:
         self.key = key_of(request.method, self._url, self._body, self._media_type)
 
     @property
+    def sequence(self) -> tuple[int, str]:
+        """Whose answers to the request come one after the other: its key and credential."""
+        return self.key, self.credential
+
+    @property
     def facts(self) -> RecordedRequest:
         """The request as it is recorded."""
-        return RecordedRequest(self.live.method, self._url, redact_asked_headers(self._headers), self._body)
+        headers = redact_asked_headers(self._headers)
+        return RecordedRequest(self.live.method, self._url, headers, self._body, self.credential)
 
     @property
     def secrets(self) -> Secrets:

@@ -16,11 +16,12 @@ An exchange that failed has `"error": {"kind": "ReadTimeout", "message": "…"}`
 so that any bytes come back identical and a person can read what can be read. Header values are Latin-1.
 Redaction is done before: a recording never held a secret.
 
-Names a reader does not know are ignored. `"credential": n` in a request (whose secrets it was asked with, by order of
-appearance), `"chunks": [sizes]`, `"delays": [seconds]` (how its body came in), `"reason"` and `"http_version"` in a
-response are reserved, and so is an error beside a response (it broke the body): a reader that ignores them still gives
-the answers in their order, so they need no new version. Whatever would need one raises the number, and a reader refuses
-a higher number than its own.
+A request may also have `"credential": "credential-1"` (whose it was, by order of appearance) and `"match": "…"` (what
+it is looked up by, where that is not its method, URL and body); a response `"chunks": [sizes]` and `"delays":
+[seconds]` (how its body came in). An error beside a response is what broke its body.
+
+Names a reader does not know are ignored; `"reason"` and `"http_version"` in a response are reserved. Whatever an old
+reader would misread raises the version, and a reader refuses a higher one than its own.
 """
 
 from __future__ import annotations
@@ -44,24 +45,36 @@ VERSION: Final = 1
 
 Document = dict[str, Any]
 
+_OF_REQUEST: Final = ("credential", "match")
+
 
 @dataclass(frozen=True, slots=True)
 class RecordedRequest:
-    """What was asked, without secrets: the URL redacted, the headers that matter, the body."""
+    """What was asked, without secrets: the URL redacted, the headers that matter, the body.
+
+    Attributes:
+        credential: whose request it was, as `credential-1`; empty for nobody's.
+        match: what it is looked up by; empty for its method, URL and body.
+    """
 
     method: str
     url: str
     headers: Headers = ()
     body: bytes = b""
+    credential: str = ""
+    match: str = ""
 
     def to_document(self) -> Document:
         """Returns the request as a JSON document."""
-        return {"method": self.method, "url": self.url, **content_document(self.headers, self.body)}
+        document: Document = {"method": self.method, "url": self.url}
+        document.update({name: value for name in _OF_REQUEST if (value := getattr(self, name))})
+        return document | content_document(self.headers, self.body)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> RecordedRequest:
         """Returns the request a document describes. Raises KeyError, TypeError or ValueError for a broken one."""
-        return cls(_text(document["method"]), _text(document["url"]), *content_in(document))
+        more = [_text(document.get(name, "")) for name in _OF_REQUEST]
+        return cls(_text(document["method"]), _text(document["url"]), *content_in(document), *more)
 
     @property
     def media_type(self) -> str:
@@ -71,20 +84,32 @@ class RecordedRequest:
 
 @dataclass(frozen=True, slots=True)
 class RecordedResponse:
-    """What was answered, without secrets, its body decoded: no Content-Encoding or Transfer-Encoding is left."""
+    """What was answered, without secrets, its body decoded: no Content-Encoding or Transfer-Encoding is left.
+
+    Attributes:
+        chunks: the sizes of the pieces the body came in, in bytes; empty when that does not matter.
+        delays: the seconds before each piece; empty when they do not matter.
+    """
 
     status: int
     headers: Headers = ()
     body: bytes = b""
+    chunks: tuple[int, ...] = ()
+    delays: tuple[float, ...] = ()
 
     def to_document(self) -> Document:
         """Returns the response as a JSON document."""
-        return {"status": self.status, **content_document(self.headers, self.body)}
+        return {"status": self.status, **content_document(self.headers, self.body), **self.pace_document()}
+
+    def pace_document(self) -> Document:
+        """Returns how the body came in as a part of the document."""
+        pace = {"chunks": list(self.chunks), "delays": list(self.delays)}
+        return {name: value for name, value in pace.items() if value}
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> RecordedResponse:
         """Returns the response a document describes. Raises KeyError, TypeError or ValueError for a broken one."""
-        return cls(int(document["status"]), *content_in(document))
+        return cls(int(document["status"]), *content_in(document), *pace_in(document))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +137,7 @@ class Recording:
         request: what was asked.
         recorded_at: when the answer came, in UTC.
         response: the answer, or `None` when there was an error.
-        error: the error, or `None` when there was an answer.
+        error: the error, or `None` when there was none; beside a response it is what broke its body.
     """
 
     request: RecordedRequest
@@ -123,7 +148,7 @@ class Recording:
     @property
     def is_good(self) -> bool:
         """Whether the answer is no error and its status neither 4xx nor 5xx."""
-        return self.response is not None and self.response.status < 400
+        return self.error is None and self.response is not None and self.response.status < 400
 
     def to_document(self) -> Document:
         """Returns the recording as a JSON document, its names in a fixed order."""
@@ -237,6 +262,12 @@ def content_in(document: Mapping[str, Any]) -> tuple[Headers, bytes]:
     """Returns headers and body from a document. Raises KeyError, TypeError or ValueError for a broken one."""
     body = document.get("body")
     return headers_of(document.get("headers", ())), b"" if body is None else body_of(body)
+
+
+def pace_in(document: Mapping[str, Any]) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Returns the sizes and delays of a body's pieces from a document. Raises TypeError or ValueError for others."""
+    chunks, delays = document.get("chunks", ()), document.get("delays", ())
+    return tuple([int(size) for size in chunks]), tuple([float(seconds) for seconds in delays])
 
 
 def headers_of(pairs: Any) -> Headers:

@@ -1,11 +1,11 @@
 """The SQLite file: its table, how it is opened, and how a recording becomes a row.
 
 What every exchange has stands in columns, so that a person can query it: `method`, `url`, `status`, `headers` (JSON),
-`body` (text, or a blob where it is no text), `at` (seconds since 1970 UTC). `asked`, `answered` and `error` hold what
-is left of the documents of the request, the response and the error (see `recording.py`), NULL when nothing is; of a
-response nothing is left yet. `key` and `position` are what recordings are looked up by. `PRAGMA application_id` says
-that the file is ours, `PRAGMA user_version` of which version. Columns are read and written by name, so more may be
-added without a new version.
+`body` (text, or a blob where it is no text), `credential`, `at` (seconds since 1970 UTC). `asked`, `answered` and
+`error` hold what is left of the documents of the request, the response and the error (see `recording.py`), NULL when
+nothing is. `key`, `credential` and `position` are what recordings are looked up by. `PRAGMA application_id` says that
+the file is ours, `PRAGMA user_version` of which version. Columns are read and written by name, so more may be added
+without a new version.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple
 
 from ..exceptions import UnreadableRecording
 from .content import text_of
@@ -30,11 +30,14 @@ from .recording import (
     content_document,
     content_in,
     headers_of,
+    pace_in,
     refuse_newer,
 )
 from .redacting import Headers
 
 __all__ = [
+    "ALL",
+    "CREDENTIALS",
     "FIND",
     "FIND_LAST",
     "NEAREST",
@@ -57,6 +60,7 @@ _CREATE: Final = (
     CREATE TABLE recordings (
         id INTEGER PRIMARY KEY,
         key INTEGER NOT NULL,
+        credential TEXT NOT NULL,
         position INTEGER NOT NULL,
         at REAL NOT NULL,
         method TEXT NOT NULL,
@@ -73,27 +77,54 @@ _CREATE: Final = (
     f"PRAGMA application_id = {APPLICATION}",
     f"PRAGMA user_version = {VERSION}",
 )
-_WANTED: Final = (
-    "SELECT method, url, asked, at, status, headers, body, error FROM recordings "
-    "WHERE key = ? AND at >= ? AND coalesce(status, 999) < ? "
+_RECORDING: Final = "SELECT method, url, credential, asked, at, status, headers, answered, body, error FROM recordings "
+# An error makes a bad answer, also of a status that is good.
+_WANTED: Final = _RECORDING + (
+    "WHERE key = ? AND credential = coalesce(?, credential) AND at >= ? AND iif(error IS NULL, status, 999) < ? "
 )
 FIND: Final = _WANTED + "ORDER BY position, id LIMIT 1 OFFSET ?"
 FIND_LAST: Final = _WANTED + "ORDER BY position DESC, id DESC LIMIT 1"
+ALL: Final = _RECORDING + "ORDER BY url, method, key, credential, position, id"
+CREDENTIALS: Final = "SELECT DISTINCT credential FROM recordings"
 NEAREST: Final = "SELECT DISTINCT method, url FROM recordings ORDER BY id DESC LIMIT 1000"
-_AT_ONCE: Final = 90  # rows of ten values: any SQLite takes 999 in one statement
+_AT_ONCE: Final = 83  # rows of twelve values: any SQLite takes 999 in one statement
 
 _json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _value_of: Final = json.JSONDecoder().decode
 
-Row: TypeAlias = tuple[int, int, float, str, str, str | None, int | None, str | None, str | bytes | None, str | None]
+
+class Row(NamedTuple):
+    """A row of the table."""
+
+    key: int
+    credential: str
+    position: int
+    at: float
+    method: str
+    url: str
+    asked: str | None
+    status: int | None
+    headers: str | None
+    answered: str | None
+    body: str | bytes | None
+    error: str | None
+
+    @property
+    def sequence(self) -> tuple[int, str]:
+        """What the row is one in a sequence of."""
+        return self[:2]
 
 
 def row_of(recording: Recording, key: int, position: int) -> Row:
     """Returns the row that holds a recording."""
     request, response, error = recording.request, recording.response, recording.error
     asked = content_document(request.headers, request.body)
-    return (
+    if request.match:
+        asked["match"] = request.match
+    answered = {} if response is None else response.pace_document()
+    return Row(
         key,
+        request.credential,
         position,
         recording.recorded_at.timestamp(),
         request.method,
@@ -101,6 +132,7 @@ def row_of(recording: Recording, key: int, position: int) -> Row:
         _json(asked) if asked else None,
         None if response is None else response.status,
         None if response is None else _json(response.headers),
+        _json(answered) if answered else None,
         None if response is None else _readable(response.body),
         None if error is None else _json(error.to_document()),
     )
@@ -112,13 +144,16 @@ def recording_of_row(row: Any) -> Recording:
     Raises:
         UnreadableRecording: when the row makes no sense.
     """
-    method, url, asked, at, status, headers, body, error = row
+    method, url, credential, asked, at, status, headers, answered, body, error = row
     try:
-        more = ((), b"") if asked is None else content_in(_value_of(asked.decode()))
+        more: dict[str, Any] = {} if asked is None else _value_of(asked.decode())
+        pace = ((), ()) if answered is None else pace_in(_value_of(answered.decode()))
         return Recording(
-            RecordedRequest(method.decode(), url.decode(), *more),
+            RecordedRequest(
+                method.decode(), url.decode(), *content_in(more), credential.decode(), more.get("match", "")
+            ),
             datetime.fromtimestamp(at, UTC),
-            None if status is None else RecordedResponse(status, _headers(headers), body),
+            None if status is None else RecordedResponse(status, _headers(headers), body, *pace),
             None if error is None else RecordedError.from_document(_value_of(error.decode())),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as broken:
@@ -126,22 +161,22 @@ def recording_of_row(row: Any) -> Recording:
 
 
 def write(connection: sqlite3.Connection, batch: Iterable[tuple[Row, bool]]) -> None:
-    """Writes rows in one transaction; one that is marked as first replaces all of its key.
+    """Writes rows in one transaction; one that is marked as first replaces all of its sequence.
 
     Raises:
         sqlite3.Error: when that fails; nothing is written then.
     """
-    rows: dict[int, list[Row]] = {}
-    replaced: set[int] = set()
+    rows: dict[tuple[int, str], list[Row]] = {}
+    replaced: set[tuple[int, str]] = set()
     for row, is_first in batch:
         if is_first:
-            rows[row[0]] = []
-            replaced.add(row[0])
-        rows.setdefault(row[0], []).append(row)
+            rows[row.sequence] = []
+            replaced.add(row.sequence)
+        rows.setdefault(row.sequence, []).append(row)
     connection.execute("BEGIN IMMEDIATE")
     try:
         _delete(connection, list(replaced))
-        _insert(connection, [row for of_key in rows.values() for row in of_key])
+        _insert(connection, [row for sequence in rows.values() for row in sequence])
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -150,18 +185,21 @@ def write(connection: sqlite3.Connection, batch: Iterable[tuple[Row, bool]]) -> 
 
 
 # Few large statements: each gives the interpreter away once, and a busy event loop is slow in giving it back.
-def _delete(connection: sqlite3.Connection, keys: list[int]) -> None:
-    for start in range(0, len(keys), _AT_ONCE):
-        some = keys[start : start + _AT_ONCE]
-        places = ",".join("?" * len(some))
-        connection.execute(f"DELETE FROM recordings WHERE key IN ({places})", some)  # noqa: S608 - question marks
+def _delete(connection: sqlite3.Connection, sequences: list[tuple[int, str]]) -> None:
+    for start in range(0, len(sequences), _AT_ONCE):
+        some = sequences[start : start + _AT_ONCE]
+        places = ",".join(["(?,?)"] * len(some))
+        values = [value for sequence in some for value in sequence]
+        where = f"(key, credential) IN (VALUES {places})"
+        connection.execute(f"DELETE FROM recordings WHERE {where}", values)  # noqa: S608 - question marks
 
 
 def _insert(connection: sqlite3.Connection, rows: list[Row]) -> None:
-    columns = "key, position, at, method, url, asked, status, headers, body, error"
+    columns = ", ".join(Row._fields)
+    row_of_places = f"({','.join('?' * len(Row._fields))})"
     for start in range(0, len(rows), _AT_ONCE):
         some = rows[start : start + _AT_ONCE]
-        places = ",".join(["(?,?,?,?,?,?,?,?,?,?)"] * len(some))
+        places = ",".join([row_of_places] * len(some))
         values = [value for row in some for value in row]
         connection.execute(f"INSERT INTO recordings ({columns}) VALUES {places}", values)  # noqa: S608 - as above
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from threading import Lock
 from typing import Final
 
@@ -12,16 +13,16 @@ LAST: Final = -1
 
 
 class Sequences:
-    """How often each request was asked, by its key. Usable from any thread."""
+    """How often each request was asked, by its key and credential. Usable from any thread."""
 
     __slots__ = ("_begun", "_lock", "_next")
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._next: dict[int, int] = {}
-        self._begun: set[int] = set()
+        self._next: dict[Hashable, int] = {}
+        self._begun: set[Hashable] = set()
 
-    def take(self, key: int) -> int:
+    def take(self, key: Hashable) -> int:
         """Returns the position of the answer to this request: 0, 1, 2 …, or `LAST` once the sequence is over."""
         with self._lock:
             position = self._next.get(key, 0)
@@ -29,17 +30,17 @@ class Sequences:
                 self._next[key] = position + 1
             return position
 
-    def end(self, key: int) -> None:
+    def end(self, key: Hashable) -> None:
         """Notes that there are no more answers to come."""
         with self._lock:
             self._next[key] = LAST
 
-    def forget(self, key: int) -> None:
+    def forget(self, key: Hashable) -> None:
         """Notes that there is no answer at all."""
         with self._lock:
             self._next.pop(key, None)
 
-    def begin(self, key: int) -> bool:
+    def begin(self, key: Hashable) -> bool:
         """Returns whether this is the first answer to be recorded for the request."""
         with self._lock:
             is_first = key not in self._begun

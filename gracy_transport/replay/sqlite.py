@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import weakref
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -15,7 +16,7 @@ import anyio.to_thread
 from ..exceptions import UnreadableRecording
 from .exchange import Asked
 from .recording import Recording
-from .schema import FIND, FIND_LAST, NEAREST, open_to_read, recording_of_row, row_of
+from .schema import ALL, CREDENTIALS, FIND, FIND_LAST, NEAREST, open_to_read, recording_of_row, row_of
 from .sequence import LAST
 from .storage import ANY, RecordingStorage, Wanted
 from .writer import Writer
@@ -78,11 +79,24 @@ class SQLiteReplayStorage(RecordingStorage):
             await anyio.to_thread.run_sync(files.writer.flush)
         since = _EVER if wanted.since is None else wanted.since.timestamp()
         below = _BAD_STATUS if wanted.only_good else _ANY_STATUS
-        if position == LAST:
-            rows = files.select(FIND_LAST, (asked.key, since, below))
-        else:
-            rows = files.select(FIND, (asked.key, since, below, position))
+        values = (asked.key, wanted.credential, since, below)
+        rows = files.select(FIND_LAST, values) if position == LAST else files.select(FIND, (*values, position))
         return recording_of_row(rows[0]) if rows else None
+
+    def recordings(self) -> Iterator[Recording]:
+        """Yields all recordings by URL and method, those of one request in their sequence.
+
+        Raises:
+            UnreadableRecording: when the file cannot be used.
+        """
+        self.flush()
+        for row in self._here().select(ALL, ()):
+            yield recording_of_row(row)
+
+    def credentials(self) -> frozenset[str]:
+        """Returns the credentials of the recorded requests."""
+        self._here().writer.flush()
+        return frozenset(credential.decode() for (credential,) in self._here().select(CREDENTIALS, ())) - {""}
 
     async def hint(self, asked: Asked) -> str:
         """Names the recording that comes nearest to a request."""

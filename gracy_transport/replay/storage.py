@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -88,15 +89,23 @@ class GracyReplayStorage(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which recordings count: those from `since` on, and only good ones if asked for."""
+    """Which recordings count.
+
+    Attributes:
+        since: those from that date on; all unless given.
+        only_good: only answers that are neither 4xx nor 5xx, and no errors.
+        credential: only those of requests with that credential; `None` for any.
+    """
 
     since: datetime | None = None
     only_good: bool = False
+    credential: str | None = None
 
     def accepts(self, recording: Recording) -> bool:
         """Tells whether a recording counts."""
         is_old = self.since is not None and recording.recorded_at < self.since
-        return not is_old and (recording.is_good or not self.only_good)
+        is_theirs = self.credential is None or recording.request.credential == self.credential
+        return is_theirs and not is_old and (recording.is_good or not self.only_good)
 
 
 ANY: Final = Wanted()
@@ -105,14 +114,14 @@ ANY: Final = Wanted()
 class RecordingStorage(GracyReplayStorage):
     """A storage that keeps `Recording`s, whole sequences of them, and does not deal in responses.
 
-    Write `save` and `find`; what the smaller interface wants is made from them.
+    Write `save`, `find` and `recordings`; what the smaller interface wants is made from them.
     """
 
     @abstractmethod
     async def save(self, asked: Asked, recording: Recording, position: int, *, is_first: bool) -> None:
         """Stores a recording under `asked.key`, at its position in the sequence of that key.
 
-        With `is_first` it replaces everything that earlier runs recorded under the key.
+        With `is_first` it replaces everything that earlier runs recorded under the key for `asked.credential`.
         """
 
     @abstractmethod
@@ -121,6 +130,14 @@ class RecordingStorage(GracyReplayStorage):
 
         `LAST` is the position of the last. Returns `None` where there is none.
         """
+
+    @abstractmethod
+    def recordings(self) -> Iterator[Recording]:
+        """Yields all recordings in a stable order: by URL and method, those of one request in their sequence."""
+
+    def credentials(self) -> frozenset[str]:
+        """Returns the credentials of the recorded requests; the empty one of those that had none is left out."""
+        return frozenset(each.request.credential for each in self.recordings()) - {""}
 
     async def hint(self, asked: Asked) -> str:
         """Returns a sentence that helps somebody whose request was not found, or nothing."""

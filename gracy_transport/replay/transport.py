@@ -96,12 +96,12 @@ class ReplayTransport(Layer):
         if content is None or len(content) > BodyCopy.CAP:
             return await self._too_large(request, call)
         asked = Asked(request, content)
-        position = self.replay.sequences.take(asked.key)
+        position = self.replay.sequences.take(asked.sequence)
         found = await self._find(asked, position)
         if found is not None:
             return self._replayed(request, call, found)
         if self.replay.config.mode == "replay":
-            self.replay.sequences.forget(asked.key)
+            self.replay.sequences.forget(asked.sequence)
             message = hide(await self._why_not(asked), call.hidden)
             raise error_for(request, GracyReplayRequestNotFound, message, call=call)
         return await self._recorded(request, call, asked, max(position, 0))
@@ -123,7 +123,7 @@ class ReplayTransport(Layer):
             if found is None and position > 0:
                 found = await storage.find(asked, LAST, wanted)
                 if found is not None:
-                    self.replay.sequences.end(asked.key)
+                    self.replay.sequences.end(asked.sequence)
         except Exception:
             if self.replay.config.mode == "replay":
                 raise
@@ -170,7 +170,7 @@ class ReplayTransport(Layer):
         if len(content) > BodyCopy.CAP:
             return await self._too_large(request, call)
         asked = Asked(request, content)
-        return await self._recorded(request, call, asked, self.replay.sequences.take(asked.key))
+        return await self._recorded(request, call, asked, self.replay.sequences.take(asked.sequence))
 
     async def _recorded(self, request: Request, call: Call, asked: Asked | BodyCopy, position: int | None) -> Response:
         response = await self.pass_on(request, call)
@@ -206,8 +206,8 @@ class ReplayTransport(Layer):
 
     async def _save(self, asked: Asked, recording: Recording, position: int | None) -> None:
         sequences = self.replay.sequences
-        place = sequences.take(asked.key) if position is None else position
-        await self.replay.storage.save(asked, recording, place, is_first=sequences.begin(asked.key))
+        place = sequences.take(asked.sequence) if position is None else position
+        await self.replay.storage.save(asked, recording, place, is_first=sequences.begin(asked.sequence))
 
     def _tell_recorded(self, call: Call) -> None:
         count = self.replay.count_recorded()

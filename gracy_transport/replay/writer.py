@@ -38,7 +38,7 @@ class Writer:
         self._turn = Lock()
         self._waiting: list[tuple[Row, bool]] = []
         self._unwritten: set[int] = set()
-        self._unreplaced: set[int] = set()
+        self._unreplaced: set[tuple[int, str]] = set()
         self._size = 0
         self._thread: Thread | None = None
         self._connection: sqlite3.Connection | None = None
@@ -47,8 +47,8 @@ class Writer:
         """Takes a row; returns whether so much waits that `flush` should be called before going on."""
         with self._lock:
             self._waiting.append((row, is_first))
-            self._unwritten.add(row[0])
-            self._size += len(row[8] or b"")
+            self._unwritten.add(row.key)
+            self._size += len(row.body or b"")
             if self._thread is None:
                 self._thread = Thread(target=self._work, name="gracy-recordings")
                 try:
@@ -93,7 +93,7 @@ class Writer:
                 self._connection = open_to_write(self._path)
             write(self._connection, batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, the thread has to go on
-            self._unreplaced.update([row[0] for row, is_first in batch if is_first])
+            self._unreplaced.update([row.sequence for row, is_first in batch if is_first])
             self._close()
             _logger.warning(
                 "%d recording%s could not be written to %s, and will be missing: %s; the responses are not affected",
@@ -103,14 +103,14 @@ class Writer:
                 error,
             )
         with self._lock:
-            self._unwritten = {row[0] for row, _is_first in self._waiting}
+            self._unwritten = {row.key for row, _is_first in self._waiting}
 
     def _marked(self, batch: list[tuple[Row, bool]]) -> list[tuple[Row, bool]]:
         """Marks as first what follows a lost first answer, lest it be mixed with what that should have replaced."""
         marked: list[tuple[Row, bool]] = []
         for row, is_first in batch:
-            marked.append((row, is_first or row[0] in self._unreplaced))
-            self._unreplaced.discard(row[0])
+            marked.append((row, is_first or row.sequence in self._unreplaced))
+            self._unreplaced.discard(row.sequence)
         return marked
 
     def _close(self) -> None:

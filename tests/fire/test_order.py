@@ -210,6 +210,10 @@ class Memory(RecordingStorage):
         kept = self.kept.get(asked.key, [])
         return kept[position] if -1 <= position < len(kept) else None
 
+    def recordings(self) -> Iterator[Recording]:
+        for kept in self.kept.values():
+            yield from kept
+
     async def let_go(self) -> None:
         """Keeps everything."""
 

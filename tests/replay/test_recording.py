@@ -38,9 +38,19 @@ bodies = (
 )
 recordings = st.builds(
     Recording,
-    st.builds(RecordedRequest, st.sampled_from(["GET", "POST"]), st.text(max_size=20), headers, bodies),
+    st.builds(
+        RecordedRequest,
+        st.sampled_from(["GET", "POST"]),
+        st.text(max_size=20),
+        headers,
+        bodies,
+        st.sampled_from(["", "credential-1"]),
+        st.sampled_from(["", "GET /"]),
+    ),
     st.datetimes(timezones=st.just(UTC)),
-    st.builds(RecordedResponse, st.integers(100, 599), headers, bodies),
+    st.builds(
+        RecordedResponse, st.integers(100, 599), headers, bodies, st.tuples(st.integers(0)), st.tuples(st.floats(0, 9))
+    ),
 )
 
 
@@ -121,8 +131,8 @@ def test_unknown_names_are_ignored() -> None:
     """So that what is added later needs no new version."""
     recording = Recording(RecordedRequest("GET", "https://api.test/"), AT, RecordedResponse(200))
     document = recording.to_document()
-    document["request"]["credential"] = 2
-    document["response"]["chunks"] = [1, 2]
+    document["request"]["cookies"] = 2
+    document["response"]["reason"] = "OK"
     document["note"] = "by hand"
     assert Recording.from_document(document) == recording
 

@@ -687,3 +687,35 @@ async def test_opening_many_recordings_is_quick(tmp_path: Path) -> None:
     assert time.perf_counter() - began < 5
     assert found == recording(asked_for(1999))
     await until_idle()
+
+
+# ---------------------------------------------------------------- whose requests they were
+
+
+async def test_each_credential_has_a_sequence_of_its_own(tmp_path: Path) -> None:
+    """Recording anew for one leaves the answers of the other, and whoever does not ask for one gets any."""
+    storage = storage_in(tmp_path)
+    for whose, body in (("", b"nobody"), ("credential-1", b"one"), ("credential-2", b"two"), ("credential-1", b"anew")):
+        asked = Asked(httpx.Request("GET", URL), b"", whose)
+        await storage.save(asked, recording(asked, body), 0, is_first=True)
+    asked = asked_for(1)
+    for wanted, body in ((None, b"nobody"), ("", b"nobody"), ("credential-1", b"anew"), ("credential-2", b"two")):
+        found = await storage.find(asked, 0, Wanted(credential=wanted))
+        assert found is not None
+        assert found.response is not None
+        assert found.response.body == body
+    assert await storage.find(asked, 0, Wanted(credential="credential-3")) is None
+    assert storage.credentials() == {"credential-1", "credential-2"}
+    await storage.let_go()
+
+
+async def test_all_recordings_come_in_a_stable_order(tmp_path: Path) -> None:
+    """By URL and method, and those of one request in their sequence, in whatever order they came."""
+    storage = storage_in(tmp_path)
+    urls = ("GET", "https://api.test/a"), ("GET", "https://api.test/a"), ("POST", "https://api.test/a"), ("GET", URL)
+    askeds = [Asked(httpx.Request(*url), b"") for url in urls]
+    made = [recording(asked, b"%d" % place) for place, asked in enumerate(askeds)]
+    for place in (3, 1, 2, 0):
+        await storage.save(askeds[place], made[place], int(place == 1), is_first=False)
+    assert list(storage.recordings()) == made
+    await storage.let_go()

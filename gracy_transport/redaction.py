@@ -202,11 +202,11 @@ def redact_url(url: _Url, is_secret: IsSecret = is_secret_by_name) -> str:
 
     `is_secret` is as for `redact_query`.
     """
-    path, mark, query = url.raw_path.decode("ascii", "replace").partition("?")
+    path, mark, query = url.raw_path.decode().partition("?")
     userinfo = f"{REDACTED}@" if url.userinfo else ""
     # `netloc` is host and port alone in both families: userinfo never is a part of it.
-    origin = f"{url.scheme}://{userinfo}{url.netloc.decode('ascii', 'replace')}" if url.scheme else ""
-    return f"{origin}{path}{mark}{redact_query(query, is_secret)}" if mark else f"{origin}{path}"
+    origin = f"{url.scheme}://{userinfo}{url.netloc.decode()}" if url.scheme else ""
+    return f"{origin}{path}{mark}{redact_query(query, is_secret)}"
 
 
 @lru_cache(maxsize=MOST_KEPT)
@@ -218,7 +218,7 @@ def redact_endpoint(text: str) -> str:
     path, mark, query = text.partition("#")[0].partition("?")
     if "@" in path:
         path = _USERINFO.sub(rf"\1//{REDACTED}@", path)
-    return printable(f"{path}?{redact_query(query)}" if mark else path)
+    return printable(f"{path}{mark}{redact_query(query)}")
 
 
 def printable(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias
 
 from .pickled import Refused, Thing, of_type
 
@@ -27,7 +27,7 @@ def exchanges_of(response: Any, method: str, url: str, body: bytes) -> list[dict
         Refused: when it is no response, or one that was not read.
     """
     last = _thing(response, "Response")
-    history = of_type(last.state.get("history", []), list)
+    history = of_type(last.state.get("history"), list)
     if len(history) > MOST_HOPS:
         raise Refused(f"it has {len(history):,} redirects, and no recording has more than {MOST_HOPS}")
     exchanges = [_exchange(_thing(hop, "Response")) for hop in history]
@@ -98,12 +98,14 @@ def _thing(value: Any, name: str) -> Thing:
 
 def _size(value: Any) -> int:
     if isinstance(value, list):
-        return sum(len(name) + len(text) for name, text in cast("_Pairs", value))
+        pairs: _Pairs = value
+        return sum(len(name) + len(text) for name, text in pairs)
     return len(value) if isinstance(value, str | bytes) else 0
 
 
 def _shown(value: Any) -> Any:
     """Returns a value as JSON can hold it: bytes that are headers in Latin-1, others in base64."""
     if isinstance(value, list):
-        return [[name.decode("latin-1"), text.decode("latin-1")] for name, text in cast("_Pairs", value)]
+        pairs: _Pairs = value
+        return [[name.decode("latin-1"), text.decode("latin-1")] for name, text in pairs]
     return base64.b64encode(value).decode() if isinstance(value, bytes) else value

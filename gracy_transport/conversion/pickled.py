@@ -79,7 +79,9 @@ class _Machine:
 
     def put(self, place: int) -> None:
         """Remembers the topmost item."""
-        self.memo[place] = self.stack[-1] if self.stack else None
+        item = self.pop()
+        self.memo[place] = item
+        self.push(item)
 
     def get(self, place: int) -> None:
         """Puts a remembered item on top."""

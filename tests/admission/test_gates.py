@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gracy_transport.admission import Gate, KeyedGates
-from gracy_transport.testing import FakeClock
+from gracy_transport.admission import Gate
 
 
 def test_a_permit_comes_back_one_period_after_its_stamp() -> None:
@@ -201,25 +200,3 @@ def test_no_window_ever_holds_more_than_the_limit(limit: int, period: float, gap
         assert len(gate.returns) <= limit
     for earlier, later in zip(stamps, stamps[limit:], strict=False):
         assert not later < earlier + period
-
-
-def test_idle_keys_are_dropped_and_used_ones_kept(clock: FakeClock) -> None:
-    """A hundred thousand keys that come once leave a bounded number of gates; a used gate is never dropped."""
-    gates = KeyedGates(1, 10.0, "rule", clock)
-    used = gates.get("used")
-    used.take()
-    used.stamp(clock.now())
-    for number in range(100_000):
-        gates.get(number)
-    assert len(gates) < 1_000
-    assert gates.get("used") is used
-
-
-def test_a_gate_that_was_just_asked_for_survives_the_sweep(clock: FakeClock) -> None:
-    """The gate somebody is about to pass is still the gate of that key after others came in between."""
-    gates = KeyedGates(1, 10.0, "rule", clock)
-    asked = gates.get("mine")
-    for number in range(64):
-        gates.get(number)
-    assert gates.get("mine") is asked
-    assert asked in gates.all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import ModuleType
 from urllib.parse import quote
 
@@ -13,8 +14,10 @@ from hypothesis import strategies as st
 from gracy_transport.redaction import (
     REDACTED,
     SECRET_HEADERS,
+    hide,
     is_secret_header,
     is_secret_name,
+    printable,
     redact_endpoint,
     redact_query,
     redact_url,
@@ -107,6 +110,50 @@ def test_odd_urls_are_shown_as_far_as_they_go(url: str, shown: str, family: Modu
 def test_an_endpoint_is_shown_on_one_line_and_without_secrets(text: str, shown: str) -> None:
     """Userinfo, secret parameters and the fragment go, control characters are encoded, all else stays."""
     assert redact_endpoint(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("", ""),
+        ("plain ü 10%", "plain ü 10%"),
+        ("a\r\nb\x7f", "a%0D%0Ab%7F"),
+        ("\u2028\u202e", "%E2%80%A8%E2%80%AE"),
+        ("\ud800.", "%ED%A0%80."),
+    ],
+)
+def test_what_a_terminal_would_not_just_show_is_encoded(text: str, shown: str) -> None:
+    """Byte by byte in UTF-8, half of a pair too; everything else stays as it is."""
+    assert printable(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("patterns", "shown"),
+    [
+        ([], "/bot123:hunter2/send/bot9"),
+        (["hunter2"], f"/bot123:{REDACTED}/send/bot9"),
+        (["bot([0-9]+)"], f"/bot{REDACTED}:hunter2/send/bot{REDACTED}"),
+        (["/bot([0-9]+):(hunter2)"], f"/bot{REDACTED}:hunter2/send/bot9"),
+        (["(/bot)123"], f"{REDACTED}123:hunter2/send/bot9"),
+        (["/(bot123)?"], f"/{REDACTED}:hunter2/send/bot9"),
+        (["bot123", "hunter2"], f"/{REDACTED}:{REDACTED}/send/bot9"),
+        (["nothing"], "/bot123:hunter2/send/bot9"),
+    ],
+)
+def test_what_a_pattern_of_the_user_matches_is_hidden(patterns: list[str], shown: str) -> None:
+    """Everywhere: all of the match, or its first group; a group that took no part hides nothing."""
+    assert hide("/bot123:hunter2/send/bot9", tuple(re.compile(pattern) for pattern in patterns)) == shown
+
+
+def test_a_value_may_be_judged_as_well_as_its_name(family: ModuleType) -> None:
+    """Both are decoded before, and both ways of showing a query ask."""
+
+    def is_secret(name: str, value: str) -> bool:
+        return (name, value) == ("my place", "my key")
+
+    assert redact_query("my+place=my%20key&my+place=x&token=y", is_secret) == f"my+place={REDACTED}&my+place=x&token=y"
+    url = family.URL("https://api.test/?my+place=my+key&token=y")
+    assert redact_url(url, is_secret) == f"https://api.test/?my+place={REDACTED}&token=y"
 
 
 def test_a_query_keeps_what_is_no_secret() -> None:

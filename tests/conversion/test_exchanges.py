@@ -94,11 +94,41 @@ def test_the_urls_of_httpx_0_23_are_read(monkeypatch: pytest.MonkeyPatch) -> Non
     assert read(response)[0]["url"] == "https://u:p@api.test:81/%C3%A9?q=1"
 
 
+@pytest.mark.parametrize(
+    ("parts", "url"),
+    [
+        (("https", "api.test", "/a", None, "there"), "https://api.test/a"),
+        (("https", "api.test", None, "", None), "https://api.test?"),
+    ],
+)
+def test_a_url_without_a_path_or_with_a_fragment_is_put_together(parts: tuple[Any, ...], url: str) -> None:
+    """A fragment is not sent; what stood there is all else."""
+    response = unpickled(pickle.dumps(answered(httpx.Response(200))))
+    hop = unpickled(pickle.dumps(answered(httpx.Response(302))))
+    hop.state["_request"].state["url"].state["_uri_reference"] = Thing("URIReference", parts)
+    response.state["history"] = [hop]
+    assert exchanges_of(response, "GET", URL, b"")[0]["url"] == url
+
+
+@pytest.mark.parametrize("status", [404, HTTPStatus.NOT_FOUND, httpx.codes.NOT_FOUND])
+def test_a_status_may_be_of_either_enumeration(status: int) -> None:
+    """Or a plain number: whatever the one who made the response gave."""
+    assert read(httpx.Response(status, content=b"", request=httpx.Request("GET", URL)))[0]["status"] == 404
+
+
 def test_a_body_that_was_not_read_is_said_to_be_missing() -> None:
     """A pickled stream holds nothing."""
     unread = httpx.Response(200, content=iter([b"x"]), request=httpx.Request("GET", URL))
-    with pytest.raises(Refused, match="its body was never read"):
+    with pytest.raises(Refused, match=r"^its body was never read, so it is not in the recording$"):
         read(unread)
+
+
+def test_a_request_that_was_streamed_is_read_without_its_body() -> None:
+    """It is gone, and a redirect can be told without it."""
+    streamed = httpx.Request("POST", URL, content=iter([b"x"]))
+    hop = httpx.Response(307, content=b"", request=streamed)
+    last = httpx.Response(200, content=b"", request=httpx.Request("GET", URL), history=[hop])
+    assert [exchange["asked_body"] for exchange in read(last)] == ["", ""]
 
 
 def test_what_is_no_response_is_refused() -> None:
@@ -109,6 +139,9 @@ def test_what_is_no_response_is_refused() -> None:
         read(httpx.Response(200, content=b""))
 
 
+NO_URL = "its URL is not that of a recording$"
+
+
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
@@ -116,12 +149,20 @@ def test_what_is_no_response_is_refused() -> None:
         (("status_code",), Thing("codes", (200, 1)), "it has Thing where a recording has int"),
         (("_content",), "x", "it has str where a recording has bytes"),
         (("history",), (), "it has tuple where a recording has list"),
-        (("history",), [1], r"no httpx\.Response"),
+        (("history",), [1], r"it has no httpx\.Response"),
         (("headers", "_list"), [b"abc"], "it has bytes where a recording has tuple"),
-        (("headers", "_list"), [(b"a", b"b")], "its headers are not those of a recording"),
-        (("_request", "url", "_uri_reference"), None, "its URL is not"),
-        (("_request", "url", "_uri_reference"), Thing("timedelta", ("a", "b")), "its URL is not"),
-        (("_request", "url", "_uri_reference"), Thing("ParseResult", (b"a",) * 7), "its URL is not"),
+        (("headers", "_list"), (), "it has tuple where a recording has list"),
+        (("headers", "_list"), [(b"a", b"b")], "its headers are not those of a recording$"),
+        (("headers", "_list"), [("a", b"a", b"b")], "it has str where a recording has bytes"),
+        (("headers", "_list"), [(b"a", b"a", "b")], "it has str where a recording has bytes"),
+        (("_request", "method"), b"GET", "it has bytes where a recording has str"),
+        (("_request", "_content"), "x", "it has str where a recording has bytes"),
+        (("_request", "url", "_uri_reference"), None, NO_URL),
+        (("_request", "url", "_uri_reference"), Thing("ParseResult", (b"a",) * 7), NO_URL),
+        (("_request", "url", "_uri_reference"), Thing("ParseResult", ("a",) * 6), NO_URL),
+        (("_request", "url", "_uri_reference"), Thing("URIReference", ("a",) * 4), NO_URL),
+        (("_request", "url", "_uri_reference"), Thing("timedelta", ("a",) * 5), NO_URL),
+        (("_request", "url", "_uri_reference"), Thing("timedelta", ("a",) * 7), NO_URL),
     ],
 )
 def test_a_response_of_odd_attributes_is_refused(path: tuple[str, ...], value: object, said: str) -> None:
@@ -131,13 +172,15 @@ def test_a_response_of_odd_attributes_is_refused(path: tuple[str, ...], value: o
     for name in path[:-1]:
         thing = thing.state[name]
     thing.state[path[-1]] = value
-    with pytest.raises(Refused, match=said):
+    with pytest.raises(Refused, match=f"^{said}"):
         exchanges_of(response, "GET", URL, b"")
 
 
 def test_a_response_that_is_named_over_and_over_is_refused() -> None:
     """A few bytes must not make gigabytes."""
     response = unpickled(pickle.dumps(answered(httpx.Response(200, content=b"x" * 1_000))))
+    response.state["history"] = [response] * 50
+    assert len(exchanges_of(response, "GET", URL, b"")) == 51
     response.state["history"] = [response] * 51
     with pytest.raises(Refused, match="it has 51 redirects"):
         exchanges_of(response, "GET", URL, b"")
@@ -150,3 +193,17 @@ def test_a_recording_of_too_many_bytes_is_refused(monkeypatch: pytest.MonkeyPatc
     response.state["history"] = [response] * 10
     with pytest.raises(Refused, match="bytes, and only 10,000 are looked at"):
         exchanges_of(response, "GET", URL, b"")
+
+
+def test_all_that_a_recording_holds_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Texts, headers by name and value, and both bodies: what is to be copied, and no byte more."""
+    hop = httpx.Response(307, headers={"X-A": "b" * 100}, request=httpx.Request("PUT", URL, content=b"c" * 10))
+    hop.read()
+    last = httpx.Response(200, content=b"d" * 20, request=httpx.Request("GET", URL, headers={}), history=[hop])
+    asked = [len(name) + len(value) for request in (hop.request, last.request) for name, value in request.headers.raw]
+    size = len("PUTGET") + 2 * len(URL) + sum(asked) + len("X-A") + 100 + len("Content-Length20") + 10 + 20
+    monkeypatch.setattr(exchanges, "LARGEST", size)
+    assert len(read(last)) == 2
+    monkeypatch.setattr(exchanges, "LARGEST", size - 1)
+    with pytest.raises(Refused, match=f"^it holds {size} bytes, and only {size - 1} are looked at$"):
+        read(last)

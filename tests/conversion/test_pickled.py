@@ -74,6 +74,8 @@ def test_responses_of_both_protocols_are_read(protocol: int) -> None:
     assert response.state["_content"] == b'{"a":1}'
 
 
+HEADERS = b"\x8c\x05httpx\x8c\x07Headers\x93"
+"""The operations that name the class of headers."""
 MARKER = "import pathlib; pathlib.Path({!r}).touch()"
 
 ATTACKS: dict[str, tuple[Any, str]] = {
@@ -102,7 +104,7 @@ ATTACKS: dict[str, tuple[Any, str]] = {
     "a key that is no text": (lambda _: pickle.dumps({1: 2}), "it has int where a recording has str"),
     "attributes twice": (
         lambda _: pickle.dumps(httpx.Headers())[:-1] + b"}\x8c\x01a\x8c\x01bsb.",
-        "gets its attributes twice",
+        "its pickle is broken: an object gets its attributes twice",
     ),
     "a set": (lambda _: pickle.dumps({1}), "uses EMPTY_SET"),
 }
@@ -143,28 +145,33 @@ def test_no_method_of_a_class_is_called_with_what_a_pickle_gives(monkeypatch: py
     assert thing.state == {"__class__": "x", "__setstate__": "y"}
 
 
-BOMBS: dict[str, bytes] = {
-    "bytes that are not there": b"\x80\x04\x8e\x00\x00\x00\x00\x00\x00\x00\x40.",
-    "text that is not there": b"\x80\x04\x8d\x00\x00\x00\x00\x00\x00\x00\x40.",
-    "a frame that is not there": b"\x80\x04\x95\xff\xff\xff\xff\xff\xff\xff\x7fN",
-    "a number of many digits": b"I" + b"9" * 10_000 + b"\n.",
-    "no end": b"\x80\x04N",
-    "nothing": b"",
-    "no pickle": b"SQLite format 3",
-    "a memo that is not there": b"\x80\x04h\x07.",
-    "no mark": b"\x80\x04t.",
-    "a mark taken for a value": b"\x80\x04((\x85.",
-    "nothing to take": b"\x80\x04\x85.",
-    "a name without a value": b"\x80\x04}(\x8c\x01au.",
-    "nothing to remember": b"\x80\x04\x94h\x00\x85\x85R.",
+BOMBS: dict[str, tuple[bytes, str]] = {
+    "bytes that are not there": (
+        b"\x80\x04\x8e\x00\x00\x00\x00\x00\x00\x00\x40.",
+        "expected 4611686018427387904 bytes",
+    ),
+    "text that is not there": (b"\x80\x04\x8d\x00\x00\x00\x00\x00\x00\x00\x40.", "expected 4611686018427387904 bytes"),
+    "a frame that is not there": (b"\x80\x04\x95\xff\xff\xff\xff\xff\xff\xff\x7fN", "exhausted before seeing STOP"),
+    "a number of many digits": (b"I" + b"9" * 10_000 + b"\n.", "Exceeds the limit"),
+    "no end": (b"\x80\x04N", "exhausted before seeing STOP"),
+    "nothing": (b"", "exhausted before seeing STOP"),
+    "no pickle": (b"SQLite format 3", "no newline found"),
+    "a memo that is not there": (b"\x80\x04h\x07.", "it refers to what is not there$"),
+    "no mark": (b"\x80\x04t.", "it has no mark$"),
+    "a mark taken for a value": (b"\x80\x04((\x85.", "it takes more than it has$"),
+    "nothing to take": (b"\x80\x04\x85.", "it takes more than it has$"),
+    "a name without a value": (b"\x80\x04}(\x8c\x01au.", "a name has no value$"),
+    "nothing to remember": (b"\x80\x04\x94N.", "it takes more than it has$"),
+    "a mark to remember": (b"\x80\x04(\x94N.", "it takes more than it has$"),
 }
 
 
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_what_is_broken_is_refused(bomb: str) -> None:
-    """Without taking the memory it asks for."""
-    with pytest.raises(Refused):
-        unpickled(BOMBS[bomb])
+    """Without taking the memory it asks for, and with what is wrong with it."""
+    bytes_, said = BOMBS[bomb]
+    with pytest.raises(Refused, match=f"^its pickle is broken: .*{said}"):
+        unpickled(bytes_)
 
 
 def test_a_memo_far_away_takes_no_room() -> None:
@@ -174,8 +181,38 @@ def test_a_memo_far_away_takes_no_room() -> None:
 
 def test_a_pickle_of_too_many_steps_is_refused() -> None:
     """Each step takes time and perhaps memory, so their number bounds both."""
+    others = len(["PROTO", "STOP"])
+    assert unpickled(b"\x80\x04" + b"]" * (pickled.MOST_STEPS - others) + b".") == []
     with pytest.raises(Refused, match="more than 200,000 steps"):
-        unpickled(b"\x80\x04" + b"]" * pickled.MOST_STEPS + b".")
+        unpickled(b"\x80\x04" + b"]" * (pickled.MOST_STEPS - others + 1) + b".")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (b"\x8c\x05httpxK\x05\x93", "it has int where a recording has str"),
+        (b"K\x05\x8c\x03URL\x93", "it has int where a recording has str"),
+        (HEADERS + b"]R", "it has list where a recording has tuple"),
+        (b"\x8c\x07Headers)R", "it has str where a recording has Thing"),
+        (b"]\x8c\x01a\x8c\x01bs", "it has list where a recording has dict"),
+        (b"}\x8c\x01aa", "it has dict where a recording has list"),
+        (HEADERS + b")R]b", "it has list where a recording has dict"),
+    ],
+)
+def test_each_operation_takes_what_it_is_meant_for(wrong: bytes, said: str) -> None:
+    """A class is named by text and made with a tuple; anything else is said to be what it is."""
+    with pytest.raises(Refused, match=f"^{said}$"):
+        unpickled(b"\x80\x04" + wrong + b".")
+
+
+def test_what_is_said_of_a_pickle_is_short() -> None:
+    """Whatever it is full of, a line that tells of it can be read."""
+    with pytest.raises(Refused, match=f"^it names {'m' * 80}.{'n' * 80}, which no recording does$"):
+        unpickled(_global("m" * 200, "n" * 200))
+    with pytest.raises(Refused) as refused:
+        unpickled(b"F" + b"x" * 1_000 + b"\n.")
+    assert str(refused.value).startswith("its pickle is broken: could not convert string to float")
+    assert len(str(refused.value)) == len("its pickle is broken: ") + 200
 
 
 RESPONSE = pickle.dumps(answered(httpx.Response(200, json={"a": 1})))

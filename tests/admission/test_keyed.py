@@ -1,0 +1,62 @@
+"""Gates by key: each has its own, and only what is in use is kept."""
+
+from __future__ import annotations
+
+from gracy_transport.admission import KeyedGates
+from gracy_transport.testing import FakeClock
+
+
+def test_each_key_has_a_gate_of_its_own(clock: FakeClock) -> None:
+    """None is a key as any other: a user's function may return it for some requests."""
+    gates = KeyedGates(1, 10.0, "rule", clock)
+    of_none, of_one = gates.get(None), gates.get("one")
+    assert of_one is not of_none
+    assert gates.get("one") is of_one
+    assert gates.get("two") is not of_one
+
+
+def test_a_gate_is_made_as_the_limit_says(clock: FakeClock) -> None:
+    """With its number, its window, and what it belongs to."""
+    gate = KeyedGates(2, 10.0, "rule", clock).get("key")
+    assert (gate.limit, gate.period, gate.subject) == (2, 10.0, "rule")
+
+
+def test_nothing_is_dropped_while_there_are_few_keys(clock: FakeClock) -> None:
+    """Sixty-four gates take less room than it takes time to look which are idle."""
+    gates = KeyedGates(1, 10.0, "rule", clock)
+    first = [gates.get(number) for number in range(64)]
+    assert [gates.get(number) for number in range(64)] == first
+    assert len(gates) == len(gates.all()) == 64
+
+
+def test_what_is_kept_is_at_most_three_times_what_is_in_use(clock: FakeClock) -> None:
+    """However many keys come that nobody asks for again."""
+    gates = KeyedGates(1, None, "limit", clock)
+    for number in range(1_000):
+        gates.get(number).take()
+    for number in range(1_000, 20_000):
+        gates.get(number)
+        assert len(gates) <= 3_000
+    assert sum(gate.held for gate in gates.all()) == 1_000
+
+
+def test_idle_keys_are_dropped_and_used_ones_kept(clock: FakeClock) -> None:
+    """A hundred thousand keys that come once leave a bounded number of gates; a used gate is never dropped."""
+    gates = KeyedGates(1, 10.0, "rule", clock)
+    used = gates.get("used")
+    used.take()
+    used.stamp(clock.now())
+    for number in range(100_000):
+        gates.get(number)
+    assert len(gates) < 1_000
+    assert gates.get("used") is used
+
+
+def test_a_gate_that_was_just_asked_for_survives_the_sweep(clock: FakeClock) -> None:
+    """The gate somebody is about to pass is still the gate of that key after others came in between."""
+    gates = KeyedGates(1, 10.0, "rule", clock)
+    asked = gates.get("mine")
+    for number in range(64):
+        gates.get(number)
+    assert gates.get("mine") is asked
+    assert asked in gates.all()

@@ -16,6 +16,7 @@ MOST_HOPS: Final = 50
 
 
 _Pairs: TypeAlias = list[tuple[bytes, bytes]]
+_Value: TypeAlias = str | bytes | int | _Pairs
 
 
 def exchanges_of(response: Any, method: str, url: str, body: bytes) -> list[dict[str, Any]]:
@@ -38,7 +39,7 @@ def exchanges_of(response: Any, method: str, url: str, body: bytes) -> list[dict
     return [{name: _shown(value) for name, value in exchange.items()} for exchange in exchanges]
 
 
-def _exchange(response: Thing) -> dict[str, Any]:
+def _exchange(response: Thing) -> dict[str, _Value]:
     request = _thing(response.state.get("_request"), "Request")
     if "_content" not in response.state:
         raise Refused("its body was never read, so it is not in the recording")
@@ -96,16 +97,14 @@ def _thing(value: Any, name: str) -> Thing:
     return value
 
 
-def _size(value: Any) -> int:
+def _size(value: _Value) -> int:
     if isinstance(value, list):
-        pairs: _Pairs = value
-        return sum(len(name) + len(text) for name, text in pairs)
+        return sum(len(name) + len(text) for name, text in value)
     return len(value) if isinstance(value, str | bytes) else 0
 
 
-def _shown(value: Any) -> Any:
+def _shown(value: _Value) -> Any:
     """Returns a value as JSON can hold it: bytes that are headers in Latin-1, others in base64."""
     if isinstance(value, list):
-        pairs: _Pairs = value
-        return [[name.decode("latin-1"), text.decode("latin-1")] for name, text in pairs]
+        return [[name.decode("latin-1"), text.decode("latin-1")] for name, text in value]
     return base64.b64encode(value).decode() if isinstance(value, bytes) else value

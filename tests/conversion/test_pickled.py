@@ -197,10 +197,11 @@ def test_a_pickle_of_too_many_steps_is_refused() -> None:
         (b"]\x8c\x01a\x8c\x01bs", "it has list where a recording has dict"),
         (b"}\x8c\x01aa", "it has dict where a recording has list"),
         (HEADERS + b")R]b", "it has list where a recording has dict"),
+        (HEADERS + b")R}\x8c\x01a\x8c\x01bsb}b", "its pickle is broken: an object gets its attributes twice"),
     ],
 )
 def test_each_operation_takes_what_it_is_meant_for(wrong: bytes, said: str) -> None:
-    """A class is named by text and made with a tuple; anything else is said to be what it is."""
+    """A class is named by text, made with a tuple and given attributes once; anything else is said to be what it is."""
     with pytest.raises(Refused, match=f"^{said}$"):
         unpickled(b"\x80\x04" + wrong + b".")
 

@@ -14,12 +14,15 @@ import json
 import re
 from hashlib import blake2b
 from operator import itemgetter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote_to_bytes
 
 from .content import boundary_of, has_json, is_form
 
-__all__ = ["key_of"]
+if TYPE_CHECKING:
+    from .recording import RecordedRequest
+
+__all__ = ["key_of", "key_of_match", "key_of_recorded"]
 
 _PORTS: Final = {"http": ":80", "https": ":443"}
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.~/-]*")
@@ -33,6 +36,22 @@ def key_of(method: str, url: str, body: bytes, media_type: str) -> int:
     asked = f"{method.upper()} {normal_url(url)}\n".encode()
     if body:
         asked += normal_body(body, media_type)
+    return _number(asked)
+
+
+def key_of_match(match: str) -> int:
+    """Returns the key of a request that is looked up by a text of its own, and not by its method, URL and body."""
+    return _number(f"match {match}".encode(errors="surrogatepass"))
+
+
+def key_of_recorded(request: RecordedRequest) -> int:
+    """Returns the key under which a request was recorded, which a storage can make of the recording alone."""
+    if request.match:
+        return key_of_match(request.match)
+    return key_of(request.method, request.url, request.body, request.media_type)
+
+
+def _number(asked: bytes) -> int:
     return int.from_bytes(blake2b(asked, digest_size=8).digest(), "big", signed=True)
 
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gracy_transport.replay.exchange import Asked
-from gracy_transport.replay.key import key_of, normal_url
+from gracy_transport.replay.key import key_of_recorded, normal_url
+from gracy_transport.replay.recording import RecordedRequest
 
 URL = "https://api.test/items"
 
@@ -86,8 +87,17 @@ def test_a_recording_has_the_key_of_the_request_it_was_made_of(
     facts = {"method": "POST", "url": URL, **one}
     request = family.Request(facts.pop("method"), facts.pop("url"), **facts)
     asked = Asked(request, request.read())
-    recorded = asked.facts
-    assert key_of(recorded.method, recorded.url, recorded.body, recorded.media_type) == asked.key
+    assert key_of_recorded(asked.facts) == asked.key
+
+
+def test_what_is_looked_up_by_a_text_of_its_own_has_the_key_of_that() -> None:
+    """Whatever else was asked, and never the key of a request that is looked up as usual."""
+    one = RecordedRequest("GET", URL, match="a")
+    assert key_of_recorded(one) == key_of_recorded(RecordedRequest("POST", f"{URL}/1", body=b"x", match="a"))
+    assert key_of_recorded(one) != key_of_recorded(RecordedRequest("GET", URL, match="b"))
+    assert key_of_recorded(RecordedRequest("GET", URL, match=f"GET {URL}\n")) != key_of_recorded(
+        RecordedRequest("GET", URL)
+    )
 
 
 @given(

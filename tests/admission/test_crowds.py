@@ -9,7 +9,7 @@ from gracy_transport.admission import Desk, Gate
 from gracy_transport.admission.lanes import Admission, Waiter
 from gracy_transport.admission.pausing import PauseGate
 from gracy_transport.testing import FakeClock
-from tests.fire.cancelling import Driven
+from gracy_transport.testing.cancelling import Driven
 
 pytestmark = pytest.mark.anyio
 

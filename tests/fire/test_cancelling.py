@@ -28,7 +28,7 @@ from gracy_transport import (
 from gracy_transport.admission import AdmissionTransport, Gate
 from gracy_transport.loops import current_loop
 from gracy_transport.testing import FakeClock, ScriptedResponse, ScriptedWire
-from tests.fire.cancelling import cancel_at, count_awaits, ways_to_cancel
+from gracy_transport.testing.cancelling import cancel_at, count_awaits, ways_to_cancel
 
 pytestmark = pytest.mark.anyio
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 import anyio
@@ -45,6 +46,28 @@ async def gather(client: Any, urls: Iterable[str], *, in_turn: bool = True) -> l
 def sent_paths(sent: Iterable[Sent]) -> list[str]:
     """Returns the last segment of each URL that reached the wire, in order."""
     return [each.url.rpartition("/")[2] for each in sent]
+
+
+def at_once(backends: tuple[str, ...], work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Runs the same coroutine function in a thread each, and raises what goes wrong in one of them."""
+    failures: list[BaseException] = []
+    together = threading.Barrier(len(backends))
+
+    def run(backend: str) -> None:
+        try:
+            together.wait(10)
+            anyio.run(work, backend=backend)
+        except BaseException as error:  # noqa: BLE001 - it is raised below
+            failures.append(error)
+
+    threads = [threading.Thread(target=run, args=(backend,)) for backend in backends]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive()
+    for failure in failures:
+        raise failure
 
 
 def heed_interrupts() -> None:

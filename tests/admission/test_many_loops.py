@@ -13,7 +13,7 @@ import pytest
 
 from gracy_transport import GracyConfig, GracyTransport, ThrottleRule
 from gracy_transport.admission import AdmissionTransport
-from tests.support import worst_window
+from tests.support import at_once, worst_window
 
 PERIOD = 0.02
 LIMIT = 20
@@ -87,9 +87,8 @@ def assert_nothing_is_lost(transport: GracyTransport, stamps: list[float], wire:
     assert wire.most <= SLOTS
     assert (admission.desk.waiting, admission.desk._rooms) == (0, {})
     throttle, slots = admission.keepers
-    time.sleep(PERIOD)  # until the last permits are back
-    now = time.monotonic()
-    assert all(gate.is_idle(now) for rule in throttle._rules for gate in rule.all())  # type: ignore[attr-defined]
+    later = time.monotonic() + PERIOD  # when the last permits are back
+    assert all(gate.is_idle(later) for rule in throttle._rules for gate in rule.all())  # type: ignore[attr-defined]
     assert [gate.free for _limit, keyed in slots._gates for gate in keyed.all()] == [SLOTS]  # type: ignore[attr-defined]
 
 
@@ -109,20 +108,6 @@ def test_successive_loops_share_one_stack(backends: tuple[str, ...]) -> None:
 def test_two_threads_at_once_share_one_stack(backends: tuple[str, str]) -> None:
     """What one thread gives back wakes the other, and together they keep the limits."""
     transport, wire, stamps = stack()
-    failed: list[BaseException] = []
-
-    def run(backend: str) -> None:
-        try:
-            anyio.run(crowd(transport, 60, give_up=10), backend=backend)
-        except BaseException as error:  # noqa: BLE001 - told in the main thread
-            failed.append(error)
-
-    threads = [threading.Thread(target=run, args=(backend,)) for backend in backends]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-        assert not thread.is_alive()
-    assert not failed
+    at_once(backends, crowd(transport, 60, give_up=10))
     assert len(stamps) >= 120
     assert_nothing_is_lost(transport, stamps, wire)

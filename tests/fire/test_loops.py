@@ -33,7 +33,7 @@ from gracy_transport.exceptions import GracyReplayRequestNotFound
 from gracy_transport.replays.storages.sqlite import SQLiteReplayStorage
 from gracy_transport.testing import FakeClock, ScriptedResponse, ScriptedWire
 from tests.facade.support import BASE, PokeEndpoint
-from tests.support import gather, sent_at, worst_window
+from tests.support import at_once, gather, sent_at, worst_window
 
 RUNS = pytest.mark.parametrize(
     "backends",
@@ -43,28 +43,6 @@ RUNS = pytest.mark.parametrize(
 PAIRS = pytest.mark.parametrize(
     "backends", [("asyncio", "asyncio"), ("asyncio", "trio"), ("trio", "trio")], ids=lambda backends: "-".join(backends)
 )
-
-
-def at_once(backends: tuple[str, ...], work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Runs the same coroutine function in a thread each, and raises what goes wrong in one of them."""
-    failures: list[BaseException] = []
-    together = threading.Barrier(len(backends))
-
-    def run(backend: str) -> None:
-        try:
-            together.wait(10)
-            anyio.run(work, backend=backend)
-        except BaseException as error:  # noqa: BLE001 - it is raised below
-            failures.append(error)
-
-    threads = [threading.Thread(target=run, args=(backend,)) for backend in backends]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-        assert not thread.is_alive()
-    for failure in failures:
-        raise failure
 
 
 async def crowd(work: Callable[[], Coroutine[Any, Any, object]], size: int) -> None:

@@ -26,19 +26,15 @@ An error raised inside a transport is also an error of the HTTP package the requ
 `except httpx.HTTPError` in an httpx client (and `except httpx2.HTTPError` in an httpx2 client) catches it.
 `family.py` makes those classes; here only the names of their bases stand.
 
-Every error survives pickle and copy with its own type. The pickle keeps the message, the status, the method and
-the redacted URL, and drops the request, the response and the call, because those hold secrets.
+Every error survives pickle and copy with its own type: `portable.py` says how, and what stays behind.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
+from . import portable
 from .showing import shown_url
-
-if TYPE_CHECKING:
-    from .call import Call
-    from .timeline import CallTimeline, Fate
 
 __all__ = [
     "BadResponse",
@@ -64,8 +60,10 @@ __all__ = [
     "UnreadableRecording",
 ]
 
+rebuild = portable.rebuild  # the pickles of earlier versions find it here
 
-class GracyException(Exception):
+
+class GracyException(portable.PortableError):
     """The base of all errors of this library.
 
     Attributes:
@@ -84,69 +82,6 @@ class GracyException(Exception):
     is_refusal: bool = False
     httpx_base: ClassVar[str | None] = "TransportError"
     """The class of httpx (and httpx2) that an instance raised in a transport also is."""
-
-    response: Any
-    status: int | None
-    method: str | None
-    url: str | None
-
-    def __init__(
-        self,
-        message: str = "",
-        *,
-        request: Any = None,
-        response: Any = None,
-        call: Call | None = None,
-    ) -> None:
-        # Not super(): the next class may be one of httpx, whose constructor wants other arguments.
-        Exception.__init__(self, message)
-        self.request = request
-        self.response = response
-        self.call = call
-        self.status = response.status_code if response is not None else None
-        self.method = request.method if request is not None else None
-        self.url = shown_url(request) if request is not None else None
-
-    @property
-    def request(self) -> Any:
-        """The request concerned, or `None`, where the property of the same name in httpx raises."""
-        return self.__dict__.get("_request")
-
-    @request.setter
-    def request(self, request: Any) -> None:
-        self._request = request
-
-    @property
-    def timeline(self) -> CallTimeline | None:
-        """The waits and attempts of the call, one line as `str`; `None` for an error that is about no call."""
-        call: Call | None = self.__dict__.get("call")
-        return self.__dict__.get("_timeline") if call is None else call.timeline
-
-    @property
-    def fate(self) -> Fate | None:
-        """What became of the newest attempt at the server: "never_sent", "maybe_applied" or "answered"."""
-        call: Call | None = self.__dict__.get("call")
-        return self.__dict__.get("_fate") if call is None else call.attempt.fate
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickles by message and plain facts, so that no subclass's constructor can stand in the way."""
-        return (rebuild, (type(self), self.args, plain_facts(self)))
-
-
-def plain_facts(error: GracyException) -> dict[str, Any]:
-    """Returns the attributes of an error that a pickle keeps: not those which hold secrets."""
-    dropped = {"_request", "response", "call", "request_context"}
-    facts = {name: value for name, value in error.__dict__.items() if name not in dropped}
-    return facts | {"_timeline": error.timeline, "_fate": error.fate}
-
-
-def rebuild(kind: type[GracyException], args: tuple[Any, ...], facts: dict[str, Any]) -> GracyException:
-    """Makes an error again from its pickle, without calling a constructor that may want other arguments."""
-    error = kind.__new__(kind, *args)
-    error.args = args
-    error.request = error.response = error.call = None
-    error.__dict__.update(facts)
-    return error
 
 
 class CompositionError(GracyException, TypeError):

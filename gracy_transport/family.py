@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import httpx
 
-from .exceptions import CompositionError, GracyException, GracyRequestFailed, plain_facts, rebuild
+from .exceptions import CompositionError, GracyException, GracyRequestFailed
+from .portable import plain_facts, rebuild
 
 if TYPE_CHECKING:
     import httpx2

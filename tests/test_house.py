@@ -18,6 +18,7 @@ FLOORS = {
         "clock",
         "loops",
         "exceptions",
+        "portable",
         "events",
         "call",
         "matching",

@@ -109,6 +109,13 @@ def test_every_error_of_a_family_survives_too(
     assert (error.request, error.response, error.call) == (None, None, None)
 
 
+def test_a_pickle_of_an_earlier_version_loads() -> None:
+    """What it names is where it was."""
+    kept = b"cgracy_transport.exceptions\nrebuild\n(cgracy_transport.exceptions\nNonOkResponse\n(Vit broke\nt(dtR."
+    error = pickle.loads(kept)
+    assert (type(error), str(error), error.request) == (NonOkResponse, "it broke", None)
+
+
 @AGAIN
 def test_a_users_error_with_another_constructor_survives(again: Callable[[Any], Any], family: ModuleType) -> None:
     """Its constructor is not called again, and what it stored is there.

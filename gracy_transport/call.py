@@ -11,11 +11,11 @@ and a reference back would keep every body alive until the garbage collector com
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from .matching import origin_of, path_of, target_of
+from .options import NO_OPTIONS, CallOptions
 from .redaction import Hidden, hide, redact_endpoint
 from .timeline import Attempt, CallTimeline, Wait, timeline_of
 from .values import ABSENT
@@ -32,38 +32,7 @@ EXTENSION: Final = "gracy"
 Observer: TypeAlias = Callable[["Event"], object]
 """A plain callable that hears events; what it returns is ignored."""
 
-_NO_ARGS: Final[Mapping[str, str]] = MappingProxyType({})
 _MAY_GO_ON: Final = frozenset({401, 407})
-
-
-@dataclass(frozen=True, slots=True)
-class CallOptions:
-    """What a user says of one call in advance.
-
-    Attributes:
-        template: the unformatted endpoint, such as `/pokemon/{NAME}`; limits, reports and metrics group by it.
-        base: what stands before the template in the full URL, such as `https://pokeapi.co/api/v2`; empty for the
-            origin of the request.
-        args: the arguments of the template, by placeholder.
-        config: a `GracyConfig` whose given fields replace those of the stack for this call.
-        reads_body: the caller will read the whole body, so an attempt may read it before it counts as done.
-        is_followed: whether a redirect or a challenge may be answered by another request of the same call;
-            the facade knows, a transport has to assume so.
-        hooks: what runs before and after each attempt, `Hooks` of `hooks.py`.
-        is_bare: the request is made inside a hook of its own API: it counts at every gate and waits at none.
-    """
-
-    template: str | None = None
-    base: str = ""
-    args: Mapping[str, str] = field(default_factory=lambda: _NO_ARGS)
-    config: object | None = None
-    reads_body: bool = False
-    is_followed: bool = True
-    hooks: object | None = None
-    is_bare: bool = False
-
-
-_NO_OPTIONS: Final = CallOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,10 +267,10 @@ def options_of(request: Request) -> CallOptions:
 
 def _options_in(found: object) -> CallOptions:
     if found is None:
-        return _NO_OPTIONS
+        return NO_OPTIONS
     if type(found) is Call:
         return found.options
-    return found if type(found) is CallOptions else _NO_OPTIONS
+    return found if type(found) is CallOptions else NO_OPTIONS
 
 
 def extensions_with(request: Request, **changed: object) -> dict[str, Any]:

@@ -20,6 +20,7 @@ FLOORS = {
         "exceptions",
         "portable",
         "events",
+        "options",
         "call",
         "matching",
         "retry_after",

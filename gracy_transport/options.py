@@ -1,0 +1,43 @@
+"""What is said of a call before it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+__all__ = ["NO_OPTIONS", "CallOptions"]
+
+_NO_ARGS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class CallOptions:
+    """What a user says of one call in advance.
+
+    Attributes:
+        template: the unformatted endpoint, such as `/pokemon/{NAME}`; limits, reports and metrics group by it.
+        base: what stands before the template in the full URL, such as `https://pokeapi.co/api/v2`; empty for the
+            origin of the request.
+        args: the arguments of the template, by placeholder.
+        config: a `GracyConfig` whose given fields replace those of the stack for this call.
+        reads_body: the caller will read the whole body, so an attempt may read it before it counts as done.
+        is_followed: whether a redirect or a challenge may be answered by another request of the same call;
+            the facade knows, a transport has to assume so.
+        hooks: what runs before and after each attempt, `Hooks` of `hooks.py`.
+        is_bare: the request is made inside a hook of its own API: it counts at every gate and waits at none.
+    """
+
+    template: str | None = None
+    base: str = ""
+    args: Mapping[str, str] = field(default_factory=lambda: _NO_ARGS)
+    config: object | None = None
+    reads_body: bool = False
+    is_followed: bool = True
+    hooks: object | None = None
+    is_bare: bool = False
+
+
+NO_OPTIONS: Final = CallOptions()
+"""The options that say nothing."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, MutableMapping
+from collections.abc import Hashable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import BeforeValidator, Field, TypeAdapter
 
-from .admission import AdmissionTransport, Desk, Gate, Gates, KeyedGates
+from .admission import AdmissionTransport, Book, Desk, Gate, Gates, KeyedGates
 from .call import Call, Observer
 from .clock import SYSTEM_CLOCK, Clock
 from .events import ConcurrencyLimitFreed, ConcurrencyLimitReached, tell
@@ -95,11 +96,14 @@ class ConcurrencyKeeper:
         self,
         limits: tuple[ConcurrentRequestLimit, ...],
         clock: Clock,
-        book: MutableMapping[ConcurrentRequestLimit, KeyedGates] | None = None,
+        book: Book[ConcurrentRequestLimit, KeyedGates] | None = None,
     ) -> None:
         self.limits = limits
-        book = {} if book is None else book
-        self._gates = [(limit, book.setdefault(limit, KeyedGates(limit.limit, None, limit, clock))) for limit in limits]
+        book = Book(clock) if book is None else book
+        self._gates = [
+            (limit, book.gates_of(limit, self, partial(KeyedGates, limit.limit, None, limit, clock)))
+            for limit in limits
+        ]
 
     def gates_for(self, request: Request, call: Call) -> Gates:
         """Returns the gate of the first limit that matches, or nothing."""

@@ -16,9 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
-from weakref import WeakSet, WeakValueDictionary
+from weakref import WeakSet
 
-from .admission import AdmissionTransport, Desk, HintKeeper, Keeper, KeyedGates, ServerHints
+from .admission import AdmissionTransport, Book, Desk, HintKeeper, Keeper, KeyedGates, ServerHints
 from .clock import Clock
 from .concurrency import ConcurrencyKeeper, ConcurrentRequestLimit
 from .config import GracyConfig
@@ -54,9 +54,8 @@ class Shared:
         self.metrics = MetricsRegistry(clock)
         self.retries = Common()
         self.replay = None if replay is None else ReplayState(replay)
-        # Weak: the gates of a call's own limits go with the last chain that has them.
-        self.rules: WeakValueDictionary[ThrottleRule, RuleGates] = WeakValueDictionary()
-        self.limits: WeakValueDictionary[ConcurrentRequestLimit, KeyedGates] = WeakValueDictionary()
+        self.rules: Book[ThrottleRule, RuleGates] = Book(clock)
+        self.limits: Book[ConcurrentRequestLimit, KeyedGates] = Book(clock)
         self.is_hooked = False
         self.pauses: PauseKeeper | None = None
         self.stacks: WeakSet[Rebuilt] = WeakSet()

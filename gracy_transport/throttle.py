@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Iterable, MutableMapping
+from collections.abc import Callable, Hashable, Iterable
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 from pydantic import AliasChoices, BeforeValidator, Field
 
-from .admission import AdmissionTransport, Desk, Gate, Gates, HintKeeper, KeyedGates, ServerHints
+from .admission import AdmissionTransport, Book, Desk, Gate, Gates, HintKeeper, KeyedGates, ServerHints
 from .call import Call, Observer
 from .clock import SYSTEM_CLOCK, Clock
 from .events import ThrottleLimitReached, ThrottleWaitOver, tell
@@ -160,6 +161,10 @@ class RuleGates:
         window = self._windows.get(key)
         return (window,) if self._spaces is None else (window, self._spaces.get(key))
 
+    def is_idle(self, now: float) -> bool:
+        """Tells whether new gates would behave the same."""
+        return self._windows.is_idle(now) and (self._spaces is None or self._spaces.is_idle(now))
+
     def all(self) -> list[Gate]:
         """Returns every gate there is now."""
         return self._windows.all() + ([] if self._spaces is None else self._spaces.all())
@@ -178,12 +183,14 @@ class ThrottleKeeper:
     has_slots = False
 
     def __init__(
-        self, config: GracefulThrottle, clock: Clock, book: MutableMapping[ThrottleRule, RuleGates] | None = None
+        self, config: GracefulThrottle, clock: Clock, book: Book[ThrottleRule, RuleGates] | None = None
     ) -> None:
         self.config = config
-        book = {} if book is None else book
+        book = Book(clock) if book is None else book
         # A rule that is listed twice is one rule.
-        self._rules = tuple(dict.fromkeys(book.setdefault(rule, RuleGates(rule, clock)) for rule in config.rules))
+        self._rules = tuple(
+            dict.fromkeys(book.gates_of(rule, self, partial(RuleGates, rule, clock)) for rule in config.rules)
+        )
         self._is_keyed = any(rule.key is not None for rule in config.rules)
         self._matching_at: Memo[tuple[RuleGates, ...]] = Memo(self._matching)
         self._gates_at: Memo[Gates] = Memo(self._gates)

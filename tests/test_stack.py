@@ -574,12 +574,43 @@ class TestConfig:
 
 
 async def test_limits_of_single_calls_are_forgotten_with_their_chains(clock: FakeClock) -> None:
-    """Thousands of calls with rules of their own leave no more gates than chains."""
+    """Thousands of calls with rules of their own leave few more gates than chains."""
     transport, _wire = stacked(clock, GracyConfig())
     async with httpx.AsyncClient(transport=transport) as client:
-        for number in range(600):
-            own = call_options(throttling=ThrottleRule(f".*{number}", 1), concurrent_requests=1 + number)
+        for number in range(1000):
+            own = call_options(throttling=ThrottleRule(f".*{number}|.*", 1), concurrent_requests=1 + number)
             await client.get("https://api.test/", extensions=own)
-    gc.collect()
-    assert len(transport._shared.rules) <= 256
-    assert len(transport._shared.limits) <= 256
+            await clock.sleep(1)
+            if number % 100 == 0:
+                gc.collect()
+    assert len(transport._shared.rules) <= 2 * (256 + 100)
+    assert len(transport._shared.limits) <= 2 * (256 + 100)
+
+
+async def test_a_limit_of_single_calls_remembers_what_was_sent_when_its_chain_is_gone(clock: FakeClock) -> None:
+    """Its chain makes room for those of other calls; when it is made again, the window goes on."""
+    transport, wire = stacked(clock, GracyConfig())
+    own = call_options(throttling=ThrottleRule(".*", 1, per_time=60))
+    async with httpx.AsyncClient(transport=transport) as client:
+        await client.get("https://api.test/own", extensions=own)
+        for number in range(300):
+            await client.get("https://api.test/", extensions=call_options(deadline=100 + number))
+        gc.collect()
+        await client.get("https://api.test/own", extensions=own)
+    assert sent_at(wire, "own") == [1000.0, 1060.0]
+
+
+async def test_a_slot_of_single_calls_stays_taken_when_its_chain_is_gone(clock: FakeClock) -> None:
+    """The body is still open, so that the next call with that limit waits."""
+    transport, wire = stacked(clock, GracyConfig(), ScriptedResponse(content=b"to come"))
+    own = call_options(concurrent_requests=1)
+    async with httpx.AsyncClient(transport=transport) as client:
+        async with client.stream("GET", "https://api.test/own", extensions=own):
+            for number in range(300):
+                await client.get("https://api.test/", extensions=call_options(deadline=100 + number))
+            gc.collect()
+            with clock.timeout(5) as waiting:
+                await client.get("https://api.test/own", extensions=own)
+        assert waiting.cancelled_caught
+        await client.get("https://api.test/own", extensions=own)
+    assert sent_at(wire, "own") == [1000.0, 1005.0]

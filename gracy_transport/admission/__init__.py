@@ -2,12 +2,13 @@
 
 `gates.py` is the arithmetic of one limit, `lanes.py` decides who goes next when requests need several, `desk.py` is
 where they wait, `transport.py` is the layer. `pausing.py` has the gates of pauses and of what a server says of its
-limits, which `server.py` listens to. A request takes all it needs at once, when it can have all of it, and
-holds nothing while it waits.
+limits, which `server.py` listens to; `book.py` keeps the gates of limits that come and go. A request takes all it
+needs at once, when it can have all of it, and holds nothing while it waits.
 """
 
 from __future__ import annotations
 
+from .book import Book
 from .desk import Desk
 from .gates import Gate
 from .keyed import KeyedGates
@@ -19,6 +20,7 @@ from .transport import AdmissionTransport, Keeper
 __all__ = [
     "Admission",
     "AdmissionTransport",
+    "Book",
     "Desk",
     "Gate",
     "Gates",

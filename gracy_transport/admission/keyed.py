@@ -66,6 +66,10 @@ class KeyedGates:
             self._gates[key] = gate
             return gate
 
+    def is_idle(self, now: float) -> bool:
+        """Tells whether new gates would behave the same."""
+        return all(gate.is_idle(now) for gate in self.all())
+
     def all(self) -> list[Gate]:
         """Returns the gates that are kept."""
         return [*self._gates.values(), *self._old.values()]

@@ -78,8 +78,6 @@ class Scope:
         self._below = below
         self._defaults: RequestOptions = defaults or {}
         self._plain = Active(config, own)
-        # Kept from one chain to the next: a limit that only this scope has must not forget what it counted.
-        self._keepers = None if own is None else sessions.shared.keepers_of(own)
         self._templates: dict[object, Template] = {}
         self._overridden: dict[tuple[int, int], Active] = {}
 

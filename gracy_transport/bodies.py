@@ -13,7 +13,7 @@ import anyio
 from .call import call_inside, extensions_of
 from .exceptions import BodyTooLarge
 from .family import error_for, family_of
-from .logevents import LOGGER_NAME
+from .logevents import log_failure
 from .showing import shown_path, shown_url
 
 if TYPE_CHECKING:
@@ -48,8 +48,6 @@ _AT_HAND: Final = 64
 """Chunks that are let go at most when a body is left half-way: a stream that never waits has no end otherwise."""
 
 _BODILESS: Final = frozenset({204, 304})
-
-_logger = logging.getLogger(LOGGER_NAME)
 
 
 class _WatchedStream:
@@ -249,8 +247,8 @@ async def discard(response: Response) -> None:
     """Closes a response that nobody will read, which gives its connection back; an error in closing is only logged."""
     try:
         await response.aclose()
-    except Exception:
-        _logger.debug("closing a discarded response failed; going on", exc_info=True)
+    except Exception as error:  # noqa: BLE001 - a wire may raise anything
+        log_failure(logging.DEBUG, error, (), "closing a discarded response failed; going on")
 
 
 def variant(request: Request, **changed: Any) -> Request:

@@ -11,7 +11,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .logevents import LOGGER_NAME
+from .logevents import log_failure
 
 if TYPE_CHECKING:
     from .call import Call
@@ -31,8 +31,6 @@ __all__ = [
     "ThrottleWaitOver",
     "tell",
 ]
-
-_logger = logging.getLogger(LOGGER_NAME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,5 +130,6 @@ def tell(event: Event) -> None:
     for observer in event.call.observers + event.call.counters:
         try:
             observer(event)
-        except Exception:
-            _logger.exception("an observer failed on %s; the call goes on", type(event).__name__)
+        except Exception as error:  # noqa: BLE001 - an observer may raise anything
+            line = "an observer failed on %s; the call goes on"
+            log_failure(logging.ERROR, error, event.call.hidden, line, type(event).__name__)

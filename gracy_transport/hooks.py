@@ -16,15 +16,13 @@ from .bodies import break_again, discard, readable
 from .call import Call
 from .exceptions import GracyException
 from .layer import Layer, end_attempt
-from .logevents import LOGGER_NAME
+from .logevents import log_failure
 from .showing import url_of
 
 if TYPE_CHECKING:
     from .family import AnyRequest, AnyResponse, Request, Response
 
 __all__ = ["Hooks", "HooksTransport", "run_hook"]
-
-_logger = logging.getLogger(LOGGER_NAME)
 
 
 class Hooks(Protocol):
@@ -52,7 +50,8 @@ async def run_hook(hook: Callable[[], Awaitable[object]], what: str, call: Call,
             error.is_refusal = error.is_refusal or error is not result
             raise
         if error is not result:
-            _logger.exception("%s failed on %s %s; the call goes on", what, call.method, url_of(call))
+            line = "%s failed on %s %s; the call goes on"
+            log_failure(logging.ERROR, error, call.hidden, line, what, call.method, url_of(call))
 
 
 class HooksTransport(Layer):

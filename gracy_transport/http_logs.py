@@ -9,7 +9,7 @@ from urllib.parse import unquote_plus
 
 from .redaction import REDACTED, hide, is_secret_header, is_secret_name
 
-__all__ = ["RedactingFilter", "redact_http_logs"]
+__all__ = ["RedactingFilter", "redact_http_logs", "without_secrets"]
 
 _LOGGERS: Final = (
     *("httpx", "httpx2"),
@@ -35,8 +35,8 @@ class RedactingFilter(logging.Filter):
     """Takes the secrets out of log records: those of URLs, and the values of headers with a secret's name.
 
     Userinfo goes, the values of secret query parameters (`api_key=`, `sig=`), and in pairs of a header's name and
-    value, as `httpcore` prints them, the value of one like `Authorization` or `Set-Cookie`. Records of `hpack` go as a
-    whole: they are headers in packed bytes. No other record is held back.
+    value, as `httpcore` prints them, the value of one like `Authorization` or `Set-Cookie`. A traceback that holds one
+    becomes plain text. Records of `hpack` go as a whole: they are headers in packed bytes. No other is held back.
 
     Give it to a handler to have it for all that the handler writes: `handler.addFilter(RedactingFilter())`.
 
@@ -57,9 +57,14 @@ class RedactingFilter(logging.Filter):
             text = record.getMessage()
         except (TypeError, ValueError, KeyError):  # the handler will say what is wrong with it
             return True
-        shown = hide(_without_secrets(text), self.patterns)
+        shown = hide(without_secrets(text), self.patterns)
         if shown != text:
             record.msg, record.args = shown, ()
+        if record.exc_info:
+            told = logging.Formatter().formatException(record.exc_info)
+            shown = hide(without_secrets(told), self.patterns)
+            if shown != told:
+                record.exc_info, record.exc_text = None, shown
         return True
 
 
@@ -82,7 +87,8 @@ def redact_http_logs(*patterns: str | re.Pattern[str]) -> None:
         logger.addFilter(wanted)
 
 
-def _without_secrets(text: str) -> str:
+def without_secrets(text: str) -> str:
+    """Returns a text without the secrets of the URLs and headers that it quotes."""
     text = _HEADER.sub(_without_value, text) if "'" in text or '"' in text else text
     text = _USERINFO.sub(f"://{REDACTED}@", text) if "@" in text else text
     return _PARAMETER.sub(_without_parameter, text) if "=" in text else text

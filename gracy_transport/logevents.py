@@ -7,18 +7,20 @@ import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from enum import IntEnum
+from traceback import format_exception
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import field_validator
 
-from .redaction import hide, printable
+from .http_logs import without_secrets
+from .redaction import Hidden, hide, printable
 from .showing import url_of
 from .values import Value
 
 if TYPE_CHECKING:
     from .call import Call
 
-__all__ = ["LOGGER_NAME", "PLACEHOLDERS", "LogEvent", "LogLevel", "fill", "is_logged", "log"]
+__all__ = ["LOGGER_NAME", "PLACEHOLDERS", "LogEvent", "LogLevel", "fill", "is_logged", "log", "log_failure"]
 
 LOGGER_NAME: Final = "gracy_transport"
 """The one logger of the library. It has no handler and no level of its own: those are the application's."""
@@ -123,19 +125,37 @@ def log(event: LogEvent | None, default: str, call: Call, response: Any = None, 
     if event is None or not _logger.isEnabledFor(event.level):
         return
     filled = {**_of_call(call), **_of_response(response), **values}
-    message = _message_of(event, default, response)
+    message = _message_of(event, default, call, response)
     _logger.log(event.level, "%s", fill(message, filled), extra={"gracy": filled})
 
 
-def _message_of(event: LogEvent, default: str, response: Any) -> str:
+def log_failure(level: int, error: Exception, hidden: Hidden, message: str, *args: object) -> None:
+    """Logs a message and the traceback of an error that nobody will catch, without secrets.
+
+    Code of the user's own raises what it likes: the text of `response.raise_for_status()` has the whole URL in it. The
+    error itself goes with the record (its `exc_info`) only where nothing of it has to be hidden; else what may be shown
+    of its traceback is a part of the message. `hidden` are the user's patterns for secrets.
+    """
+    if not _logger.isEnabledFor(level):
+        return
+    told = "".join(format_exception(error))
+    shown = hide(without_secrets(told), hidden)
+    if shown == told:
+        _logger.log(level, message, *args, exc_info=error)
+    else:
+        _logger.log(level, "%s\n%s", message % args, shown.rstrip())
+
+
+def _message_of(event: LogEvent, default: str, call: Call, response: Any) -> str:
     """Returns the text of an event; a callable that fails is no reason to lose the call."""
     message = event.custom_message
     if message is None or isinstance(message, str):
         return default if message is None else message
     try:
         return str(message(response))
-    except Exception:
-        _logger.exception("the custom_message of a log event failed; its default message follows")
+    except Exception as error:  # noqa: BLE001 - it may raise anything
+        line = "the custom_message of a log event failed; its default message follows"
+        log_failure(logging.ERROR, error, call.hidden, line)
         return default
 
 

@@ -16,9 +16,9 @@ from ..events import ResponseRecorded, ResponseReplayed, tell
 from ..exceptions import GracyReplayRequestNotFound
 from ..family import AsyncTransport, error_for
 from ..layer import Layer
-from ..logevents import LOGGER_NAME, log
+from ..logevents import LOGGER_NAME, log, log_failure
 from ..redaction import hide
-from ..showing import shown_url
+from ..showing import hidden_in, shown_url
 from .config import GracyReplay, ReplayLogEvent
 from .exchange import Asked, decoded_answer, read_answer, recording_of, response_from
 from .recording import Recording
@@ -124,10 +124,10 @@ class ReplayTransport(Layer):
                 found = await storage.find(asked, LAST, wanted)
                 if found is not None:
                     self.replay.sequences.end(asked.sequence)
-        except Exception:
+        except Exception as error:
             if self.replay.config.mode == "replay":
                 raise
-            _warn(asked.live, "is sent, because looking for a recording failed", exc_info=True)
+            _warn(asked.live, "is sent, because looking for a recording failed", error)
             return None
         return found
 
@@ -200,8 +200,8 @@ class ReplayTransport(Layer):
             answer = read_answer(headers, content) if is_read else decoded_answer(request, headers, content)
             at = datetime.fromtimestamp(self.clock.wall(), UTC)
             await self._save(asked, recording_of(asked, exchange.status, answer, at), exchange.position)
-        except Exception:  # noqa: BLE001 - no failure of a storage may look like one of the request
-            return _warn(request, "was not recorded; its answer is not affected", exc_info=True)
+        except Exception as error:  # noqa: BLE001 - no failure of a storage may look like one of the request
+            return _warn(request, "was not recorded; its answer is not affected", error)
         return self._tell_recorded(exchange.call)
 
     async def _save(self, asked: Asked, recording: Recording, position: int | None) -> None:
@@ -216,8 +216,12 @@ class ReplayTransport(Layer):
         _log_every(self.replay.config.log_record, count, _RECORDED, call, RECORDED_COUNT=f"{count:,}")
 
 
-def _warn(request: Request, what: str, *, exc_info: bool = False) -> None:
-    _logger.warning("%s %s %s", request.method, shown_url(request), what, exc_info=exc_info)
+def _warn(request: Request, what: str, error: Exception | None = None) -> None:
+    where = (request.method, shown_url(request))
+    if error is None:
+        _logger.warning("%s %s %s", *where, what)
+    else:
+        log_failure(logging.WARNING, error, hidden_in(request), "%s %s %s", *where, what)
 
 
 def _log_every(

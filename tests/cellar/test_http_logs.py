@@ -89,6 +89,30 @@ def test_a_record_that_cannot_be_formatted_is_left_to_its_handler() -> None:
     assert RedactingFilter().filter(record)
 
 
+def raised(text: str) -> logging.LogRecord:
+    """Returns a record with the traceback of an error of that text."""
+    try:
+        raise LookupError(text)
+    except LookupError as error:
+        return logging.LogRecord("app", logging.ERROR, "", 1, "it failed", (), (type(error), error, None))
+
+
+def test_a_traceback_is_shown_without_secrets() -> None:
+    """The text of many an error of httpx has a URL in it."""
+    record = raised("404 for url 'https://me:hunter2@api.test/a?api_key=hunter2'")
+    assert RedactingFilter().filter(record)
+    text = logging.Formatter().format(record)
+    assert text.startswith("it failed\nLookupError: ") and "hunter2" not in text
+    assert record.exc_info is None  # a handler of another kind would show it as it was
+
+
+def test_a_traceback_without_secrets_stays() -> None:
+    """A handler may want more of it than its text."""
+    record = raised("404")
+    assert RedactingFilter().filter(record)
+    assert record.exc_info is not None and record.exc_text is None
+
+
 def test_packed_headers_are_not_logged() -> None:
     """Nobody can tell what is in them."""
     record = logging.LogRecord("hpack.hpack", logging.DEBUG, "", 1, "Decoding %s", (b"\x82",), None)

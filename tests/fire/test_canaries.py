@@ -340,6 +340,36 @@ async def test_an_api_object_tells_no_secret(  # noqa: PLR0917
         note_stack(shown, api._gracy.sessions.newest.stack, capsys)
 
 
+class Raises(API):
+    """One whose hooks fail with the errors of httpx, whose text is the whole URL."""
+
+    async def before(self, context: Any) -> None:
+        """Fails with a path that only the user's pattern knows."""
+        raise LookupError(PATH)
+
+    async def after(self, context: Any, response_or_exc: Any, retry_state: Any) -> None:
+        """Does what many a hook does."""
+        response_or_exc.raise_for_status()
+
+
+def fail(about: Any) -> str:
+    """Fails with the whole URL in the text: an observer with that of a call, a message with that of a response."""
+    raise LookupError(str(about.request.url if hasattr(about, "request") else about.call.url))
+
+
+async def test_what_fails_in_code_of_the_users_own_tells_no_secret_in_the_log(
+    family: ModuleType, shown: Shown, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A hook, an observer and a message raise with secrets in the text; the traceback is there all the same."""
+    wanted = GracyConfig(redact=REDACT, log_response=LogEvent(LogLevel.INFO, fail))
+    api = Raises(family, ScriptedWire(404, clock=clock), wanted, clock=clock, observers=[fail])
+    async with api:
+        await ask(shown, api.get("/bot{TOKEN}/x", {"TOKEN": secret("arg")}, params=QUERY, headers=HEADERS))
+    failed = [each.getMessage() for each in caplog.records if each.levelno == logging.ERROR]
+    for kind, raiser in (("LookupError", "in before"), ("HTTPStatusError", "in after"), ("LookupError", "in fail")):
+        assert any(kind in text and raiser in text for text in failed), raiser
+
+
 async def test_a_veto_with_the_context_in_it_tells_no_secret(
     family: ModuleType, shown: Shown, clock: FakeClock
 ) -> None:
@@ -403,6 +433,16 @@ async def test_recording_and_replaying_tell_no_secret(  # noqa: PLR0917
     await send(mode, "send", "sent")
 
 
+@pytest.fixture
+def filtered(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Filters what is captured, and takes the filter away again: the handler is that of the whole session."""
+    wanted = RedactingFilter(REDACT)
+    caplog.handler.addFilter(wanted)
+    yield
+    caplog.handler.removeFilter(wanted)
+
+
+@pytest.mark.usefixtures("filtered")
 async def test_the_logs_of_httpx_tell_no_secret_once_they_are_filtered(
     family: ModuleType, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -410,7 +450,6 @@ async def test_the_logs_of_httpx_tell_no_secret_once_they_are_filtered(
     from gracy_transport.testing.origin import Origin, Reply
 
     caplog.set_level(logging.DEBUG)
-    caplog.handler.addFilter(RedactingFilter(REDACT))
     target = f"/bot{secret('path')}?code={secret('redirect-query')}"
     headers = {name: value for name, value in ANSWERED.items() if name != "X-Other"}
     async with Origin() as origin:

@@ -114,7 +114,11 @@ class Desk:
         return at
 
     def estimate(self, gates: Gates) -> float:
-        """Returns the seconds a request that came now would wait, as far as rates and pauses can tell."""
+        """Returns the seconds that a request which came now would wait at least, by rates and pauses."""
+        return self.foresee(gates)[0]
+
+    def foresee(self, gates: Gates) -> tuple[float, Gate]:
+        """Returns the seconds that a request which came now would wait at least, and the gate that takes longest."""
         return self._decide(lambda admission, now: admission.estimate(gates, now))
 
     def next_permit(self, gates: Iterable[Gate]) -> float:

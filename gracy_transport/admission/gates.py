@@ -30,12 +30,14 @@ class Gate:
         paused_until: the instant before which nothing passes, whatever is free (a server's hint). `paused_from`: when
             the newest pause began.
         waiting: lanes that wait at this gate. `queued`: requests that need this gate and wait, here or elsewhere.
+        lanes: the lanes of those.
         parked: the lanes that wait here as a heap by ticket. `timer_at`: when the gate is to be looked at again.
     """
 
     __slots__ = (
         "_paused_before",
         "free",
+        "lanes",
         "limit",
         "parked",
         "paused_from",
@@ -59,6 +61,7 @@ class Gate:
         self._paused_before = 0.0
         self.waiting = 0
         self.queued = 0
+        self.lanes: dict[Lane, None] = {}
         self.parked: list[tuple[int, Lane]] = []
         self.timer_at: float | None = None
 
@@ -66,6 +69,11 @@ class Gate:
     def kind(self) -> str:
         """What a wait at this gate is called in the timeline of a call: "slot" or "throttle"."""
         return "slot" if self.period is None else "throttle"
+
+    @property
+    def is_counting(self) -> bool:
+        """Whether the place in the queue says something about when a request goes: not for slots."""
+        return self.period is not None
 
     @property
     def held(self) -> int:
@@ -122,11 +130,37 @@ class Gate:
         first = self.returns[place] if place < len(self.returns) else now + self.period
         return first + rounds * self.period
 
-    def wait_of(self, place: int, now: float) -> float:
-        """Returns the seconds until the request at that place of the queue (from 1) gets a unit; 0 for slots."""
-        missing = place - self.free
-        at = self.return_of(missing, now) if missing > 0 else None
-        return max(0.0, 0.0 if at is None else at - now, self.paused_until - now)
+    def rounds_before(self, place: int) -> tuple[int, int]:
+        """Returns how many windows pass before the request at that place of the queue (from 1) goes, at least.
+
+        And whose turn it is that it goes those windows after: the place in the queue of that one, below 1 for one that
+        was let through and has yet to go. None pass for slots.
+        """
+        if self.period is None:
+            return 0, place
+        ahead = self.held - len(self.returns)  # let through, and before everybody in the queue
+        rounds, before = divmod(place + ahead - 1, self.limit)
+        return rounds, before + 1 - ahead
+
+    def goes_at(self, place: int, now: float, since: float) -> float:
+        """Returns when the request at that place of the queue (from 1) goes, if nobody in the queue does before `since`.
+
+        For slots that is the earliest, since nobody knows when they come back.
+        """
+        since = max(now, since, self.paused_until)
+        if self.period is None:
+            return since
+        rounds, before = self.rounds_before(place)
+        back = before - self.free - 1  # whoever was let through has taken a unit already
+        if before <= 0:
+            since = max(now, self.paused_until)
+        elif back >= 0:
+            since = max(since, self.returns[back])
+        return since + rounds * self.period
+
+    def is_wide(self, now: float) -> bool:
+        """Tells whether all who wait for this gate could pass it now, so that it holds up none of them."""
+        return self.has_room(now) and self.free >= self.queued
 
     def pause(self, until: float, now: float) -> None:
         """Lets nothing pass before that instant; an earlier pause is never shortened."""

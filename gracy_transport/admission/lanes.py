@@ -20,12 +20,13 @@ threads at once; `Desk` sees to that.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import count
 from typing import Final, TypeAlias
 
+from .foresight import foresee
 from .gates import Gate
-from .waiters import Gates, Lane, Waiter, busiest, first_parked, park, unpark
+from .waiters import Gates, Lane, Waiter, busiest, close_lane, first_parked, open_lane, park, unpark
 
 __all__ = ["BOUNCES", "SLICE", "Admission", "Bound", "Gates", "Lane", "Waiter"]
 
@@ -82,7 +83,7 @@ class Admission:
     def _line_up(self, waiter: Waiter, now: float) -> None:
         lane = self._lanes.get(waiter.gates)
         if lane is None:
-            lane = self._lanes[waiter.gates] = Lane(waiter.gates)
+            lane = open_lane(self._lanes, waiter.gates)
         waiter.lane = lane
         lane.join(waiter)
         self.waiting += 1
@@ -110,7 +111,7 @@ class Admission:
             return []
         if lane.parked_at is not None:
             unpark(lane, lane.parked_at)
-        del self._lanes[lane.gates]
+        close_lane(self._lanes, lane)
         return self._serve(self._lift_guard(lane), now)
 
     def stamp(self, gates: Iterable[Gate], now: float) -> None:
@@ -160,13 +161,7 @@ class Admission:
 
     def tick(self, now: float) -> list[Waiter]:
         """Returns the waiters that may go because time has passed, at most `SLICE` at once."""
-        due: list[Gate] = []
-        while self._timers and self._timers[0][0] <= now:
-            at, _order, gate = heapq.heappop(self._timers)
-            if gate.timer_at == at:
-                gate.timer_at = None
-                due.append(gate)
-        return self._serve(due, now)
+        return self._serve((), now)
 
     def next_opening(self) -> float | None:
         """Returns when `tick` has to be called next, or `None` when only a release can change anything."""
@@ -179,13 +174,9 @@ class Admission:
             heapq.heappop(self._timers)
         return None
 
-    def estimate(self, gates: Gates, now: float) -> float:
-        """Returns the seconds a newcomer would wait, as far as rates and pauses can tell (slots cannot)."""
-        wait = 0.0
-        for gate in gates:
-            gate.has_room(now)
-            wait = max(wait, gate.wait_of(gate.queued + 1, now))
-        return wait
+    def estimate(self, gates: Gates, now: float) -> tuple[float, Gate]:
+        """Returns the seconds that a newcomer will wait at least, and the gate that takes longest."""
+        return foresee(gates, self._lanes.get(gates), now)
 
     def _has_room(self, gate: Gate, now: float, lane: Lane | None) -> bool:
         guarded = self._guarded
@@ -225,9 +216,12 @@ class Admission:
         self._most_timers = max(_FEWEST_TIMERS, 2 * len(kept))
 
     def _serve(self, gates: Iterable[Gate], now: float) -> list[Waiter]:
-        """Lets waiters through these gates while there is room, the oldest of all first; arms timers for the rest."""
+        """Lets waiters through these gates, and those that are due, while there is room, the oldest of all first.
+
+        The due ones too, since what is released in the instant in which a permit comes back is the oldest's as well.
+        """
         granted: list[Waiter] = []
-        touched = set(gates)
+        touched = {*gates, *self._due(now)}
         offers = [(self._first_at(gate).ticket, id(gate), gate) for gate in touched if gate.waiting]
         heapq.heapify(offers)
         while offers and len(granted) < SLICE:
@@ -244,6 +238,14 @@ class Admission:
             self._arm(gate, now)
         return granted
 
+    def _due(self, now: float) -> Iterator[Gate]:
+        """Takes out the timers that are due, and yields their gates."""
+        while self._timers and self._timers[0][0] <= now:
+            at, _order, gate = heapq.heappop(self._timers)
+            if gate.timer_at == at:
+                gate.timer_at = None
+                yield gate
+
     def _try_lane(self, lane: Lane, gate: Gate, now: float, granted: list[Waiter]) -> Gates:
         """Lets the head of a lane go, or moves the lane to the next closed gate; returns gates that so got room."""
         unpark(lane, gate)
@@ -258,7 +260,7 @@ class Admission:
         if lane.queue:
             park(lane, gate)
         else:
-            del self._lanes[lane.gates]
+            close_lane(self._lanes, lane)
         return freed
 
     def _grant(self, lane: Lane) -> Waiter:

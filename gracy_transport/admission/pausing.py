@@ -31,9 +31,26 @@ class PauseGate(Gate):
         """What a wait here is called: "pause"."""
         return "pause"
 
+    @property
+    def is_counting(self) -> bool:
+        """Whether the place in the queue says something about when a request goes: not for a pause."""
+        return False
+
     def has_room(self, now: float, spared: int = 0) -> bool:
         """Tells whether there is no pause now."""
         return now >= self.paused_until
+
+    def is_wide(self, now: float) -> bool:
+        """Tells whether there is no pause now, and so nobody is held up."""
+        return now >= self.paused_until
+
+    def rounds_before(self, place: int) -> tuple[int, int]:
+        """Returns that no window passes before any place of the queue."""
+        return 0, place
+
+    def goes_at(self, place: int, now: float, since: float) -> float:
+        """Returns when the request at that place of the queue goes, if nobody in the queue does before `since`."""
+        return max(now, since, self.paused_until)
 
     def take(self) -> None:
         """Does nothing, like all that counts."""
@@ -70,6 +87,15 @@ class Hold(NamedTuple):
         if now < self.until:
             return self
         return None if self.limit is None else Hold(self.limit, now + self.window, None, 0.0, self.heard)
+
+    def passes(self, place: int, at: float) -> float:
+        """Returns when the `place`-th from now may be sent at the earliest, if none is sent before `at`."""
+        left = self.left if at < self.until else 0
+        if place <= left:
+            return at
+        if self.limit is None or place <= left + self.limit:
+            return max(at, self.until)
+        return max(at, self.until + self.window)
 
 
 class HintGate(PauseGate):
@@ -125,9 +151,19 @@ class HintGate(PauseGate):
         at = max(now, self.paused_until)
         return max([at, *[hold.until for hold in self._current(now) if hold.left - self._taken <= spared]])
 
-    def wait_of(self, place: int, now: float) -> float:
-        """Returns the seconds until the request at that place of the queue may pass."""
-        return self.opens_at(now, place - 1) - now
+    @property
+    def is_counting(self) -> bool:
+        """Whether the place in the queue says something about when a request goes: while there is a limit."""
+        return bool(self._holds)
+
+    def is_wide(self, now: float) -> bool:
+        """Tells whether all who wait here could pass now."""
+        return now >= self.paused_until and all(hold.left - self._taken >= self.queued for hold in self._current(now))
+
+    def goes_at(self, place: int, now: float, since: float) -> float:
+        """Returns when the request at that place of the queue goes, if nobody in the queue does before `since`."""
+        at = max(now, since, self.paused_until)
+        return max([at, *[hold.passes(place + self._taken, at) for hold in self._current(now)]])
 
     def pause(self, until: float, now: float) -> None:
         """Lets nothing pass before that instant; an earlier pause is never shortened."""

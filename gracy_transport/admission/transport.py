@@ -71,12 +71,12 @@ _INSTANT: Final = 1e-6
 class _Queueing:
     """One wait: what is told as it begins and as it is over, and what the timeline of the call says of it."""
 
-    __slots__ = ("_before", "_call", "_first", "_gates", "_layer", "_rest", "_waiter", "began", "estimate", "until")
+    __slots__ = ("_before", "_call", "_first", "_gates", "_layer", "_rest", "_waiter", "began", "estimate", "longest", "until")
 
     def __init__(self, layer: AdmissionTransport, call: Call, gates: Gates) -> None:
         self._layer, self._call, self._gates = layer, call, gates
         self.began = self.until = layer.clock.now()
-        self.estimate = layer.desk.estimate(gates)
+        self.estimate, self.longest = layer.desk.foresee(gates)
         self._before = [gate.paused_for(self.began) for gate in gates]
         self._waiter: Waiter | None = None
         self._first: Gate | None = None
@@ -229,8 +229,7 @@ class AdmissionTransport(Layer):
             gates = gates if hinted in gates else (hinted, *gates)
         queueing = _Queueing(self, call, gates)
         if call.deadline is not None and queueing.began + queueing.estimate >= call.deadline:
-            longest = max(gates, key=lambda gate: self.desk.estimate((gate,)))
-            raise not_begun(request, call, queueing.began, queueing.estimate, words(longest))
+            raise not_begun(request, call, queueing.began, queueing.estimate, words(queueing.longest))
         bounds = [(gate, most) for gate in gates if (most := self.keeper_of(gate).most_waiting(gate)) is not None]
         try:
             queueing.until = await self.desk.wait(gates, counted, blocked=queueing.begin, bounds=bounds)

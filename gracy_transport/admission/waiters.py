@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from .gates import Gate
 
-__all__ = ["Gates", "Lane", "Waiter", "busiest", "first_parked", "park", "unpark"]
+__all__ = ["Gates", "Lane", "Waiter", "busiest", "close_lane", "first_parked", "open_lane", "park", "unpark"]
 
 Gates: TypeAlias = tuple[Gate, ...]
 
@@ -69,6 +69,21 @@ class Lane:
     def ticket(self) -> int:
         """The ticket of the head."""
         return next(iter(self.queue))
+
+
+def open_lane(lanes: dict[Gates, Lane], gates: Gates) -> Lane:
+    """Returns a new lane for a set of gates."""
+    lane = lanes[gates] = Lane(gates)
+    for gate in gates:
+        gate.lanes[lane] = None
+    return lane
+
+
+def close_lane(lanes: dict[Gates, Lane], lane: Lane) -> None:
+    """Forgets a lane in which nobody waits any more."""
+    del lanes[lane.gates]
+    for gate in lane.gates:
+        gate.lanes.pop(lane, None)
 
 
 def park(lane: Lane, gate: Gate) -> None:

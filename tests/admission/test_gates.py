@@ -140,28 +140,29 @@ def test_a_gate_that_is_free_opens_now() -> None:
 
 @pytest.mark.parametrize(
     ("place", "paused_until", "expected"),
-    [(1, 0.0, 0.0), (2, 0.0, 8.0), (3, 0.0, 10.0), (4, 0.0, 18.0), (1, 5.0, 3.0), (2, 5.0, 8.0), (2, 30.0, 28.0)],
+    [(1, 0.0, 2.0), (2, 0.0, 10.0), (3, 0.0, 12.0), (4, 0.0, 20.0), (1, 5.0, 5.0), (2, 5.0, 10.0), (2, 30.0, 30.0)]
+    + [(3, 30.0, 40.0), (4, 30.0, 40.0), (5, 30.0, 50.0)],
 )
-def test_the_wait_of_a_place_in_the_queue(place: int, paused_until: float, expected: float) -> None:
-    """As many seconds as the permits before it need to come back, or until the pause is over."""
+def test_when_a_place_in_the_queue_goes(place: int, paused_until: float, expected: float) -> None:
+    """When as many permits are back as it needs, and the pause is over; those who go then come back a period later."""
     gate = Gate(2, 10.0)
     gate.use(0.0)
     gate.paused_until = paused_until
-    assert gate.wait_of(place, 2.0) == expected
+    assert gate.goes_at(place, 2.0, 0.0) == expected
 
 
 def test_what_should_be_back_already_is_not_waited_for() -> None:
-    """A wait is never below nothing, though nobody has looked at the gate for long."""
+    """Nobody goes before now, though nobody has looked at the gate for long."""
     gate = Gate(1, 10.0)
     gate.use(0.0)
-    assert gate.wait_of(1, 50.0) == 0.0
+    assert gate.goes_at(1, 50.0, 0.0) == 50.0
 
 
 def test_nobody_knows_when_a_slot_comes_back() -> None:
-    """So the foreseen wait for one is nothing."""
+    """So it is foreseen for now."""
     gate = Gate(1)
     gate.use(0.0)
-    assert gate.wait_of(3, 5.0) == 0.0
+    assert gate.goes_at(3, 5.0, 0.0) == 5.0
 
 
 def test_a_gate_in_use_is_not_idle() -> None:

@@ -150,20 +150,14 @@ def test_a_pause_of_a_gate_where_somebody_waits_moves_the_timer() -> None:
     assert admission.tick(25.0) == [waiter]
 
 
-def test_the_estimate_counts_those_who_wait_and_the_pause() -> None:
-    """The wait of a newcomer is foreseen from the permits that come back and those who are before it."""
-    gate = Gate(2, 10.0)
+def test_a_release_in_the_instant_of_a_permit_serves_the_oldest() -> None:
+    """What comes first of the two, the timer or the slot, does not decide who goes first."""
+    slot, rate = Gate(1), Gate(1, 10.0)
     admission = Admission()
-    assert admission.estimate((gate,), 0.0) == 0.0
-    for at in (0.0, 1.0):
-        admission.try_now((gate,), at)
-    assert admission.estimate((gate,), 1.0) == 9.0
-    enqueue(admission, (gate,), 1.0)
-    assert admission.estimate((gate,), 1.0) == 10.0
-    enqueue(admission, (gate,), 1.0)
-    assert admission.estimate((gate,), 1.0) == 19.0
-    admission.pause(gate, 100.0, 1.0)
-    assert admission.estimate((gate, Gate(1)), 1.0) == 99.0
+    assert admission.try_now((slot, rate), 0.0)
+    first, _ = enqueue(admission, (rate,), 1.0)
+    enqueue(admission, (slot, rate), 2.0)
+    assert admission.release((slot,), 10.0) == [first]
 
 
 def test_timeouts_on_a_closed_gate_leave_nothing_behind() -> None:

@@ -1,0 +1,95 @@
+"""How long a newcomer will have to wait, as far as can be told: never longer than it really will.
+
+A call that could be over in time must not be refused for a figure that was too high, so only what is certain counts:
+those in the same lane, and those of other lanes whom nothing but the same gates can hold up any more. The figure is
+exact for one rate, behind a pause or not, and for rates that are passed together. Slots are a wait of unknown length,
+and count as none. When somebody gives up, or when a server says that there is more, it may be shorter after all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Final, NamedTuple
+
+from .gates import Gate
+from .waiters import Gates, Lane
+
+__all__ = ["LOOKED_AT", "foresee"]
+
+LOOKED_AT: Final = 32
+"""Other lanes of a gate that are looked at: those beyond are not counted, which keeps the figure low and quick."""
+
+
+class _Line(NamedTuple):
+    """Some who go one after the other, the newcomer last.
+
+    Attributes:
+        place: how many they are. `gates`: what all of them have to pass. `since`: when the first may go at the earliest.
+    """
+
+    place: int
+    gates: Sequence[Gate]
+    since: float
+
+
+def foresee(gates: Gates, own: Lane | None, now: float) -> tuple[float, Gate]:
+    """Returns the seconds that a newcomer in lane `own` will wait at least, and the gate that takes longest."""
+    longest = max(gates, key=lambda gate: gate.paused_until)
+    at = max(now, longest.paused_until)
+    for line in _lines(gates, own, now):
+        for gate in line.gates:
+            goes = _last_at(gate, line, now)
+            if goes > at:
+                at, longest = goes, gate
+    return at - now, longest
+
+
+def _lines(gates: Gates, own: Lane | None, now: float) -> Iterator[_Line]:
+    """Yields the lines that the newcomer is the last of: in its lane, and at each gate that others pass before it."""
+    for gate in gates:
+        gate.has_room(now)  # so that each knows what has come back
+    mine = 0 if own is None else len(own.queue)
+    counting = [gate for gate in gates if gate.is_counting]
+    yield _Line(mine + 1, counting, _opens(gates))
+    others = {
+        lane: None
+        for gate in counting
+        if gate.queued > mine
+        for lane in islice(gate.lanes, LOOKED_AT)
+        if lane is not own and _goes_first(lane, gates, counting, now)
+    }
+    if not others:
+        return
+    for each in dict.fromkeys([tuple(counting), *[(gate,) for gate in counting]]):
+        before = [lane for lane in others if all(gate in lane.gates for gate in each)]
+        if before:
+            since = min(_opens(gates), *[_opens(lane.gates) for lane in before])
+            yield _Line(mine + 1 + sum(len(lane.queue) for lane in before), each, since)
+
+
+def _goes_first(lane: Lane, gates: Gates, counting: Sequence[Gate], now: float) -> bool:
+    """Tells whether all who wait in a lane go before somebody who comes now and needs other gates."""
+    shared = sum(gate in lane.gates for gate in counting)
+    # Between lanes that share some of their limits, the guard of the queue may let the younger one go first.
+    if 1 < shared < len(counting):
+        return False
+    return all(gate in gates or gate.is_wide(now) for gate in lane.gates)
+
+
+def _opens(gates: Sequence[Gate]) -> float:
+    return max(gate.paused_until for gate in gates)
+
+
+def _last_at(gate: Gate, line: _Line, now: float) -> float:
+    """Returns when the last of a line passes a gate at the earliest.
+
+    It goes one window after the one that is as many places before it as the gate has permits, whatever gate that one
+    was held up at.
+    """
+    rounds, place = gate.rounds_before(line.place)
+    if not rounds or place <= 0:
+        return gate.goes_at(line.place, now, line.since)
+    before = line._replace(place=place)
+    assert gate.period is not None
+    return max(_last_at(each, before, now) for each in line.gates) + rounds * gate.period

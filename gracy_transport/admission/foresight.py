@@ -50,31 +50,33 @@ def _lines(gates: Gates, own: Lane | None, now: float) -> Iterator[_Line]:
     for gate in gates:
         gate.has_room(now)  # so that each knows what has come back
     mine = 0 if own is None else len(own.queue)
-    counting = [gate for gate in gates if gate.is_counting]
+    limits = [gate for gate in gates if gate.is_limit]
+    counting = [gate for gate in limits if gate.kind != "slot"]
     yield _Line(mine + 1, counting, _opens(gates))
     others = {
         lane: None
         for gate in counting
         if gate.queued > mine
         for lane in islice(gate.lanes, LOOKED_AT)
-        if lane is not own and _goes_first(lane, gates, counting, now)
+        if lane is not own and _goes_first(lane, gates, limits, now)
     }
-    if not others:
-        return
-    for each in dict.fromkeys([tuple(counting), *[(gate,) for gate in counting]]):
+    for each in dict.fromkeys([tuple(counting), *[(gate,) for gate in counting]]) if others else ():
         before = [lane for lane in others if all(gate in lane.gates for gate in each)]
         if before:
             since = min(_opens(gates), *[_opens(lane.gates) for lane in before])
             yield _Line(mine + 1 + sum(len(lane.queue) for lane in before), each, since)
 
 
-def _goes_first(lane: Lane, gates: Gates, counting: Sequence[Gate], now: float) -> bool:
-    """Tells whether all who wait in a lane go before somebody who comes now and needs other gates."""
-    shared = sum(gate in lane.gates for gate in counting)
-    # Between lanes that share some of their limits, the guard of the queue may let the younger one go first.
-    if 1 < shared < len(counting):
+def _goes_first(lane: Lane, gates: Gates, limits: Sequence[Gate], now: float) -> bool:
+    """Tells whether all who wait in a lane go before somebody who comes now and needs other gates.
+
+    Not where they need another limit, of which others may take what there is. Nor where they share some limits with
+    those who do not need all of these: then the guard of the queue may put the younger lane first.
+    """
+    if any(gate.is_limit or now < gate.paused_until for gate in lane.gates if gate not in gates):
         return False
-    return all(gate in gates or gate.is_wide(now) for gate in lane.gates)
+    shared = sum(gate in lane.gates for gate in limits)
+    return shared == 1 or (shared == len(limits) and len({gate.queued for gate in limits}) == 1)
 
 
 def _opens(gates: Sequence[Gate]) -> float:

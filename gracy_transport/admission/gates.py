@@ -71,9 +71,9 @@ class Gate:
         return "slot" if self.period is None else "throttle"
 
     @property
-    def is_counting(self) -> bool:
-        """Whether the place in the queue says something about when a request goes: not for slots."""
-        return self.period is not None
+    def is_limit(self) -> bool:
+        """Whether there are only so many units, so that those who pass leave less for the others."""
+        return True
 
     @property
     def held(self) -> int:
@@ -157,10 +157,6 @@ class Gate:
         elif back >= 0:
             since = max(since, self.returns[back])
         return since + rounds * self.period
-
-    def is_wide(self, now: float) -> bool:
-        """Tells whether all who wait for this gate could pass it now, so that it holds up none of them."""
-        return self.has_room(now) and self.free >= self.queued
 
     def pause(self, until: float, now: float) -> None:
         """Lets nothing pass before that instant; an earlier pause is never shortened."""

@@ -32,16 +32,12 @@ class PauseGate(Gate):
         return "pause"
 
     @property
-    def is_counting(self) -> bool:
-        """Whether the place in the queue says something about when a request goes: not for a pause."""
+    def is_limit(self) -> bool:
+        """Whether those who pass leave less for the others: not with a pause."""
         return False
 
     def has_room(self, now: float, spared: int = 0) -> bool:
         """Tells whether there is no pause now."""
-        return now >= self.paused_until
-
-    def is_wide(self, now: float) -> bool:
-        """Tells whether there is no pause now, and so nobody is held up."""
         return now >= self.paused_until
 
     def rounds_before(self, place: int) -> tuple[int, int]:
@@ -152,13 +148,9 @@ class HintGate(PauseGate):
         return max([at, *[hold.until for hold in self._current(now) if hold.left - self._taken <= spared]])
 
     @property
-    def is_counting(self) -> bool:
-        """Whether the place in the queue says something about when a request goes: while there is a limit."""
+    def is_limit(self) -> bool:
+        """Whether those who pass leave less for the others: while the server says that there is only so much."""
         return bool(self._holds)
-
-    def is_wide(self, now: float) -> bool:
-        """Tells whether all who wait here could pass now."""
-        return now >= self.paused_until and all(hold.left - self._taken >= self.queued for hold in self._current(now))
 
     def goes_at(self, place: int, now: float, since: float) -> float:
         """Returns when the request at that place of the queue goes, if nobody in the queue does before `since`."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .clock import Clock
     from .family import Request
 
-__all__ = ["MOST_READING", "kept", "no_retry", "not_begun", "passed", "within"]
+__all__ = ["MOST_READING", "given_up", "kept", "no_retry", "not_begun", "passed", "within"]
 
 MOST_READING: Final = 1.0
 """Seconds that are spent on the body of an answer that failed, to have it in an error: longer is not worth it."""
@@ -62,18 +62,19 @@ def not_begun(
 
     `is_tried` says that it would have come after an attempt which a report has yet to count.
     """
-    left = 0.0 if call.deadline is None else max(0.0, call.deadline - now)
-    error = _error(
-        request,
-        call,
-        f"leaves {left:.2f} s, and {waits_for} would take {wait:.2f} s: the wait was not begun; "
-        f"try again in {wait:.2f} s, or allow more time",
-    )
-    error.would_wait = error.retry_in = wait
+    error = _too_long(request, call, now, wait, f"{waits_for} would take {wait:.2f} s: the wait was not begun")
     error.waits_for = waits_for
     error.counts_as_attempt = is_tried
     error.was_sent = is_tried and call.attempt.was_sent
     _end(call, error, now, was_sent=error.was_sent)
+    return error
+
+
+def given_up(request: Request, call: Call, now: float, wait: float, waits_for: str) -> DeadlineExceeded:
+    """Returns the error of a wait that turns out not to be over before the deadline: it would take that much more."""
+    error = _too_long(request, call, now, wait, f"{waits_for} would take {wait:.2f} s more: the wait was given up")
+    error.waits_for = waits_for
+    _end(call, error, now, was_sent=False)
     return error
 
 
@@ -114,6 +115,13 @@ def _cut_short(call: Call, *, is_begun: bool) -> str:
         return f"passed while the call waited for {call.waits_for}"
     number = call.attempt.number
     return f"passed while attempt {number} was under way" if is_begun else f"was over before attempt {number} began"
+
+
+def _too_long(request: Request, call: Call, now: float, wait: float, what: str) -> DeadlineExceeded:
+    left = 0.0 if call.deadline is None else max(0.0, call.deadline - now)
+    error = _error(request, call, f"leaves {left:.2f} s, and {what}; try again in {wait:.2f} s, or allow more time")
+    error.would_wait = error.retry_in = wait
+    return error
 
 
 def _error(request: Request, call: Call, what: str) -> DeadlineExceeded:

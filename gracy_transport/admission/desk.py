@@ -22,25 +22,12 @@ from ..clock import Clock
 from ..loops import current_loop
 from .gates import Gate
 from .lanes import Admission, Bound, Gates, Waiter
+from .refusals import DeskClosed, DeskFull, DeskLate
 from .rooms import Guest, Room
 
-__all__ = ["Desk", "DeskClosed", "DeskFull"]
+__all__ = ["Desk", "DeskClosed", "DeskFull", "DeskLate"]
 
 Decision = TypeVar("Decision")
-
-
-class DeskClosed(Exception):
-    """The desk was closed while somebody waited; the layer above makes an error of the request's family of it."""
-
-
-class DeskFull(Exception):
-    """As many wait at `gate` as may; the layer above makes an error of the request's family of it."""
-
-    def __init__(self, gate: Gate, waiting: int, most: int) -> None:
-        super().__init__(gate, waiting, most)
-        self.gate = gate
-        self.waiting = waiting
-        self.most = most
 
 
 class Desk:
@@ -86,18 +73,21 @@ class Desk:
         *,
         blocked: Callable[[Waiter, Gate], object] | None = None,
         bounds: Sequence[Bound] = (),
+        until: float = math.inf,
     ) -> float:
         """Waits until all the gates let the request through, stamps its units as it goes on, and returns the stamp.
 
         `blocked` is called once with who waits and the gate that is waited for first, unless there is no need to wait
         after all.
-        `bounds` say how many may wait at some of the gates.
+        `bounds` say how many may wait at some of the gates, `until` by when it has to go, or need not go at all.
 
         Raises:
             DeskClosed: when the desk was closed meanwhile.
             DeskFull: at once, when as many wait already at a gate as its bound allows.
+            DeskLate: when a pause began that will not be over by `until`. A wait that takes too long for any other
+                reason is for the caller to end.
         """
-        guest = self._enter(gates, bounds)
+        guest = self._enter(gates, bounds, until)
         at: float | None = None
         try:
             if blocked is not None and guest.blocked_by is not None and not guest.is_granted:
@@ -107,6 +97,7 @@ class Desk:
                 at, instead = self._decide(lambda admission, now: admission.use(guest, counted, now))
                 if at is None:
                     self._hand_out(instead)
+                    guest.is_late = any(gate.paused_until >= until for gate in gates)
         except BaseException:
             self._leave(guest)
             raise
@@ -146,24 +137,28 @@ class Desk:
             self._take_back()
 
     def pause(self, gates: Iterable[Gate], seconds: float) -> None:
-        """Lets nobody through these gates for that long; pauses do not add up, the longest holds."""
+        """Lets nobody through these gates for that long; pauses do not add up, the longest holds. See `change`."""
 
-        def hold(admission: Admission, now: float) -> None:
-            for gate in gates:
-                admission.pause(gate, now + seconds, now)
+        def hold(admission: Admission, now: float) -> list[Waiter]:
+            return [late for gate in gates for late in admission.pause(gate, now + seconds, now)]
 
-        self._decide(hold)
+        self._send_away(self._decide(hold))
         self._hand_out([])
 
     def change(self, gate: Gate, change: Callable[[float], object]) -> None:
-        """Changes a gate while nobody decides, by a callable that is told the time, and lets whoever now may go on."""
+        """Changes a gate while nobody decides, by a callable that is told the time, and lets whoever now may go on.
 
-        def make(admission: Admission, now: float) -> None:
-            change(now)
-            admission.changed(gate, now)
-
-        self._decide(make)
+        Those who would have to go before a pause is over that so began raise `DeskLate`.
+        """
+        self._send_away(self._decide(lambda admission, now: admission.change(gate, change, now)))
         self._hand_out([])
+
+    @staticmethod
+    def _send_away(late: Iterable[Waiter]) -> None:
+        for guest in late:
+            assert isinstance(guest, Guest)
+            guest.is_late = True
+            guest.room.rouse(guest)
 
     def close(self) -> None:
         """Sends everybody away who waits in this event loop: they raise `DeskClosed`. Who comes later is served."""
@@ -181,13 +176,14 @@ class Desk:
             self._take_back()
         return made
 
-    def _enter(self, gates: Gates, bounds: Sequence[Bound]) -> Guest:
+    def _enter(self, gates: Gates, bounds: Sequence[Bound], until: float) -> Guest:
         room = self._room_here()
-        guest = Guest(gates, room)
+        guest = Guest(gates, room, until)
         room.waiters[guest] = None
 
         def join(admission: Admission, now: float) -> list[Waiter] | Bound:
-            return admission.full_gate(bounds) or admission.enqueue(guest, now)
+            full = next((bound for bound in bounds if bound[0].queued >= bound[1]), None)
+            return full or admission.enqueue(guest, now)
 
         joined = self._decide(join)
         if isinstance(joined, tuple):
@@ -202,6 +198,8 @@ class Desk:
         while not guest.is_granted:
             if guest.is_closed:
                 raise DeskClosed
+            if guest.is_late:
+                raise DeskLate
             if room.leader is None or room.leader is guest:
                 room.leader = guest
                 await self._lead(room, guest)

@@ -25,7 +25,7 @@ class _Line(NamedTuple):
     """Some who go one after the other, the newcomer last.
 
     Attributes:
-        place: how many they are. `gates`: what all of them have to pass. `since`: when the first may go at the earliest.
+        place: how many they are. `gates`: what all of them have to pass. `since`: the instant before which none goes.
     """
 
     place: int

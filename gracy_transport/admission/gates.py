@@ -143,7 +143,7 @@ class Gate:
         return rounds, before + 1 - ahead
 
     def goes_at(self, place: int, now: float, since: float) -> float:
-        """Returns when the request at that place of the queue (from 1) goes, if nobody in the queue does before `since`.
+        """Returns when the request at that place of the queue (from 1) goes, if none of them does before `since`.
 
         For slots that is the earliest, since nobody knows when they come back.
         """

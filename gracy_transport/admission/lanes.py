@@ -20,7 +20,7 @@ threads at once; `Desk` sees to that.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from typing import Final, TypeAlias
 
@@ -69,10 +69,6 @@ class Admission:
         """Uses a unit of each gate without asking whether there is one: later requests wait the longer for it."""
         for gate in gates:
             gate.use(now)
-
-    def full_gate(self, bounds: Iterable[Bound]) -> Bound | None:
-        """Returns the first gate, with its bound, for which as many requests wait already as may, or `None`."""
-        return next((bound for bound in bounds if bound[0].queued >= bound[1]), None)
 
     def enqueue(self, waiter: Waiter, now: float) -> list[Waiter]:
         """Puts a waiter at the end of its lane; returns who may go now, which may include it."""
@@ -150,14 +146,18 @@ class Admission:
             is_wanted = is_wanted or gate.waiting > 0
         return is_wanted
 
-    def pause(self, gate: Gate, until: float, now: float) -> None:
-        """Lets nobody through a gate before that instant; an earlier pause is never shortened."""
-        gate.pause(until, now)
-        self._arm(gate, now)
+    def pause(self, gate: Gate, until: float, now: float) -> list[Waiter]:
+        """Lets nobody through a gate before that instant; an earlier pause is never shortened. See `change`."""
+        return self.change(gate, lambda at: gate.pause(until, at), now)
 
-    def changed(self, gate: Gate, now: float) -> None:
-        """Takes in that a gate may open at another time than it was to."""
+    def change(self, gate: Gate, change: Callable[[float], object], now: float) -> list[Waiter]:
+        """Changes when a gate opens; returns who waits and would have to go before a new pause is over, each once."""
+        before = gate.paused_until
+        change(now)
         self._arm(gate, now)
+        if gate.paused_until <= before:
+            return []
+        return [waiter for lane in gate.lanes for waiter in lane.late(gate.paused_until)]
 
     def tick(self, now: float) -> list[Waiter]:
         """Returns the waiters that may go because time has passed, at most `SLICE` at once."""
@@ -216,10 +216,7 @@ class Admission:
         self._most_timers = max(_FEWEST_TIMERS, 2 * len(kept))
 
     def _serve(self, gates: Iterable[Gate], now: float) -> list[Waiter]:
-        """Lets waiters through these gates, and those that are due, while there is room, the oldest of all first.
-
-        The due ones too, since what is released in the instant in which a permit comes back is the oldest's as well.
-        """
+        """Lets waiters through these gates, and those that are due, while there is room, the oldest of all first."""
         granted: list[Waiter] = []
         touched = {*gates, *self._due(now)}
         offers = [(self._first_at(gate).ticket, id(gate), gate) for gate in touched if gate.waiting]

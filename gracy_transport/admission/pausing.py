@@ -45,7 +45,7 @@ class PauseGate(Gate):
         return 0, place
 
     def goes_at(self, place: int, now: float, since: float) -> float:
-        """Returns when the request at that place of the queue goes, if nobody in the queue does before `since`."""
+        """Returns when the request at that place of the queue goes, if none of them does before `since`."""
         return max(now, since, self.paused_until)
 
     def take(self) -> None:
@@ -153,7 +153,7 @@ class HintGate(PauseGate):
         return bool(self._holds)
 
     def goes_at(self, place: int, now: float, since: float) -> float:
-        """Returns when the request at that place of the queue goes, if nobody in the queue does before `since`."""
+        """Returns when the request at that place of the queue goes, if none of them does before `since`."""
         at = max(now, since, self.paused_until)
         return max([at, *[hold.passes(place + self._taken, at) for hold in self._current(now)]])
 

@@ -33,13 +33,14 @@ class Room:
 class Guest(Waiter):
     """A waiter with the means to wake it."""
 
-    __slots__ = ("event", "is_closed", "room")
+    __slots__ = ("event", "is_closed", "is_late", "room")
 
-    def __init__(self, gates: Gates, room: Room) -> None:
-        super().__init__(gates)
+    def __init__(self, gates: Gates, room: Room, until: float = math.inf) -> None:
+        super().__init__(gates, until)
         self.room = room
         self.event = anyio.Event()
         self.is_closed = False
+        self.is_late = False
 
     def rouse(self) -> None:
         """Ends its sleep: that of the leader on the timer, that of the others on their events."""

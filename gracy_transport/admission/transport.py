@@ -6,6 +6,7 @@ one with both, so that permits and slots are taken jointly and nothing is held b
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -16,12 +17,13 @@ from ..events import RequestDispatched, tell
 from ..exceptions import QueueFull, TransportClosed
 from ..family import AsyncTransport, error_for
 from ..layer import Layer
-from ..overtime import not_begun, within
+from ..overtime import given_up, not_begun, within
 from ..showing import shown_path
-from .desk import Desk, DeskClosed, DeskFull
+from .desk import Desk
 from .gates import Gate
 from .lanes import Gates, Waiter
 from .pausing import HintGate
+from .refusals import DeskClosed, DeskFull, DeskLate
 from .server import HintKeeper
 
 if TYPE_CHECKING:
@@ -71,7 +73,19 @@ _INSTANT: Final = 1e-6
 class _Queueing:
     """One wait: what is told as it begins and as it is over, and what the timeline of the call says of it."""
 
-    __slots__ = ("_before", "_call", "_first", "_gates", "_layer", "_rest", "_waiter", "began", "estimate", "longest", "until")
+    __slots__ = (
+        "_before",
+        "_call",
+        "_first",
+        "_gates",
+        "_layer",
+        "_rest",
+        "_waiter",
+        "began",
+        "estimate",
+        "longest",
+        "until",
+    )
 
     def __init__(self, layer: AdmissionTransport, call: Call, gates: Gates) -> None:
         self._layer, self._call, self._gates = layer, call, gates
@@ -85,7 +99,10 @@ class _Queueing:
     def begin(self, waiter: Waiter, gate: Gate) -> None:
         """Tells of the gate that is waited for first."""
         self._waiter, self._first = waiter, gate
-        self._layer.keeper_of(gate).limit_reached(self._call, gate, self.estimate, self.began)
+        # What comes after a pause is told when the pause is over.
+        is_pause = gate.kind == "pause" and gate.paused_until > self.began
+        wait = gate.paused_until - self.began if is_pause else self.estimate
+        self._layer.keeper_of(gate).limit_reached(self._call, gate, wait, self.began)
 
     def note(self) -> None:
         """Puts the wait into the timeline: what pauses took of it apart from the rest, which one limit is named for."""
@@ -232,7 +249,8 @@ class AdmissionTransport(Layer):
             raise not_begun(request, call, queueing.began, queueing.estimate, words(queueing.longest))
         bounds = [(gate, most) for gate in gates if (most := self.keeper_of(gate).most_waiting(gate)) is not None]
         try:
-            queueing.until = await self.desk.wait(gates, counted, blocked=queueing.begin, bounds=bounds)
+            until = math.inf if call.deadline is None else call.deadline
+            queueing.until = await self.desk.wait(gates, counted, blocked=queueing.begin, bounds=bounds, until=until)
         except DeskClosed:
             message = (
                 f"{call.method} {shown_path(request)}: the transport was closed while the request waited for its turn"
@@ -240,6 +258,10 @@ class AdmissionTransport(Layer):
             raise error_for(request, TransportClosed, message, call=call) from None
         except DeskFull as full:
             raise queue_full(request, call, full, queueing.estimate) from None
+        except DeskLate:
+            now = self.clock.now()
+            paused = max(gates, key=lambda gate: gate.paused_until)
+            raise given_up(request, call, now, paused.paused_until - now, words(paused)) from None
         except BaseException:
             call.waits_for = words(queueing.cut_short())  # a deadline that has cancelled it will want to say this
             raise

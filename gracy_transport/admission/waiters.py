@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections import OrderedDict
+from collections.abc import Iterator
 from itertools import takewhile
 from typing import TypeAlias
 
@@ -20,13 +22,15 @@ class Waiter:
     Attributes:
         gates: what it needs. `blocked_by`: the gate its lane was parked at when it came, and once it goes the one limit
             it waited for last, a pause only where there was no other.
+        until: the instant by which it has to go, or need not go at all.
         is_granted: whether it holds its units.
     """
 
-    __slots__ = ("blocked_by", "gates", "is_granted", "lane", "ticket")
+    __slots__ = ("blocked_by", "gates", "is_granted", "lane", "ticket", "until")
 
-    def __init__(self, gates: Gates) -> None:
+    def __init__(self, gates: Gates, until: float = math.inf) -> None:
         self.gates = gates
+        self.until = until
         self.ticket = -1
         self.lane: Lane | None = None
         self.blocked_by: Gate | None = None
@@ -38,9 +42,10 @@ class Lane:
 
     Attributes:
         parked_at: the closed gate where the lane waits. `held_by`: the last of those that was not paused alone.
+        dated: who has to go by when, as a heap; some may have gone since.
     """
 
-    __slots__ = ("bounces", "gates", "held_by", "listed_at", "parked_at", "queue")
+    __slots__ = ("bounces", "dated", "gates", "held_by", "listed_at", "parked_at", "queue")
 
     def __init__(self, gates: Gates) -> None:
         self.gates = gates
@@ -50,16 +55,32 @@ class Lane:
         self.held_by: Gate | None = None
         self.listed_at: set[Gate] = set()
         self.bounces = 0
+        self.dated: list[tuple[float, int, Waiter]] = []
 
     def join(self, waiter: Waiter) -> None:
         """Puts a waiter where its ticket belongs: at the end, or before those that came after it."""
         queue, ticket = self.queue, waiter.ticket
+        if waiter.until < math.inf:
+            self._date(waiter)
         is_last = not queue or next(reversed(queue)) < ticket
         queue[ticket] = waiter
         if is_last:
             return
         for earlier in [ticket, *reversed(list(takewhile(ticket.__gt__, queue)))]:
             queue.move_to_end(earlier, last=False)
+
+    def _date(self, waiter: Waiter) -> None:
+        if len(self.dated) > 2 * len(self.queue) + 32:
+            self.dated = [each for each in self.dated if each[1] in self.queue]
+            heapq.heapify(self.dated)
+        heapq.heappush(self.dated, (waiter.until, waiter.ticket, waiter))
+
+    def late(self, at: float) -> Iterator[Waiter]:
+        """Yields, and forgets the deadlines of, those who wait and have to go by that instant."""
+        while self.dated and self.dated[0][0] <= at:
+            _until, ticket, waiter = heapq.heappop(self.dated)
+            if ticket in self.queue:
+                yield waiter
 
     def __lt__(self, _other: object) -> bool:
         """Lets equal tickets stand in a heap; they do not occur between different lanes with waiters."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import anyio
 import pytest
 
 from gracy_transport.admission import Desk, Gate
+from gracy_transport.admission.desk import DeskLate
 from gracy_transport.admission.lanes import Admission, Waiter
 from gracy_transport.admission.pausing import PauseGate
 from gracy_transport.testing import FakeClock
@@ -66,6 +69,52 @@ async def test_a_pause_does_not_wake_those_who_wait_for_a_permit_after_it() -> N
     assert clock.now() == 4699.0
     assert clock.most_timers == 1
     assert sum(woken) <= FEWER + len(clock.waits) <= FEWER + 400
+
+
+async def test_a_pause_wakes_those_whose_time_is_up_before_and_nobody_else() -> None:
+    """Half of a crowd has a deadline: they go at once, the others are woken once, when they may go."""
+    clock = CountingClock()
+    desk, gate = Desk(clock), Gate(20, 1.0)
+    woken: list[int] = []
+    refused: list[float] = []
+
+    async def wait(until: float) -> None:
+        driven = Driven(desk.wait((gate,), until=until))
+        try:
+            await driven
+        except DeskLate:
+            refused.append(clock.now())
+            assert driven.awaits <= 2
+        else:
+            woken.append(driven.awaits)
+
+    async with anyio.create_task_group() as group:
+        for number in range(FEWER):
+            group.start_soon(wait, 2000.0 if number % 2 else math.inf)
+        await clock.sleep(0.5)
+        desk.pause((gate,), 900.0)
+        await clock.sleep(0.1)
+        assert refused == []
+        desk.pause((gate,), 3600.0)
+    assert set(refused) == {1000.6}
+    assert FEWER // 2 - 20 <= len(refused) == FEWER - len(woken) <= FEWER // 2
+    assert sum(woken) <= len(woken) + 400
+    assert clock.most_timers <= 2
+
+
+def test_deadlines_of_those_who_went_are_forgotten() -> None:
+    """A lane that never empties keeps no more of them than it has waiters, give or take."""
+    gate, admission = Gate(1, 1.0), Admission()
+    assert admission.try_now((gate,), 0.0)
+    waiters = []
+    for number in range(10_000):
+        waiters.append(Waiter((gate,), 1e9))
+        admission.enqueue(waiters[-1], 0.0)
+        if number > 10:
+            admission.leave(waiters.pop(0), 0.0)
+    (lane,) = gate.lanes
+    assert len(lane.queue) == 11
+    assert len(lane.dated) <= 2 * 11 + 40
 
 
 async def test_waiters_for_slots_cost_one_wake_each_and_no_timer() -> None:

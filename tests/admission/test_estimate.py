@@ -24,7 +24,7 @@ LATE = 1e-6
 
 @dataclass(frozen=True)
 class Step:
-    """Somebody comes who needs these gates and works for so long, or a pause of them begins, some time after the last."""
+    """Somebody comes who needs these gates and works for so long, or a pause of them begins, so long after the last."""
 
     after: float
     needs: tuple[int, ...]
@@ -130,7 +130,7 @@ NEEDS = st.sampled_from(
     st.lists(st.tuples(LIMITS, PERIODS), min_size=4, max_size=4),
     LIMITS,
     st.lists(st.builds(Step, AFTER, NEEDS, PAUSES), max_size=60),
-    st.lists(st.builds(Step, AFTER, st.sampled_from([(5,), (6,), (0,), (0, 1)]), PAUSES, st.just(True)), max_size=3),  # noqa: FBT003
+    st.lists(st.builds(Step, AFTER, st.sampled_from([(5,), (6,), (0,), (0, 1)]), PAUSES, st.just(True)), max_size=3),
 )
 def test_no_wait_is_shorter_than_foreseen(
     rates: list[tuple[int, float]], slots: int, comes: list[Step], pauses: list[Step]

@@ -140,8 +140,11 @@ def test_a_gate_that_is_free_opens_now() -> None:
 
 @pytest.mark.parametrize(
     ("place", "paused_until", "expected"),
-    [(1, 0.0, 2.0), (2, 0.0, 10.0), (3, 0.0, 12.0), (4, 0.0, 20.0), (1, 5.0, 5.0), (2, 5.0, 10.0), (2, 30.0, 30.0)]
-    + [(3, 30.0, 40.0), (4, 30.0, 40.0), (5, 30.0, 50.0)],
+    [
+        *[(1, 0.0, 2.0), (2, 0.0, 10.0), (3, 0.0, 12.0), (4, 0.0, 20.0)],
+        *[(1, 5.0, 5.0), (2, 5.0, 10.0)],
+        *[(2, 30.0, 30.0), (3, 30.0, 40.0), (4, 30.0, 40.0), (5, 30.0, 50.0)],
+    ],
 )
 def test_when_a_place_in_the_queue_goes(place: int, paused_until: float, expected: float) -> None:
     """When as many permits are back as it needs, and the pause is over; those who go then come back a period later."""

@@ -96,8 +96,8 @@ async def test_a_pause_that_cannot_fit_refuses_at_once(family: ModuleType, clock
     assert sent_at(wire) == [1030]
 
 
-async def test_a_pause_that_comes_in_between_is_named(family: ModuleType, clock: FakeClock) -> None:
-    """Who waits already is cut short at the deadline, and told of the pause."""
+async def test_a_pause_that_comes_in_between_refuses_at_once(family: ModuleType, clock: FakeClock) -> None:
+    """Who waits already is told of the pause, how long it is, and when to come back."""
     wire = ScriptedWire(clock=clock)
     stack = GracyTransport(wire, GracyConfig(deadline=10, throttling=ThrottleRule(".*", 1, 5)), clock=clock)
     stack._shared.hook()
@@ -109,12 +109,60 @@ async def test_a_pause_that_comes_in_between_is_named(family: ModuleType, clock:
 
         async def get() -> None:
             errors.append(await exceeded(client.get(URL)))
+            assert clock.now() == 1001
 
         group.start_soon(get)
         await clock.sleep(1)
         pauses.pause(60)
-    assert clock.now() == 1010
-    assert errors[0].waits_for == "pause, a pause of all requests"
+    (error,) = errors
+    assert error.waits_for == "pause, a pause of all requests"
+    assert (error.would_wait, error.retry_in, error.fate) == (60, 60, "never_sent")
+    assert str(error) == (
+        f"GET {URL}: the deadline of 10 s leaves 9.00 s, and pause, a pause of all requests would take 60.00 s more: "
+        "the wait was given up; try again in 60.00 s, or allow more time"
+    )
+    assert str(error.timeline) == "GET /things DeadlineExceeded in 1.0 s: throttle 1.0, 1 attempt"
+    assert "0 waiting" in repr(stack)
+
+
+async def test_what_a_server_asks_for_refuses_those_who_wait(family: ModuleType, clock: FakeClock) -> None:
+    """Retry-After: 60 for one; those behind it whose time is up before go at once, the patient one waits."""
+    wire = ScriptedWire(ScriptedResponse(status=429, headers={"retry-after": "60"}, delay=1.5), 200, clock=clock)
+    gone: list[tuple[float, str | None]] = []
+    limits: dict[str, Any] = {"throttling": ThrottleRule(".*", 1, 5), "retry": GracefulRetry(delay=1)}
+    async with stacked(family, wire, clock, 30, **limits) as client, anyio.create_task_group() as group:
+
+        async def get() -> None:
+            error = await exceeded(client.get(URL))
+            gone.append((clock.now(), error.waits_for))
+
+        group.start_soon(get)
+        await clock.sleep(0.5)
+        group.start_soon(get)
+        group.start_soon(get)
+        group.start_soon(partial(client.get, URL, extensions=call_options(deadline=90)))
+        group.start_soon(partial(client.get, URL, extensions=call_options(deadline=None)))
+        await clock.sleep(2)
+        assert len(gone) == 3
+    assert [at for at, _ in gone] == [1001.5] * 3
+    assert sorted(what or "" for _, what in gone) == ["a back-off"] + ["pause, what the server asked for"] * 2
+    assert sent_at(wire) == [1000, 1061.5, 1066.5]
+
+
+async def test_a_pause_that_fits_refuses_nobody(family: ModuleType, clock: FakeClock) -> None:
+    """Nor does one of another endpoint."""
+    wire = ScriptedWire(clock=clock)
+    stack = GracyTransport(wire, GracyConfig(deadline=10, throttling=ThrottleRule(".*", 1, 5)), clock=clock)
+    stack._shared.hook()
+    pauses = stack._shared.pauses
+    assert pauses is not None
+    async with family.AsyncClient(transport=stack) as client, anyio.create_task_group() as group:
+        await client.get(URL)
+        group.start_soon(client.get, URL)
+        await clock.sleep(1)
+        pauses.pause(8)
+        pauses.pause(60, "https://api.test/others")
+    assert sent_at(wire) == [1000, 1009]
 
 
 async def test_a_throttle_after_a_pause_is_estimated_with_it(family: ModuleType, clock: FakeClock) -> None:

@@ -99,6 +99,7 @@ class ConcurrencyKeeper:
         book: Book[ConcurrentRequestLimit, KeyedGates] | None = None,
     ) -> None:
         self.limits = limits
+        self.is_bounded = any(limit.max_waiting is not None for limit in limits)
         book = Book(clock) if book is None else book
         self._gates = [
             (limit, book.gates_of(limit, self, partial(KeyedGates, limit.limit, None, limit, clock)))

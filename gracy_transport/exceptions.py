@@ -224,6 +224,8 @@ class TransportClosed(GracyRefusal):
 class QueueFull(GracyRefusal):
     """As many requests wait already as `max_waiting` of a throttle or a concurrency limit allows; nothing was sent.
 
+    When it was a retry that was refused, `response` is the answer of the attempt before, `__cause__` its error.
+
     Attributes:
         waits_for: the rule or limit whose queue is full, in words.
         waiting: how many wait for it.

@@ -39,6 +39,8 @@ class Layer(TransportBase):
 
     inner: AsyncTransport
     hidden: Hidden = ()
+    may_refuse: bool = False
+    """Whether it turns attempts away when too much is going on: the answer before is worth keeping for that error."""
 
     def __init__(
         self, inner: AsyncTransport, *, clock: Clock = SYSTEM_CLOCK, observers: Iterable[Observer] = ()

@@ -29,6 +29,7 @@ class PauseKeeper:
 
     wait_kind = "pause"
     has_slots = False
+    is_bounded = False
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk

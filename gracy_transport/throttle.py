@@ -186,6 +186,7 @@ class ThrottleKeeper:
         self, config: GracefulThrottle, clock: Clock, book: Book[ThrottleRule, RuleGates] | None = None
     ) -> None:
         self.config = config
+        self.is_bounded = config.max_waiting is not None
         book = Book(clock) if book is None else book
         # A rule that is listed twice is one rule.
         self._rules = tuple(

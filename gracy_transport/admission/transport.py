@@ -42,6 +42,11 @@ class Keeper(Protocol):
         ...
 
     @property
+    def is_bounded(self) -> bool:
+        """Whether it bounds how many may wait at any of its gates."""
+        ...
+
+    @property
     def has_slots(self) -> bool:
         """Whether units have to be given back at the end of the body."""
         ...
@@ -93,6 +98,7 @@ class AdmissionTransport(Layer):
     ) -> None:
         super().__init__(inner, clock=clock, observers=observers)
         self.keepers = tuple(keepers)
+        self.may_refuse = any(keeper.is_bounded for keeper in keepers)
         self.counted = tuple(counted)
         self.hints = hints
         self.desk = Desk(clock) if desk is None else desk

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import random as chances
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from ..bodies import discard
 from ..call import Call, Observer, Outcome, Wait
@@ -22,6 +22,7 @@ from ..values import ABSENT
 from .budget import Spending
 from .common import Common
 from .config import GracefulRetry
+from .ending import settled, with_last
 from .holding import can_be_read, hold
 from .keys import with_key
 from .lines import AFTER, BEFORE, EXHAUSTED, say
@@ -83,6 +84,7 @@ class RetryTransport(Layer):
         self.common = Common() if common is None else common
         self._spending = None if config.budget is None else self.common.budgets.of(config.budget)
         refuse_second(self)
+        self._may_be_refused = any(isinstance(part, Layer) and part.may_refuse for part in below(self))
 
     async def handle(self, request: Request, call: Call) -> Response:
         """Answers with what the first accepted attempt gave, or else the last one."""
@@ -154,7 +156,7 @@ class RetryTransport(Layer):
                 if isinstance(verdict, GiveUp):
                     return await self._give_up_in_time(this, outcome, verdict)
                 await self._back_off(this, outcome, verdict)
-                outcome = await self._attempt(request, call, config)
+                outcome = with_last(call, await self._attempt(request, call, config))
                 self._say(config.log_after, AFTER, this, outcome)
             state.success = True
             return outcome
@@ -191,11 +193,13 @@ class RetryTransport(Layer):
         return Outcome(error=no_retry(this.request, call, self.clock.now(), too_long))
 
     async def _let_go(self, this: _Pass, failure: Outcome, delay: float) -> float:
-        """Ends a failed attempt. Returns the seconds that it took to read its answer, for the error of a deadline."""
+        """Ends a failed attempt. Returns the seconds that it took to read its answer, for the error of a refusal."""
         call, began, spent = this.call, self.clock.now(), 0.0
-        if call.deadline is not None:
+        call.last = Outcome(error=failure.error)
+        if call.deadline is not None or self._may_be_refused:
             # Half of the time that is left, so that the reading does not run into the deadline.
-            call.last = await kept(this.request, failure, self.clock, min(delay, (call.deadline - began) / 2))
+            most = delay if call.deadline is None else min(delay, (call.deadline - began) / 2)
+            call.last = await kept(this.request, failure, self.clock, most)
             spent = self.clock.now() - began
         if failure.response is not None:
             await discard(failure.response)  # its connection may be the only one of the pool
@@ -260,27 +264,22 @@ class RetryTransport(Layer):
         return words if config.budget is None else f"{words}, {config.budget.in_words}"
 
 
-def settled(outcome: Outcome) -> Response:
-    """Returns the response of an outcome, or raises its error as it was."""
-    try:
-        if outcome.error is not None:
-            raise outcome.error
-        return cast("Response", outcome.response)  # where there is no error there is one
-    finally:
-        del outcome  # as above
-
-
 def refuse_second(outer: RetryTransport) -> None:
     """Raises when there is another retry layer below this one.
 
     Raises:
         CompositionError: naming it and saying what to do.
     """
-    _this, *below = outer.chain()
-    for layer in below:
+    for part in below(outer):
+        if isinstance(part, RetryTransport):
+            raise CompositionError(
+                f"there is a {part!r} below already, and the attempts of the two would multiply: keep one of them"
+            )
+
+
+def below(outer: RetryTransport) -> Iterator[object]:
+    """Yields every transport below."""
+    _this, *links = outer.chain()
+    for link in links:
         # A whole stack is one link of the chain and has a chain of its own.
-        for part in layer.chain() if isinstance(layer, Layer) else ():
-            if isinstance(part, RetryTransport):
-                raise CompositionError(
-                    f"there is a {part!r} below already, and the attempts of the two would multiply: keep one of them"
-                )
+        yield from link.chain() if isinstance(link, Layer) else (link,)

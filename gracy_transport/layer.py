@@ -12,7 +12,7 @@ from .bodies import discard
 from .call import Call, Observer, call_inside, open_call
 from .clock import SYSTEM_CLOCK, Clock
 from .events import CallEnded, CallStarted, tell
-from .exceptions import CompositionError, GracyRefusal
+from .exceptions import CompositionError, GracyException, GracyRefusal
 from .family import AnyRequest, AsyncTransport, TransportBase, is_never_sent, refuse_foreign_wire
 from .redaction import Hidden
 
@@ -98,6 +98,8 @@ class Layer(TransportBase):
             answer = response = await self.handle(request, call)
         except BaseException as error:
             end_attempt(call, error, self.clock.now())
+            if isinstance(error, GracyException) and error.call is None:
+                error.call = call  # one of the user's own, raised by a hook or a validator, which knows no calls
             if call.observers:
                 tell(CallEnded(call, self.clock.now(), None, type(error).__name__))
             if call.rejected is not None and call.rejected.response is not None:

@@ -20,10 +20,12 @@ __all__ = ["PortableError", "plain_facts", "rebuild"]
 class PortableError(Exception):
     """The base of `GracyException`: an error that survives pickle and copy with its own type, without secrets."""
 
-    response: Any
-    status: int | None
-    method: str | None
-    url: str | None
+    # What they are in a class of the user's own whose constructor forgets about this one.
+    response: Any = None
+    call: Call | None = None
+    status: int | None = None
+    method: str | None = None
+    url: str | None = None
 
     def __init__(
         self,

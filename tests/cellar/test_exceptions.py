@@ -145,6 +145,7 @@ def test_a_users_error_without_our_constructor_survives(again: Callable[[Any], A
     assert type(error) is NoConstructor
     assert error.both == "pikachu"
     assert error.args == ("pika", "chu")
+    assert (error.request, error.response, error.call, error.status, error.method, error.url) == (None,) * 6
 
 
 @AGAIN

@@ -17,14 +17,15 @@ from gracy_transport import (
     GracefulValidator,
     GracyConfig,
     GracyTransport,
+    LogEvent,
     RetryTransport,
     ValidationTransport,
 )
-from gracy_transport.exceptions import BodyConsumed, GracyRefusal, GracyRequestFailed, NonOkResponse
+from gracy_transport.exceptions import BodyConsumed, GracyRefusal, GracyRequestFailed, GracyVeto, NonOkResponse
 from gracy_transport.family import error_for
 from gracy_transport.layer import Layer
 from gracy_transport.testing import FakeClock, ScriptedResponse, ScriptedWire
-from tests.facade.support import Scripted
+from tests.facade.support import Scripted, ScriptedAPI
 from tests.ground.test_resending import Pipe
 from tests.retry.support import URL, call_of, pieces, retrying
 from tests.retry.test_safety import Afresh
@@ -149,6 +150,52 @@ class Retrying(Scripted):
     class Config:
         BASE_URL = "https://api.test"
         SETTINGS = GracyConfig(retry=GracefulRetry(max_attempts=1))
+
+
+class OutOfBudget(GracyVeto):
+    """A user's error that forgets about the constructor above."""
+
+    def __init__(self, spent: int) -> None:
+        self.spent = spent
+
+
+class Vetoing(GracefulValidator):
+    """Turns an answer down with an error of this library."""
+
+    def check(self, response: Any) -> None:
+        raise OutOfBudget(3)
+
+
+async def test_an_error_that_a_validator_raises_knows_its_call(family: ModuleType, clock: FakeClock) -> None:
+    """It was made without one, and says all the same what the call went through."""
+    config = GracyConfig(validators=Vetoing(), log_errors=LogEvent(), retry=GracefulRetry(), deadline=9)
+    stack = GracyTransport(ScriptedWire(clock=clock), config, clock=clock)
+    async with family.AsyncClient(transport=stack) as client:
+        with pytest.raises(OutOfBudget) as caught:
+            await client.get(URL)
+    assert caught.value.fate == "answered"
+    assert str(caught.value.timeline).startswith("GET /")
+
+
+@pytest.mark.parametrize(("place", "fate"), [("before", "never_sent"), ("after", "answered")])
+async def test_a_veto_of_a_hook_knows_its_call(family: ModuleType, clock: FakeClock, place: str, fate: str) -> None:
+    """A hook need not know how to make an error that does."""
+
+    class API(ScriptedAPI):
+        async def before(self, context: Any) -> None:
+            if place == "before":
+                raise OutOfBudget(3)
+
+        async def after(self, context: Any, response_or_exc: Any, retry_state: Any) -> None:
+            raise OutOfBudget(3)
+
+    api = API(family, ScriptedWire(clock=clock), clock=clock)
+    async with api:
+        with pytest.raises(OutOfBudget) as caught:
+            await api.get("/pokemon")
+    kept = pickle.loads(pickle.dumps(caught.value))
+    assert (caught.value.fate, kept.fate) == (fate, fate)
+    assert str(kept.timeline) == str(caught.value.timeline)
 
 
 @pytest.mark.parametrize(("name", "fate"), [("ConnectError", "never_sent"), ("ReadTimeout", "maybe_applied")])

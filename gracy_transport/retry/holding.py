@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..bodies import BODY_CAP, buffer, has_end, readable
 from .verdict import is_unwanted
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from .config import GracefulRetry
 
 __all__ = ["can_be_read", "hold"]
+
+_MOST_DIGITS: Final = 20
+"""Digits of a length that is looked at: no body is that long, and of thousands Python makes no number."""
 
 
 async def hold(request: Request, call: Call, config: GracefulRetry, response: Response) -> None:
@@ -32,7 +35,7 @@ async def hold(request: Request, call: Call, config: GracefulRetry, response: Re
 def _is_holdable(response: Response) -> bool:
     """Tells whether a body may be expected to end, and within the cap."""
     length = response.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > BODY_CAP:
+    if length.isdecimal() and (len(length) > _MOST_DIGITS or int(length) > BODY_CAP):
         return False
     return not response.headers.get("content-type", "").lower().startswith("text/event-stream")
 

@@ -120,8 +120,12 @@ async def test_the_body_of_a_failure_is_not_waited_for(family: ModuleType, clock
             "GET",
             ScriptedResponse(headers={"content-length": str(BODY_CAP + 1)}, chunks=[b"x"], chunk_delay=100),
         ),
+        (
+            "GET",
+            ScriptedResponse(headers={"content-length": "9" * 5000}, chunks=[b"x"], chunk_delay=100),
+        ),
     ],
-    ids=["head", "connect", "upgrade", "events", "large"],
+    ids=["head", "connect", "upgrade", "events", "large", "absurd"],
 )
 async def test_what_has_no_end_or_is_too_large_is_left_alone(
     family: ModuleType, clock: FakeClock, method: str, answer: ScriptedResponse

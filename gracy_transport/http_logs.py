@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import re
 from typing import Final
-from urllib.parse import unquote_plus
 
-from .redaction import REDACTED, hide, is_secret_header, is_secret_name
+from .redaction import REDACTED, hide, is_secret_header, redact_query
 
 __all__ = ["RedactingFilter", "redact_http_logs", "without_secrets"]
 
@@ -23,7 +22,7 @@ _BYTES_OF_HEADERS: Final = "hpack"
 """The package that packs the headers of HTTP/2. Its lines are packed bytes, in which nothing can be found."""
 
 _USERINFO: Final = re.compile(r"://[^/?#\s\"'<>]+@")
-_PARAMETER: Final = re.compile(r"([?&#;])([^?&#;=\s\"'<>]+)=([^&#;\s\"'<>]*)")
+_PARAMETER: Final = re.compile(r"[?&#;][^?&#;=\s\"'<>]+=[^&#\s\"'<>]*")
 # A value without its closing quote ends with the text: whatever the text, each of its characters is looked at once.
 _VALUE: Final = r"(?:'(?:[^'\\]|\\.)*+\\?(?:'|\Z)|\"(?:[^\"\\]|\\.)*+\\?(?:\"|\Z))"
 _HEADER: Final = re.compile(
@@ -99,4 +98,4 @@ def _without_value(found: re.Match[str]) -> str:
 
 
 def _without_parameter(found: re.Match[str]) -> str:
-    return f"{found[1]}{found[2]}={REDACTED}" if is_secret_name(unquote_plus(found[2])) else found[0]
+    return found[0][0] + redact_query(found[0][1:])

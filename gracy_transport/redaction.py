@@ -187,14 +187,19 @@ def _without_match(found: re.Match[str]) -> str:
 def redact_query(query: str, is_secret: IsSecret = is_secret_by_name) -> str:
     """Returns a raw query with the values of secret parameters replaced; everything else stays as it was.
 
-    `is_secret` judges by name and value, both decoded; by the name alone unless given.
+    `is_secret` judges by name and value, both decoded; by the name alone unless given. Some servers take a semicolon
+    for an ampersand; so what comes after one is judged, too, and a secret may have one in it.
     """
-    parts = query.split("&")
-    for index, part in enumerate(parts):
-        name, equals, value = part.partition("=")
+    return "&".join([_redact_pair(pair, is_secret) for pair in query.split("&")])
+
+
+def _redact_pair(pair: str, is_secret: IsSecret) -> str:
+    pieces = pair.split(";")
+    for index, piece in enumerate(pieces):
+        name, equals, value = piece.partition("=")
         if equals and is_secret(unquote_plus(name), unquote_plus(value)):
-            parts[index] = f"{name}={REDACTED}"
-    return "&".join(parts)
+            return ";".join([*pieces[:index], f"{name}={REDACTED}"])
+    return pair
 
 
 def redact_url(url: _Url, is_secret: IsSecret = is_secret_by_name) -> str:

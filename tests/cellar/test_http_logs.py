@@ -36,6 +36,7 @@ def passed(text: str, *args: object, name: str = "httpcore.http11", filters: Red
         ("GET https://me:hunter2@api.test/a", f"GET https://{REDACTED}@api.test/a"),
         ("via http://me:half@hunter2@proxy.test:8/", f"via http://{REDACTED}@proxy.test:8/"),
         ("GET https://api.test/a?page=1&api_key=hunter2&q=x", f"GET https://api.test/a?page=1&api_key={REDACTED}&q=x"),
+        ("GET https://api.test/a?x=1;sig=hun;ter2&y=2", f"GET https://api.test/a?x=1;sig={REDACTED}&y=2"),
         ("GET https://api.test/a?api%5Fkey=hunter2", f"GET https://api.test/a?api%5Fkey={REDACTED}"),
         ("[(b'Set-Cookie', b'id=hunter2'), (b'X', b'1')]", f"[(b'Set-Cookie', b'{REDACTED}'), (b'X', b'1')]"),
         ("""[(b'Authorization', b"hunter'2")]""", f"[(b'Authorization', b'{REDACTED}')]"),

@@ -163,6 +163,25 @@ def test_a_query_keeps_what_is_no_secret() -> None:
     assert redact_query("token") == "token"
 
 
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("page=1;api_key=hunter2;x=3&y=4", f"page=1;api_key={REDACTED}&y=4"),
+        ("token=hun;ter2&y=4", f"token={REDACTED}&y=4"),
+        ("a;b=1;;token=hunter2", f"a;b=1;;token={REDACTED}"),
+        ("a=1;b=2;", "a=1;b=2;"),
+    ],
+)
+def test_a_semicolon_may_be_a_separator_or_a_part_of_a_secret(query: str, shown: str) -> None:
+    """Nobody but the server knows, so both are hidden."""
+    assert redact_query(query) == shown
+
+
+def test_a_thousand_semicolons_are_no_trouble() -> None:
+    """Whatever a server puts into the target of a redirect."""
+    assert redact_query("a=1;" * 100_000 + "token=hunter2") == "a=1;" * 100_000 + f"token={REDACTED}"
+
+
 @pytest.mark.parametrize("name", SECRET_NAMES)
 def test_an_encoded_name_hides_nothing(name: str) -> None:
     """`api%5Fkey` is `api_key` to the server, so it is to us."""

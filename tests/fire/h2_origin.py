@@ -1,13 +1,15 @@
-"""A hostile HTTP/2 server on a real loopback socket, spoken to with prior knowledge."""
+"""A hostile HTTP/2 server on a real loopback socket, spoken to with prior knowledge, or over TLS by ALPN."""
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import anyio
-from anyio.abc import SocketAttribute, SocketStream
+from anyio.abc import AnyByteStream, SocketAttribute
+from anyio.streams.tls import TLSAttribute, TLSListener
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import ConnectionTerminated, RequestReceived
@@ -20,7 +22,7 @@ OK = [(":status", "200"), ("content-type", "text/plain")]
 class Exchange:
     """One request, and the means to answer it well or badly."""
 
-    socket: SocketStream
+    socket: AnyByteStream
     h2: H2Connection
     stream: int
 
@@ -46,10 +48,12 @@ class H2Origin:
     url: str = ""
     count: int = 0
     connections: int = 0
+    protocols: list[str | None] = field(default_factory=list[str | None])
 
-    async def converse(self, socket: SocketStream) -> None:
+    async def converse(self, socket: AnyByteStream) -> None:
         """Answers the requests of one connection until either side ends it."""
         self.connections += 1
+        self.protocols.append(socket.extra(TLSAttribute.alpn_protocol, None))
         h2 = H2Connection(H2Configuration(client_side=False, header_encoding=None, validate_outbound_headers=False))
         h2.initiate_connection()
         with suppress(anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError, ProtocolError):
@@ -71,11 +75,12 @@ class H2Origin:
 
 
 @asynccontextmanager
-async def h2_origin(play: Play) -> AsyncGenerator[H2Origin]:
+async def h2_origin(play: Play, tls: ssl.SSLContext | None = None) -> AsyncGenerator[H2Origin]:
     """Serves an origin whose `/hostile` is answered by `play`, while the block runs."""
     origin = H2Origin({"/hostile": play})
-    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
-    origin.url = f"http://127.0.0.1:{listener.extra(SocketAttribute.local_port)}"
+    plain = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    origin.url = f"{'https' if tls else 'http'}://127.0.0.1:{plain.extra(SocketAttribute.local_port)}"
+    listener = TLSListener(plain, tls, standard_compatible=False) if tls else plain
     async with listener, anyio.create_task_group() as group:
         group.start_soon(listener.serve, origin.converse)
         yield origin

@@ -145,6 +145,7 @@ async def bench(
     clock: Clock = SYSTEM_CLOCK,
     patience: float = PATIENCE,
     connections: int = 1,
+    verify: Any = False,  # which saves reading the certificates of this machine
     **options: Any,
 ) -> AsyncGenerator[Bench]:
     """Gives a stack in front of a pool of so many connections, by the way in of that name: "client" or "facade"."""
@@ -154,7 +155,7 @@ async def bench(
         timeout=family.Timeout(PATIENCE, read=patience),
         limits=family.Limits(max_connections=connections),
         event_hooks=noting(requests),
-        verify=False,  # saves reading the certificates of this machine
+        verify=verify,
         trust_env=False,
         **options,
     )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
 import anyio
 import pytest
 from h2.errors import ErrorCodes
 
+from tests.certificates import of_client, of_server
 from tests.fire.h2_origin import OK, Exchange, Play, h2_origin
 from tests.fire.hostile import PATIENCE, READABLE, bench, living_tasks
 
@@ -157,19 +159,24 @@ CASES = [
 
 @pytest.mark.filterwarnings("ignore:Async generator 'http:ResourceWarning")  # left by a plain client on trio
 @pytest.mark.parametrize("way", ["client", "facade"])
+@pytest.mark.parametrize("is_secure", [False, True], ids=["prior knowledge", "TLS"])
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.play.__name__) for case in CASES])
 async def test_every_hostile_answer_has_a_name_and_leaves_nothing_behind(
-    family: ModuleType, case: Case, way: str
+    family: ModuleType, case: Case, way: str, *, is_secure: bool
 ) -> None:
     """The caller is told what it was, the report counts it, and what comes after it passes."""
     before, attempts = living_tasks(), getattr(case, way)
     patience = 0.05 if case.what == "ReadTimeout" else PATIENCE
     spare = 1 if family.__name__ == "httpx" else 9  # the next test says why
+    # Over TLS the client offers both protocols, and the server takes the newer one.
+    tls = of_server("h2", "http/1.1") if is_secure else None
+    options: dict[str, Any] = {"verify": of_client()} if is_secure else {"http1": False}
     async with (
-        h2_origin(case.play) as origin,
-        bench(family, origin.url, way, patience=patience, connections=spare, http1=False, http2=True) as made,
+        h2_origin(case.play, tls) as origin,
+        bench(family, origin.url, way, patience=patience, connections=spare, http2=True, **options) as made,
     ):
         assert await made.ask() == case.told(way)
+        assert set(origin.protocols) == {"h2" if is_secure else None}
         row, line = made.row, READABLE.fullmatch(str(made.call))
         assert line is not None, str(made.call)
         assert (row.calls, row.attempts, origin.count, int(line["attempts"])) == (1, attempts, attempts, attempts)

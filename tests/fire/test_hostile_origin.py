@@ -1,4 +1,4 @@
-"""A hostile HTTP/1.1 server on real sockets, in front of the full stack, by both ways in."""
+"""A hostile HTTP/1.1 server on real sockets, in the clear and over TLS, in front of the full stack, by both ways in."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from gracy_transport.exceptions import BodyTooLarge, GracyParseFailed
 from gracy_transport.retry import GracefulRetry
 from gracy_transport.testing import FakeClock
 from gracy_transport.testing.origin import Origin, Reply, Visit
+from tests.certificates import of_client, of_server
 from tests.fire.hostile import CONFIG, PATIENCE, READABLE, Bench, bench, living_tasks
 
 pytestmark = pytest.mark.anyio
@@ -153,6 +154,17 @@ CASES = [
     ),
 ]
 
+OVER_TLS = (
+    *("stall", "hangup", "reset", "no HTTP", "a line without end", "1 MB of headers", "status 999", "redirect loop"),
+    *("reset after headers", "reset in the body", "stall in the body", "truncated", "truncated chunks", "bad gzip"),
+    *("overlong", "no length", "gzip bomb", "early close", "interim answers", "dripped headers", "dripped body"),
+)
+"""The cases in which a connection breaks, ends or falls silent, or in which much is sent."""
+SCENES = [
+    *[pytest.param(case, False, id=case.name) for case in CASES],
+    *[pytest.param(case, True, id=f"{case.name} over TLS") for case in CASES if case.name in OVER_TLS],
+]
+
 httpx_leaves_generators = pytest.mark.filterwarnings("ignore:Async generator 'http:ResourceWarning")
 """On trio a plain client leaves its own generators to the garbage collector when a body is not read to its end."""
 
@@ -186,18 +198,20 @@ def steps(bench: Bench) -> int:
 
 @httpx_leaves_generators
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in CASES])
+@pytest.mark.parametrize(("case", "is_secure"), SCENES)
 async def test_every_hostile_answer_has_a_name_and_leaves_nothing_behind(
-    family: ModuleType, case: Case, way: str, caplog: pytest.LogCaptureFixture
+    family: ModuleType, case: Case, way: str, caplog: pytest.LogCaptureFixture, *, is_secure: bool
 ) -> None:
     """The caller is told what it was, the report counts it, and the one slot and the one connection are free."""
     caplog.set_level(logging.DEBUG, "gracy_transport")
     before = living_tasks()
     expected: Told = getattr(case, way)
-    async with Origin() as origin:
+    tls, verify = (of_server("http/1.1"), of_client()) if is_secure else (None, False)
+    async with Origin(tls=tls) as origin:
         origin.on("/fine").reply(Reply(text="fine"))
         origin.on("/hostile").reply(case.reply if isinstance(case.reply, Reply) else case.reply())
-        async with bench(family, origin.url, way, patience=case.patience, follow_redirects=True) as made:
+        options: dict[str, Any] = {"patience": case.patience, "verify": verify, "follow_redirects": True}
+        async with bench(family, origin.url, way, **options) as made:
             assert told(made, await made.ask()) == expected
             assert steps(made) == expected.attempts == origin.count
             assert (made.row.calls, made.call.attempt.fate) == (1, case.fate)

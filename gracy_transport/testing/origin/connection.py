@@ -58,6 +58,7 @@ class Connection:
         ledger = self._service.ledger
         self._number = ledger.connected()
         try:
+            await self._wire.greet()
             while await self._exchange():
                 pass
         except ClientLeftError:
@@ -137,7 +138,8 @@ class Connection:
         """Answers one whole request, and keeps the books."""
         service, ledger = self._service, self._service.ledger
         method, target = request.method.decode("ascii"), request.target.decode("latin-1")
-        visit = Visit(method, target, joined(request.headers), body, self._arrived, connection=self._number)
+        headers = joined(request.headers)
+        visit = Visit(method, target, headers, body, self._arrived, connection=self._number, scheme=self._wire.scheme)
         is_booked = not is_admin(visit.path)
         if is_booked:
             ledger.begin(visit)

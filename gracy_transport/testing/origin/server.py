@@ -14,10 +14,12 @@ from .ledger import Ledger
 from .listening import Listening, listen
 from .reply import Reply
 from .script import Script, play
+from .secure import SecureWire
 from .wire import Wire
 
 if TYPE_CHECKING:
     import socket
+    import ssl
     from collections.abc import AsyncGenerator, Awaitable, Callable
     from types import TracebackType
     from typing import Self
@@ -44,6 +46,7 @@ class Origin:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
+        tls: ssl.SSLContext | None = None,
         max_visits: int = 10_000,
         max_body: int = 10 * 1024 * 1024,
         sleep: Callable[[float], Awaitable[object]] = anyio.sleep,
@@ -51,14 +54,17 @@ class Origin:
     ) -> None:
         """Prepares an origin that is opened by `async with`.
 
-        `port=0` takes a free port. The latest `max_visits` visits are remembered, bodies included. A request
-        body of more than `max_body` bytes, 10 MiB by default, is answered with a 413. All scripted delays go
-        through `sleep(seconds)`, all stamps come from `now()`: give both of a fake clock that moves only when
-        told, `FakeClock(auto=False)`, to test in virtual time.
+        `port=0` takes a free port. With `tls`, a context that has a certificate for `host`, it speaks HTTPS; let
+        the context offer nothing but `http/1.1` by ALPN, because the origin speaks nothing else. The latest
+        `max_visits` visits are remembered, bodies included. A request body of more than `max_body` bytes, 10 MiB
+        by default, is answered with a 413. All scripted delays go through `sleep(seconds)`, all stamps come from
+        `now()`: give both of a fake clock that moves only when told, `FakeClock(auto=False)`, to test in virtual
+        time.
         """
         self.host = host
         self.port = port
         """The port; once opened, the one that was taken, also for a later opening."""
+        self._tls = tls
         self._sleep = sleep
         self._ledger = Ledger(max_visits)
         self._script = Script(max_visits)
@@ -86,7 +92,8 @@ class Origin:
     def url(self) -> str:
         """The base URL without a slash at the end; raises `RuntimeError` while the origin is closed."""
         self._require_tasks()
-        return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
+        scheme = "https" if self._tls else "http"
+        return f"{scheme}://[{self.host}]:{self.port}" if ":" in self.host else f"{scheme}://{self.host}:{self.port}"
 
     @property
     def visits(self) -> list[Visit]:
@@ -209,7 +216,8 @@ class Origin:
         tasks.start_soon(self._listening.run)
 
     async def _converse(self, accepted: socket.socket) -> None:
-        await Connection(Wire(accepted, self._sleep), self._service).run()
+        wire = Wire(accepted, self._sleep) if self._tls is None else SecureWire(accepted, self._sleep, self._tls)
+        await Connection(wire, self._service).run()
 
     async def _answer(self, visit: Visit) -> Reply:
         """Returns what the script says to a visit; a script that raises says 500."""

@@ -36,6 +36,8 @@ class Visit:
     """The place of this visit among all visits of the origin, from 1."""
     connection: int = 0
     """The number of its TCP connection, from 1: equal numbers show a connection used again."""
+    scheme: str = "http"
+    """`https` when it came over TLS."""
     template: str | None = None
     """The template of the route that answers, such as `/pokemon/{NAME}`; None when nothing is scripted."""
     args: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -58,7 +60,8 @@ class Visit:
     @property
     def url(self) -> str:
         """The absolute URL, by the `Host` header."""
-        return f"http://{self.headers.get('host', '')}{self.target}" if self.target.startswith("/") else self.target
+        host = self.headers.get("host", "")
+        return f"{self.scheme}://{host}{self.target}" if self.target.startswith("/") else self.target
 
     @property
     def text(self) -> str:

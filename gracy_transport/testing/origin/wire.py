@@ -6,7 +6,7 @@ import socket
 import struct
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import anyio
 from anyio.lowlevel import checkpoint
@@ -33,6 +33,7 @@ class Wire:
     A socket stream of anyio would always say goodbye first; here a reset can be a reset.
     """
 
+    scheme: ClassVar[str] = "http"
     __slots__ = ("_sleep", "_socket")
 
     def __init__(self, accepted: socket.socket, sleep: Callable[[float], Awaitable[object]]) -> None:
@@ -42,6 +43,9 @@ class Wire:
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = accepted
         self._sleep = sleep
+
+    async def greet(self) -> None:
+        """Does what comes before the first request: nothing, unless the wire is secure."""
 
     async def receive(self) -> bytes:
         """Returns the next bytes, or `b""` when the client closed; raises `ClientLeftError` after a reset."""

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from gracy_transport import DeadlineTransport, Gracy, GracyConfig
+from gracy_transport import DeadlineTransport, Gracy, GracyConfig, call_options
+from gracy_transport.exceptions import DeadlineExceeded
 from gracy_transport.testing import NEVER, FakeClock, ScriptedResponse, ScriptedWire
 from tests.deadline.support import URL, exceeded, stacked
 from tests.support import sent_at
@@ -95,3 +96,45 @@ async def test_the_redirects_of_an_api_share_the_deadline(family: ModuleType, cl
     async with Api(clock=clock) as api:
         await exceeded(api.get("/things", follow_redirects=True))
     assert clock.now() == 1010
+
+
+async def test_a_token_refreshed_through_its_own_client_ends_by_the_deadline(
+    family: ModuleType, clock: FakeClock
+) -> None:
+    """At a limit of one it waits for the slot of the answer that asked for it: to its deadline, not for ever."""
+
+    class Refresh(family.Auth):  # type: ignore[misc, name-defined]
+        async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
+            response = yield request
+            if response.status_code == 401:
+                await client.post("https://api.test/token")
+                yield request
+
+    wire = ScriptedWire(ScriptedResponse(status=401, chunks=[b"who", b"?"]), 200, clock=clock)
+    async with stacked(family, wire, clock, 10, concurrent_requests=1) as client:
+        with pytest.raises(DeadlineExceeded) as caught:
+            async with client.stream("GET", URL, auth=Refresh()):
+                raise AssertionError("it got through")
+        assert clock.now() == 1010
+        assert "passed while the call waited for a slot" in str(caught.value)
+        assert "POST https://api.test/token" in str(caught.value)
+        assert wire.open_bodies == 0
+        assert (await client.get(URL)).status_code == 200
+
+
+async def test_a_token_that_is_refreshed_late_still_ends(family: ModuleType, clock: FakeClock) -> None:
+    """The refresh is a call of its own, with a deadline of its own, which starts when it does."""
+
+    class Refresh(family.Auth):  # type: ignore[misc, name-defined]
+        async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
+            response = yield request
+            if response.status_code == 401:
+                await client.post("https://api.test/token", extensions=call_options(deadline=2))
+                yield request
+
+    wire = ScriptedWire(ScriptedResponse(status=401, chunks=[b"who", b"?"], delay=4), 200, clock=clock)
+    async with stacked(family, wire, clock, 10, concurrent_requests=1) as client:
+        with pytest.raises(DeadlineExceeded):
+            async with client.stream("GET", URL, auth=Refresh()):
+                raise AssertionError("it got through")
+        assert clock.now() == 1006

@@ -11,7 +11,7 @@ apart by gates and priority; nothing else looks at tickets. A bound on how long 
 for which the guard below is the place.
 
 Two gates that never open at the same moment could keep a lane moving for ever. After `BOUNCES` moves it is guarded: one
-unit at each of its gates is left for it, until it went. One lane at a time, since two could block each other.
+unit at each of its gates is left for it, until it went, or is paused. One at a time, since two could block each other.
 
 Everything here is pure: methods are told the time and return the waiters that may go. They must not be called from two
 threads at once; `Desk` sees to that.
@@ -154,10 +154,10 @@ class Admission:
         """Changes when a gate opens; returns who waits and would have to go before a new pause is over, each once."""
         before = gate.paused_until
         change(now)
-        self._arm(gate, now)
-        if gate.paused_until <= before:
-            return []
-        return [waiter for lane in gate.lanes for waiter in lane.late(gate.paused_until)]
+        for each in (gate, *self._lift_vain_guard(now)):
+            self._arm(each, now)
+        lanes = gate.lanes if gate.paused_until > before else ()
+        return [waiter for lane in lanes for waiter in lane.late(gate.paused_until)]
 
     def tick(self, now: float) -> list[Waiter]:
         """Returns the waiters that may go because time has passed, at most `SLICE` at once."""
@@ -184,10 +184,7 @@ class Admission:
         return gate.has_room(now, 1 if is_spared else 0)
 
     def _closed_gate(self, lane: Lane, now: float) -> Gate | None:
-        for gate in lane.gates:
-            if not self._has_room(gate, now, lane):
-                return gate
-        return None
+        return next((gate for gate in lane.gates if not self._has_room(gate, now, lane)), None)
 
     def _arm(self, gate: Gate, now: float) -> None:
         """Sets the timer of a gate with waiters to when it can open; a timer that is too early is set again then."""
@@ -218,7 +215,7 @@ class Admission:
     def _serve(self, gates: Iterable[Gate], now: float) -> list[Waiter]:
         """Lets waiters through these gates, and those that are due, while there is room, the oldest of all first."""
         granted: list[Waiter] = []
-        touched = {*gates, *self._due(now)}
+        touched = {*gates, *self._due(now), *self._lift_vain_guard(now)}
         offers = [(self._first_at(gate).ticket, id(gate), gate) for gate in touched if gate.waiting]
         heapq.heapify(offers)
         while offers and len(granted) < SLICE:
@@ -248,7 +245,8 @@ class Admission:
         unpark(lane, gate)
         closed = self._closed_gate(lane, now)
         if closed is not None:
-            self._bounce(lane)
+            if not lane.is_paused(now):
+                self._bounce(lane)
             park(lane, closed)
             self._arm(closed, now)
             return ()
@@ -289,6 +287,11 @@ class Admission:
             return ()
         self._guarded = None
         return lane.gates
+
+    def _lift_vain_guard(self, now: float) -> Gates:
+        """Ends the guard of a lane that could not go anyway; returns the gates where others may find room now."""
+        guarded = self._guarded
+        return self._lift_guard(guarded) if guarded is not None and guarded.is_paused(now) else ()
 
     def _first_at(self, gate: Gate) -> Lane:
         """Returns the lane to be tried next at a gate where at least one is parked."""

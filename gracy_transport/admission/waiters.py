@@ -82,6 +82,10 @@ class Lane:
             if ticket in self.queue:
                 yield waiter
 
+    def is_paused(self, now: float) -> bool:
+        """Tells whether there is a pause at any of its gates."""
+        return any(now < gate.paused_until for gate in self.gates)
+
     def __lt__(self, _other: object) -> bool:
         """Lets equal tickets stand in a heap; they do not occur between different lanes with waiters."""
         return False

@@ -13,6 +13,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from gracy_transport.admission.gates import Gate
 from gracy_transport.admission.lanes import BOUNCES, SLICE, Admission, Gates, Waiter
+from gracy_transport.admission.pausing import PauseGate
 
 
 def enqueue(admission: Admission, gates: Gates, now: float) -> tuple[Waiter, list[Waiter]]:
@@ -249,6 +250,55 @@ def test_a_guarded_caller_that_gives_up_sets_the_others_free() -> None:
     late, granted = enqueue(admission, (spared,), 0.0)
     assert granted == []
     assert admission.leave(starving, 0.0) == [late]
+
+
+def guarded(admission: Admission, left: Gate, right: Gate, other: Gate) -> Waiter:
+    """Returns a waiter for three gates whose lane is guarded, because two of them never had room together."""
+    assert admission.try_now((left, right), 0.0)
+    starving, _ = enqueue(admission, (left, right, other), 0.0)
+    gate, spared = left, right
+    admission.release((gate,), 0.0)
+    while admission._guarded is None:
+        assert admission.try_now((gate,), 0.0)
+        gate, spared = spared, gate
+        admission.release((gate,), 0.0)
+    return starving
+
+
+@pytest.mark.parametrize("is_before", [False, True], ids=["in the queue", "newcomer"])
+def test_a_guarded_caller_that_is_paused_keeps_nobody_up(is_before: bool) -> None:
+    """What is left for it is of no use to it before the pause is over, and others need it."""
+    left, right, own, admission = Gate(1), Gate(1), PauseGate(), Admission()
+    starving = guarded(admission, left, right, own)
+    free = left if left.free else right
+    late: Waiter | None = None
+    if is_before:
+        late, granted = enqueue(admission, (free,), 0.0)
+        assert granted == []
+    admission.pause(own, 3600.0, 1.0)
+    assert admission._guarded is None
+    if late is not None:
+        assert admission.next_opening() == 1.0
+        assert admission.tick(1.0) == [late]
+    else:
+        assert admission.try_now((free,), 1.0)
+    admission.release((left,), 2.0)
+    admission.release((right,), 2.0)
+    assert admission.tick(3600.0) == [starving]
+
+
+def test_a_caller_that_is_paused_is_not_guarded() -> None:
+    """It moves from gate to gate for as long as it is paused, and takes nothing away from anybody."""
+    left, right, own, admission = Gate(1), Gate(1), PauseGate(), Admission()
+    assert admission.try_now((left, right), 0.0)
+    starving, _ = enqueue(admission, (left, right, own), 0.0)
+    admission.pause(own, 3600.0, 0.0)
+    for _ in range(BOUNCES):
+        for gate in (left, right):
+            admission.release((gate,), 1.0)
+            assert admission.try_now((gate,), 1.0)
+    assert admission._guarded is None
+    admission.leave(starving, 1.0)
 
 
 class AnyInterleaving(RuleBasedStateMachine):

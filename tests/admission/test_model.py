@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from gracy_transport.admission import Desk, Gate
-from gracy_transport.admission.desk import DeskClosed
+from gracy_transport.admission.desk import DeskClosed, DeskLate
 from gracy_transport.admission.pausing import PauseGate
 from gracy_transport.testing import FakeClock
 
@@ -158,13 +158,18 @@ class Play:
     async def come(self, number: int, act: Act) -> None:
         """Comes, waits if need be, works, and gives the slots back, unless it is told to stop on the way."""
         gates = tuple(self.gates[gate] for gate in sorted(act.needs))
-        scope = anyio.CancelScope()
+        scope, began = anyio.CancelScope(), self.clock.now()
         self.scopes.append(scope)
         try:
             with scope, self.clock.timeout(act.patience):
                 await self.pass_through(number, act, gates)
         except DeskClosed:
             self.refused += 1
+        except DeskLate:
+            self.refused += 1
+            assert any(gate.paused_until >= began + act.patience for gate in gates), (
+                "was sent away though no pause is that long"
+            )
         finally:
             self.scopes.remove(scope)
             self.over += 1
@@ -177,7 +182,7 @@ class Play:
             place = (number, act.needs)
             self.model.queue.append(place)
             try:
-                at = await self.desk.wait(gates)
+                at = await self.desk.wait(gates, until=self.clock.now() + act.patience)
             finally:
                 self.model.queue.remove(place)
         slots = tuple(gate for gate in gates if gate.period is None)

@@ -17,7 +17,7 @@ from .waiters import Gates, Lane
 
 __all__ = ["LOOKED_AT", "foresee"]
 
-LOOKED_AT: Final = 32
+LOOKED_AT: Final = 16
 """Other lanes of a gate that are looked at: those beyond are not counted, which keeps the figure low and quick."""
 
 
@@ -52,19 +52,18 @@ def _lines(gates: Gates, own: Lane | None, now: float) -> Iterator[_Line]:
     mine = 0 if own is None else len(own.queue)
     limits = [gate for gate in gates if gate.is_limit]
     counting = [gate for gate in limits if gate.kind != "slot"]
-    yield _Line(mine + 1, counting, _opens(gates))
-    others = {
-        lane: None
-        for gate in counting
-        if gate.queued > mine
-        for lane in islice(gate.lanes, LOOKED_AT)
-        if lane is not own and _goes_first(lane, gates, limits, now)
-    }
+    opens = _opens(gates)
+    yield _Line(mine + 1, counting, opens)
+    others: dict[Lane, float] = {}
+    for gate in counting:
+        for lane in islice(gate.lanes, LOOKED_AT) if gate.queued > mine else ():
+            if lane is not own and _goes_first(lane, gates, limits, now):
+                others[lane] = _opens(lane.gates)
     for each in dict.fromkeys([tuple(counting), *[(gate,) for gate in counting]]) if others else ():
-        before = [lane for lane in others if all(gate in lane.gates for gate in each)]
+        before = [lane for lane in others if len(counting) == 1 or all(gate in lane.gates for gate in each)]
         if before:
-            since = min(_opens(gates), *[_opens(lane.gates) for lane in before])
-            yield _Line(mine + 1 + sum(len(lane.queue) for lane in before), each, since)
+            since = min(opens, *[others[lane] for lane in before])
+            yield _Line(mine + 1 + sum([len(lane.queue) for lane in before]), each, since)
 
 
 def _goes_first(lane: Lane, gates: Gates, limits: Sequence[Gate], now: float) -> bool:
@@ -73,14 +72,17 @@ def _goes_first(lane: Lane, gates: Gates, limits: Sequence[Gate], now: float) ->
     Not where they need another limit, of which others may take what there is. Nor where they share some limits with
     those who do not need all of these: then the guard of the queue may put the younger lane first.
     """
-    if any(gate.is_limit or now < gate.paused_until for gate in lane.gates if gate not in gates):
-        return False
-    shared = sum(gate in lane.gates for gate in limits)
+    shared = 0
+    for gate in lane.gates:
+        if gate in gates:
+            shared += gate.is_limit
+        elif gate.is_limit or now < gate.paused_until:
+            return False
     return shared == 1 or (shared == len(limits) and len({gate.queued for gate in limits}) == 1)
 
 
 def _opens(gates: Sequence[Gate]) -> float:
-    return max(gate.paused_until for gate in gates)
+    return max([gate.paused_until for gate in gates])
 
 
 def _last_at(gate: Gate, line: _Line, now: float) -> float:

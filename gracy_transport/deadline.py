@@ -91,9 +91,10 @@ class DeadlineTransport(Layer):
     still hold, but never for longer than what is left.
 
     A wait that would not be over in time is not begun: a throttle, a pause, a back-off (one that the server asks for,
-    too) raise `DeadlineExceeded` at once, which says how long it would have been. Nobody knows how long a slot takes,
-    so that is waited for to the end. What is under way when the time is over is cancelled, an open body is closed, its
-    slot and its connection come back, and `DeadlineExceeded` is raised; where the body is read, if it comes to that.
+    too) raise `DeadlineExceeded` at once, which says how long it would have been. So does a wait for a turn when a
+    pause begins that will not be over in time. Nobody knows how long a slot takes, so that is waited for to the end.
+    What is under way when the time is over is cancelled, an open body is closed, its slot and its connection come
+    back, and `DeadlineExceeded` is raised; where the body is read, if it comes to that.
 
     A report counts a call as refused when its deadline came before anything of its newest attempt was sent. A server
     that lets the deadline pass has failed: that attempt counts as aborted.

@@ -202,7 +202,8 @@ class DeadlineExceeded(GracyRefusal):
 
     Attributes:
         seconds: the deadline, from the start of the call.
-        would_wait: seconds of the wait that was not begun; `None` when the time was over in the middle of something.
+        would_wait: seconds of the wait that was not begun, or of what a new pause would have added to one; `None` when
+            the time was over in the middle of something.
         waits_for: what the wait was for, in words; `None` when it was no wait that took the time.
         retry_in: seconds after which another try makes sense; `None` where nobody knows.
         counts_as_attempt: whether a report counts an attempt that failed, and no refusal.

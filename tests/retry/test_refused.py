@@ -112,7 +112,7 @@ async def test_a_first_attempt_that_is_refused_has_no_answer(family: ModuleType,
         await clock.sleep(1)
         with pytest.raises(QueueFull) as caught:
             await client.get(URL)
-    assert (caught.value.status, caught.value.response, caught.value.__cause__) == (None, None, None)
+        assert (caught.value.status, caught.value.response, caught.value.__cause__) == (None, None, None)
 
 
 async def test_a_retry_that_was_closed_on_knows_the_last_status(family: ModuleType, clock: FakeClock) -> None:

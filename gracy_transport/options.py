@@ -29,13 +29,14 @@ class CallOptions:
         is_bare: the request is made inside a hook of its own API: it counts at every gate and waits at none.
     """
 
+    # What may hold secrets is left out of the `repr`: whoever prints the extensions of a request shows that.
     template: str | None = None
-    base: str = ""
-    args: Mapping[str, str] = field(default_factory=lambda: _NO_ARGS)
+    base: str = field(default="", repr=False)
+    args: Mapping[str, str] = field(default_factory=lambda: _NO_ARGS, repr=False)
     config: object | None = None
     reads_body: bool = False
     is_followed: bool = True
-    hooks: object | None = None
+    hooks: object | None = field(default=None, repr=False)
     is_bare: bool = False
 
 

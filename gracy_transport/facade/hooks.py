@@ -160,7 +160,7 @@ def hooked(
     return replace(options, hooks=hooks, is_bare=chain is None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RequestHooks:
     """The hooks of one request: what the stack calls, in the terms of the API.
 

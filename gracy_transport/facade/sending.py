@@ -41,7 +41,7 @@ def may_go_on(client: Any, given: RequestOptions) -> bool:
     return hasattr(auth, "async_auth_flow") and type(auth) not in {package.BasicAuth, package.NetRCAuth}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Sending:
     """A request that is ready to be sent, and what was asked for in the user's terms.
 

@@ -340,6 +340,21 @@ async def test_an_api_object_tells_no_secret(  # noqa: PLR0917
         note_stack(shown, api._gracy.sessions.newest.stack, capsys)
 
 
+async def test_what_is_said_of_a_call_in_advance_tells_no_secret(family: ModuleType, shown: Shown) -> None:
+    """A request shows its extensions to whoever prints them, on its way, too."""
+    arguments = {"TOKEN": secret("arg")}
+    shown.add("options", call_options(template="/bot{TOKEN}/x", args=arguments))
+
+    def answer(request: Any) -> int:
+        shown.add("extensions at the wire", request.extensions)
+        shown.add("options of a call with hooks", request.extensions["gracy"].options)
+        return 200
+
+    async with API(family, ScriptedWire(answer), GracyConfig(redact=REDACT)) as api:
+        await api.get("/bot{TOKEN}/x", arguments, params=QUERY, headers=HEADERS)
+    assert len(shown.texts) == 3
+
+
 class Raises(API):
     """One whose hooks fail with the errors of httpx, whose text is the whole URL."""
 

@@ -17,6 +17,7 @@
         ├── BodyTooLarge            a body that had to be held in memory was over the cap
         ├── BodyConsumed            a redirect asks for a body that could be read only once
         ├── GracyReplayRequestNotFound  nothing was recorded for this request
+        │   └── GracyReplayExhausted    ... or not that often: every recorded answer was given
         └── PagingStopped           a paginator does not ask for a page that there may be
             ├── TooManyPages        ... because `max_pages` were given
             ├── RepeatedPage        ... because it was given already
@@ -45,6 +46,7 @@ __all__ = [
     "GracyException",
     "GracyParseFailed",
     "GracyRefusal",
+    "GracyReplayExhausted",
     "GracyReplayRequestNotFound",
     "GracyRequestFailed",
     "GracyUserDefinedException",
@@ -261,6 +263,10 @@ class BodyConsumed(GracyRefusal):
 
 class GracyReplayRequestNotFound(GracyRefusal):
     """Nothing was recorded for this request."""
+
+
+class GracyReplayExhausted(GracyReplayRequestNotFound):
+    """Every answer that was recorded for this request was given, and `GracyReplay(exhausted="error")` is set."""
 
 
 class PagingStopped(GracyRefusal):

@@ -40,7 +40,10 @@ __all__ = [
     "CREDENTIALS",
     "FIND",
     "FIND_LAST",
+    "FORGET",
     "NEAREST",
+    "NEXT",
+    "SOME",
     "Row",
     "open_to_read",
     "open_to_write",
@@ -85,6 +88,11 @@ _WANTED: Final = _RECORDING + (
 FIND: Final = _WANTED + "ORDER BY position, id LIMIT 1 OFFSET ?"
 FIND_LAST: Final = _WANTED + "ORDER BY position DESC, id DESC LIMIT 1"
 ALL: Final = _RECORDING + "ORDER BY url, method, key, credential, position, id"
+NEXT: Final = (
+    "SELECT coalesce(max(position) + 1, 0) FROM recordings WHERE key = ? AND credential = coalesce(?, credential)"
+)
+SOME: Final = "SELECT 1 FROM recordings LIMIT 1"
+FORGET: Final = "DELETE FROM recordings WHERE at < ?"
 CREDENTIALS: Final = "SELECT DISTINCT credential FROM recordings"
 NEAREST: Final = "SELECT DISTINCT method, url FROM recordings ORDER BY id DESC LIMIT 1000"
 _AT_ONCE: Final = 83  # rows of twelve values: any SQLite takes 999 in one statement

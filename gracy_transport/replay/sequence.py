@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from threading import Lock
 from typing import Final
 
-__all__ = ["LAST", "Sequences"]
+__all__ = ["LAST", "Run", "Sequences"]
 
 LAST: Final = -1
 """The position of the last answer of a sequence, which is repeated once the sequence is over."""
@@ -15,12 +15,11 @@ LAST: Final = -1
 class Sequences:
     """How often each request was asked, by its key and credential. Usable from any thread."""
 
-    __slots__ = ("_begun", "_lock", "_next")
+    __slots__ = ("_lock", "_next")
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._next: dict[Hashable, int] = {}
-        self._begun: set[Hashable] = set()
 
     def take(self, key: Hashable) -> int:
         """Returns the position of the answer to this request: 0, 1, 2 …, or `LAST` once the sequence is over."""
@@ -40,9 +39,54 @@ class Sequences:
         with self._lock:
             self._next.pop(key, None)
 
+
+class Run(Sequences):
+    """What one storage object recorded since it was made: one run, however many transports record on it.
+
+    Attributes:
+        since: when the first request to be recorded was sent, in seconds since 1970 UTC; `None` before that.
+        began_empty: whether the storage was empty when somebody first wanted to know; `None` before that.
+    """
+
+    __slots__ = ("_begun", "began_empty", "since")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._begun: set[Hashable] = set()
+        self.since: float | None = None
+        self.began_empty: bool | None = None
+
+    def start(self, now: float) -> float:
+        """Notes that something is about to be recorded; returns when the run began."""
+        if self.since is None:
+            self.since = now
+        return self.since
+
+    @property
+    def has_recorded(self) -> bool:
+        """Whether anything was recorded."""
+        return bool(self._begun)
+
+    def has_begun(self, key: Hashable) -> bool:
+        """Tells whether an answer to the request was recorded."""
+        return key in self._begun
+
     def begin(self, key: Hashable) -> bool:
-        """Returns whether this is the first answer to be recorded for the request."""
+        """Returns whether this is the first answer to be recorded for the request, which replaces those of others."""
         with self._lock:
             is_first = key not in self._begun
             self._begun.add(key)
             return is_first
+
+    def follow(self, key: Hashable, position: int) -> None:
+        """Lets what is recorded for the request come after what earlier runs recorded, which stays."""
+        with self._lock:
+            if key not in self._begun:
+                self._begun.add(key)
+                self._next[key] = max(position, self._next.get(key, 0))
+
+    def begin_anew(self, key: Hashable) -> None:
+        """Lets the next answer to be recorded for the request replace those of this run too."""
+        with self._lock:
+            self._begun.discard(key)
+            self._next.pop(key, None)

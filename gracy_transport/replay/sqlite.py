@@ -6,6 +6,7 @@ import os
 import sqlite3
 import weakref
 from collections.abc import Iterator
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -16,7 +17,7 @@ import anyio.to_thread
 from ..exceptions import UnreadableRecording
 from .exchange import Asked
 from .recording import Recording
-from .schema import ALL, CREDENTIALS, FIND, FIND_LAST, NEAREST, open_to_read, recording_of_row, row_of
+from .schema import ALL, CREDENTIALS, FIND, FIND_LAST, NEAREST, NEXT, SOME, open_to_read, recording_of_row, row_of
 from .sequence import LAST
 from .storage import ANY, RecordingStorage, Wanted
 from .writer import Writer
@@ -92,6 +93,24 @@ class SQLiteReplayStorage(RecordingStorage):
         self.flush()
         for row in self._here().select(ALL, ()):
             yield recording_of_row(row)
+
+    def is_empty(self) -> bool:
+        """Returns whether nothing at all is recorded."""
+        files = self._here()
+        files.writer.flush()
+        return not files.select(SOME, ())
+
+    async def next_position(self, asked: Asked, credential: str | None) -> int:
+        """Returns the position after the last that is recorded for a key and a credential; `None` for any."""
+        files = self._here()
+        if files.writer.holds(asked.key):
+            await anyio.to_thread.run_sync(files.writer.flush)
+        rows = files.select(NEXT, (asked.key, credential))
+        return int(rows[0][0]) if rows else 0
+
+    async def forget_unrecorded(self, since: datetime) -> None:
+        """Deletes what was recorded before that moment."""
+        await anyio.to_thread.run_sync(self._here().writer.forget, since.timestamp())
 
     def credentials(self) -> frozenset[str]:
         """Returns the credentials of the recorded requests."""

@@ -16,7 +16,7 @@ from ..family import AnyRequest, AnyResponse, error_for
 from ..showing import shown_url
 from .exchange import Asked, read_answer, recording_of, response_from
 from .recording import Recording
-from .sequence import LAST
+from .sequence import LAST, Run
 
 __all__ = ["GracyReplayStorage", "RecordingStorage", "Wanted"]
 
@@ -134,6 +134,30 @@ class RecordingStorage(GracyReplayStorage):
     @abstractmethod
     def recordings(self) -> Iterator[Recording]:
         """Yields all recordings in a stable order: by URL and method, those of one request in their sequence."""
+
+    @property
+    def run(self) -> Run:
+        """What was recorded on this object since it was made, by all transports together."""
+        run: Run = self.__dict__.setdefault("_run", Run())  # not in a constructor, which who derives may not call
+        return run
+
+    def is_empty(self) -> bool:
+        """Returns whether nothing at all is recorded."""
+        return next(self.recordings(), None) is None
+
+    async def next_position(self, asked: Asked, credential: str | None) -> int:
+        """Returns the position after the last that is recorded for `asked.key` and a credential; `None` for any."""
+        wanted, position = Wanted(credential=credential), 0
+        while await self.find(asked, position, wanted) is not None:
+            position += 1
+        return position
+
+    async def forget_unrecorded(self, since: datetime) -> None:
+        """Forgets everything that was recorded before that moment, which is when this run began.
+
+        The mode "refresh" calls it when the transport is closed, and takes no storage that does not override it.
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot forget: it has no forget_unrecorded of its own")
 
     def credentials(self) -> frozenset[str]:
         """Returns the credentials of the recorded requests; the empty one of those that had none is left out."""

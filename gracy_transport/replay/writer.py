@@ -10,7 +10,7 @@ from threading import Lock, Thread
 from typing import Final
 
 from ..logevents import LOGGER_NAME
-from .schema import Row, open_to_write, write
+from .schema import FORGET, Row, open_to_write, write
 
 __all__ = ["Writer"]
 
@@ -67,6 +67,22 @@ class Writer:
         with self._turn:
             self._write()
             self._close()
+
+    def forget(self, before: float) -> None:
+        """Writes what waits and deletes what was recorded before that moment, in seconds since 1970 UTC.
+
+        Raises:
+            UnreadableRecording: when the file is not ours or of a newer version.
+            sqlite3.Error, OSError: when it cannot be written.
+        """
+        with self._turn:
+            self._write()
+            try:
+                if self._connection is None:
+                    self._connection = open_to_write(self._path)
+                self._connection.execute(FORGET, (before,))
+            finally:
+                self._close()
 
     def _work(self) -> None:
         while True:

@@ -30,6 +30,7 @@ __all__ = [
     "leave",
     "on_end",
     "readable",
+    "stream_of",
     "tee_request",
     "tee_response",
     "variant",
@@ -108,7 +109,7 @@ class _WatchedStream:
 _streams: dict[type, dict[type, Any]] = {}
 
 
-def _stream_of(request: Request, kind: type) -> Any:
+def stream_of(request: Request, kind: type) -> Any:
     """Returns the class of `kind` that is also a stream of the request's family, made on first use."""
     try:
         return _streams[kind][type(request)]
@@ -131,7 +132,7 @@ def on_end(request: Request, response: Response, at_end: AtEnd, *facts: Any) -> 
     elif isinstance(stream, _WatchedStream) and stream.at_end:
         stream.at_end += ((at_end, facts),)
     else:
-        response.stream = _stream_of(request, _WatchedStream)(stream, request, (at_end, facts))
+        response.stream = stream_of(request, _WatchedStream)(stream, request, (at_end, facts))
 
 
 def is_to_come(request: Request, response: Response) -> bool:
@@ -268,13 +269,13 @@ def content_of(request: Request) -> bytes | None:
 
 def tee_request(request: Request, kind: type, *args: Any) -> tuple[Request, Any]:
     """Returns a request to send in place of the caller's, and its body: the caller's in `kind(body, *args)`."""
-    stream = _stream_of(request, kind)(request.stream, *args)
+    stream = stream_of(request, kind)(request.stream, *args)
     return variant(request, stream=stream), stream
 
 
 def tee_response(request: Request, response: Response, kind: type, *args: Any) -> Any:
     """Wraps the body of the response in `kind(body, *args)` and returns the wrapper."""
-    stream = response.stream = _stream_of(request, kind)(response.stream, *args)
+    stream = response.stream = stream_of(request, kind)(response.stream, *args)
     return stream
 
 
@@ -294,4 +295,4 @@ class _BrokenStream:
 def break_again(request: Request, response: Response, error: Exception) -> None:
     """Opens a response again whose body broke as it was read, so that whoever reads it gets the same error."""
     response.is_closed = False
-    response.stream = _stream_of(request, _BrokenStream)(error.with_traceback(None))  # which refers to the response
+    response.stream = stream_of(request, _BrokenStream)(error.with_traceback(None))  # which refers to the response

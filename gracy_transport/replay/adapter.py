@@ -24,7 +24,9 @@ class StorageAdapter(RecordingStorage):
         self._storage = storage
 
     async def save(self, asked: Asked, recording: Recording, position: int, *, is_first: bool) -> None:
-        """Hands the storage a response with its request, both without secrets and read."""
+        """Hands the storage a response with its request, both without secrets and read; errors it does not know."""
+        if recording.error is not None:
+            return
         response = response_from(recording, asked.live)
         response.request = request_from(asked)
         await response.aread()

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 from ..bodies import BODY_CAP
 from ..family import family_of
 from ..redaction import redact_url
+from .failures import error_from
 from .key import key_of
+from .playing import played
 from .recording import RecordedRequest, RecordedResponse, Recording
 from .redacting import Headers, redact_answer, redact_asked_body, redact_asked_headers, secrets_of
 from .secrets import Secrets, is_secret_field
 
 if TYPE_CHECKING:
+    from ..clock import Clock
     from ..family import Request, Response
 
 __all__ = ["Asked", "decoded_answer", "read_answer", "recording_of", "request_from", "response_from"]
@@ -101,16 +104,17 @@ def recording_of(asked: Asked, status: int, answer: tuple[Headers, bytes], at: d
     return Recording(asked.facts, at, RecordedResponse(status, headers, content))
 
 
-def response_from(recording: Recording, request: Request) -> Response:
-    """Returns a recorded response as one of the request's family, its body unread; raises a recorded error."""
-    family = family_of(request)
-    error, answer = recording.error, recording.response
-    if error is not None or answer is None:
-        kind = getattr(family.module, "" if error is None else error.kind, None)
-        is_known = isinstance(kind, type) and issubclass(kind, family.module.RequestError)
-        raised: Any = kind if is_known else family.module.TransportError
-        raise raised("" if error is None else error.message, request=request)
-    return family.Response(answer.status, headers=_raw(answer.headers), stream=family.ByteStream(answer.body))
+def response_from(recording: Recording, request: Request, clock: Clock | None = None) -> Response:
+    """Returns a recorded response as one of the request's family, its body unread; raises a recorded error.
+
+    The body comes in the pieces that were recorded, if any, and breaks where it broke; with a clock also in the pauses.
+    """
+    family, answer = family_of(request), recording.response
+    if answer is None:
+        raise error_from(recording.error, request)
+    is_whole = recording.error is None and not answer.chunks and (clock is None or not answer.delays)
+    stream = family.ByteStream(answer.body) if is_whole else played(recording, answer, request, clock)
+    return family.Response(answer.status, headers=_raw(answer.headers), stream=stream)
 
 
 def request_from(asked: Asked) -> Request:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+from datetime import UTC, datetime
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final, Literal
 
+from ..logevents import LOGGER_NAME, log_failure
 from .adapter import StorageAdapter
 from .config import GracyReplay
+from .exchange import Asked
 from .sequence import Sequences
 from .storage import RecordingStorage
 
+if TYPE_CHECKING:
+    from ..family import Request
+
 __all__ = ["ReplayState"]
+
+_logger: Final = logging.getLogger(LOGGER_NAME)
 
 
 class ReplayState:
@@ -20,6 +30,9 @@ class ReplayState:
 
     Args:
         config: what is recorded or replayed; its storage is prepared.
+
+    Attributes:
+        mode: what is done with a request, as far as the storage decides about it.
     """
 
     def __init__(self, config: GracyReplay) -> None:
@@ -27,10 +40,14 @@ class ReplayState:
         self.recorded = 0
         self.replayed = 0
         self.sequences = Sequences()
-        self.wanted = config.wanted()
         self.storage = as_recording_storage(config.storage)
         self._lock = Lock()
         config.storage.prepare()
+        self.mode = _mode_of(config, self.storage)
+
+    def asked(self, request: Request, content: bytes) -> Asked:
+        """Returns a request with its body as it is looked up and recorded."""
+        return Asked(request, content)
 
     def count_recorded(self) -> int:
         """Counts one more and returns how many were recorded so far."""
@@ -44,7 +61,34 @@ class ReplayState:
             self.replayed += 1
             return self.replayed
 
+    async def let_go(self) -> None:
+        """Lets the storage write what it holds and, in mode "refresh", forget what was not recorded again."""
+        await self.storage.let_go()
+        run = self.storage.run
+        if self.config.mode != "refresh" or not run.has_recorded or run.since is None:
+            return
+        failure = sys.exception()
+        if failure is not None:
+            why = f"the run ended with {type(failure).__name__}"
+            _logger.warning("what was not recorded again is kept in %r, because %s", self.config.storage, why)
+            return
+        try:
+            await self.storage.forget_unrecorded(datetime.fromtimestamp(run.since, UTC))
+        except Exception as error:  # noqa: BLE001 - whatever a storage raises, closing goes on
+            log_failure(logging.WARNING, error, (), "what was not recorded again is still in %r", self.config.storage)
+
 
 def as_recording_storage(storage: Any) -> RecordingStorage:
     """Returns the storage as one of recordings, whichever of the two interfaces it has."""
     return storage if isinstance(storage, RecordingStorage) else StorageAdapter(storage)
+
+
+def _mode_of(config: GracyReplay, storage: RecordingStorage) -> Literal["record", "replay", "smart-replay"]:
+    if config.mode == "refresh":
+        return "record"
+    if config.mode != "once":
+        return config.mode
+    run = storage.run
+    if run.began_empty is None:
+        run.began_empty = storage.is_empty()
+    return "record" if run.began_empty else "replay"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from ..bodies import BODY_CAP, discard, leave, tee_request, tee_response
 
 if TYPE_CHECKING:
+    from ..clock import Clock
     from ..family import Request, Response
 
 __all__ = ["AtCopy", "BodyCopy", "copy_request", "copy_response"]
@@ -17,16 +18,30 @@ __all__ = ["AtCopy", "BodyCopy", "copy_request", "copy_response"]
 class BodyCopy:
     """A copy of a body, of at most `CAP` bytes, that grows while the body passes.
 
+    Args:
+        content: the body, where it is there already.
+        keeps_pieces: whether it matters in which pieces the body comes.
+        clock: what the pauses between the pieces are measured by; they are not unless given.
+
     Attributes:
-        content: the whole body once all of it has passed; `None` before that, and for good when it is over the cap.
+        content: the whole body, or what came before it broke, once it is over; `None` before that, and for good when
+            it is over the cap.
+        error: what broke the body.
+        pieces: the pieces it came in, if they matter.
+        waits: the seconds that were waited for each piece, and at last for the end; none without a clock.
     """
 
-    __slots__ = ("_chunks", "_size", "content")
+    __slots__ = ("_chunks", "_clock", "_keeps_pieces", "_size", "content", "error", "pieces", "waits")
 
     CAP: ClassVar = BODY_CAP
 
-    def __init__(self, content: bytes | None = None) -> None:
+    def __init__(self, content: bytes | None = None, *, keeps_pieces: bool = False, clock: Clock | None = None) -> None:
         self.content = content
+        self.error: Exception | None = None
+        self.pieces: list[bytes] = []
+        self.waits: list[float] = []
+        self._keeps_pieces = keeps_pieces
+        self._clock = clock
         self._chunks: list[bytes] = []
         self._size = 0
 
@@ -38,22 +53,37 @@ class BodyCopy:
     @property
     def lost(self) -> str:
         """Why there is no whole copy, in words; empty when there is one."""
+        if self.error is not None:
+            return f"broke with a {type(self.error).__name__}"
         if self.content is not None:
             return ""
         return f"is larger than {self.CAP} bytes" if self.is_over_cap else "was not read to its end"
 
-    def add(self, chunk: bytes) -> None:
-        """Takes the next piece."""
+    def now(self) -> float:
+        """Returns the time in seconds, if there is a clock."""
+        return 0.0 if self._clock is None else self._clock.now()
+
+    def add(self, chunk: bytes, asked_at: float) -> None:
+        """Takes the next piece, which was asked for at that time."""
         self._size += len(chunk)
         if self.is_over_cap:
             self._chunks.clear()
-        else:
-            self._chunks.append(chunk)
+            return
+        self._chunks.append(chunk)
+        self._wait_since(asked_at)
 
-    def complete(self) -> None:
-        """Notes that the body is over."""
-        if not self.is_over_cap:
-            self.content = b"".join(self._chunks)
+    def complete(self, asked_at: float, error: Exception | None = None) -> None:
+        """Notes that the body is over, after asking for more at that time, or broken."""
+        if self.is_over_cap:
+            return
+        self._wait_since(asked_at)
+        self.content, self.error = b"".join(self._chunks), error
+        if self._keeps_pieces:
+            self.pieces = self._chunks
+
+    def _wait_since(self, asked_at: float) -> None:
+        if self._clock is not None:
+            self.waits.append(self._clock.now() - asked_at)
 
 
 AtCopy: TypeAlias = Callable[[BodyCopy], Awaitable[None]]
@@ -108,13 +138,19 @@ class _TeedStream:
         if self._is_over:
             raise StopAsyncIteration
         chunks = self._chunks = self._source.__aiter__() if self._chunks is None else self._chunks
+        copy = self._copy
+        asked_at = copy.now()
         try:
             chunk: bytes = await chunks.__anext__()
         except StopAsyncIteration:
-            self._copy.complete()
+            copy.complete(asked_at)
             await self._over()
             raise
-        self._copy.add(chunk)
+        except Exception as error:
+            copy.complete(asked_at, error)
+            await self._over()
+            raise
+        copy.add(chunk, asked_at)
         return chunk
 
     async def _over(self) -> None:
@@ -137,12 +173,14 @@ async def copy_request(request: Request, *, ahead: bool = False) -> tuple[Reques
     return sent, copy
 
 
-async def copy_response(request: Request, response: Response, at_copy: AtCopy, *, ahead: bool = False) -> None:
-    """Lets `at_copy` have a copy of the body of the response when that is over.
+async def copy_response(
+    request: Request, response: Response, copy: BodyCopy, at_copy: AtCopy, *, ahead: bool = False
+) -> None:
+    """Copies the body of the response into `copy`, and lets `at_copy` have that when the body is over.
 
     With `ahead` the body is read now, up to the cap. When that is cancelled, the response is closed.
     """
-    stream = tee_response(request, response, _TeedStream, BodyCopy(), at_copy)
+    stream = tee_response(request, response, _TeedStream, copy, at_copy)
     if not ahead:
         return
     try:

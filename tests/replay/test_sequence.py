@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from threading import Thread
 
-from gracy_transport.replay.sequence import LAST, Sequences
+from gracy_transport.replay.sequence import LAST, Run, Sequences
 
 
 def test_each_request_has_a_sequence_of_its_own() -> None:
@@ -34,9 +34,44 @@ def test_a_request_without_an_answer_is_forgotten() -> None:
 
 def test_only_the_first_recording_of_a_run_is_the_first() -> None:
     """It replaces what earlier runs left; asking is another matter than recording."""
-    sequences = Sequences()
-    sequences.take(1)
-    assert [sequences.begin(key) for key in (1, 1, 2, 1)] == [True, False, True, False]
+    run = Run()
+    run.take(1)
+    assert not run.has_begun(1)
+    assert not run.has_recorded
+    assert [run.begin(key) for key in (1, 1, 2, 1)] == [True, False, True, False]
+    assert run.has_begun(1)
+    assert run.has_recorded
+
+
+def test_a_run_begins_when_it_first_records() -> None:
+    """And not again, whatever the time of day is by then."""
+    run = Run()
+    assert run.since is None
+    assert [run.start(now) for now in (7.0, 5.0, 9.0)] == [7.0, 7.0, 7.0]
+    assert run.since == 7.0
+
+
+def test_what_follows_on_earlier_runs_replaces_nothing() -> None:
+    """The first to find out where they ended says so for all; what was begun goes on as it was."""
+    run = Run()
+    run.follow(1, 3)
+    run.follow(1, 4)
+    assert [run.take(1), run.take(1)] == [3, 4]
+    assert not run.begin(1)
+    run.begin(2)
+    run.follow(2, 3)
+    assert run.take(2) == 0
+
+
+def test_what_became_too_old_is_begun_anew() -> None:
+    """Then the next is the first again, and replaces."""
+    run = Run()
+    for _ in range(2):
+        run.take(1)
+        run.begin(1)
+    run.begin_anew(1)
+    assert run.take(1) == 0
+    assert run.begin(1)
 
 
 def test_threads_never_take_the_same_position() -> None:

@@ -22,8 +22,9 @@ def kind_of(request: Request, error: Exception) -> str:
     module = family_of(request).module
     if isinstance(error, GracyException) or not isinstance(error, module.RequestError):
         return ""
-    kinds: tuple[type, ...] = type(error).__mro__
-    return next(kind.__name__ for kind in kinds if getattr(module, kind.__name__, None) is kind)
+    theirs = [kind for kind in type(error).__mro__ if getattr(module, kind.__name__, None) is kind]
+    nearest: type = theirs[0]
+    return nearest.__name__
 
 
 def error_from(error: RecordedError | None, request: Request) -> Exception:

@@ -483,6 +483,26 @@ async def test_thousands_of_servers_leave_no_gates_behind(clock: FakeClock) -> N
     assert len(stack._shared.hints._gates) <= 256
 
 
+@pytest.mark.parametrize("follows", [True, False])
+async def test_a_key_that_fails_when_the_answer_is_there_leaves_nothing_open(
+    family: ModuleType, clock: FakeClock, *, follows: bool
+) -> None:
+    """The rule asks for it once more then, and it may look at what has changed meanwhile."""
+    wire = ScriptedWire(asks(3, content=b"x"), clock=clock)
+
+    def key(request: Any) -> int:
+        if wire.sent:
+            raise LookupError("gone")
+        return 1
+
+    rules = GracefulThrottle(ThrottleRule(".*", 5, key=key), follow_server=follows)
+    retry = GracefulRetry(max_attempts=0)
+    async with client_of(family, wire, throttling=rules, retry=retry, concurrent_requests=1) as client:
+        with pytest.raises(LookupError):
+            await client.get(URL)
+    assert (wire.open_bodies, wire.in_flight) == (0, 0)
+
+
 async def test_the_layer_says_that_a_server_wants_a_pause(clock: FakeClock) -> None:
     """Where one looks when nothing moves."""
     stack = GracyTransport(ScriptedWire(asks(10), clock=clock), GracyConfig(throttling=FOLLOW), clock=clock)

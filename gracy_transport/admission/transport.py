@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from ..bodies import on_end
+from ..bodies import discard, on_end
 from ..call import Call, Observer
 from ..clock import SYSTEM_CLOCK, Clock
 from ..events import RequestDispatched, tell
@@ -109,10 +109,7 @@ class AdmissionTransport(Layer):
         hinted = None if hints is None else hints.gate_of(request, call)
         gates, counted, slots = self._gates_for(request, call, hinted)
         if not gates and not counted:
-            response = await self.pass_on(request, call)
-            if hints is not None and hints.has_a_word(response.status_code):
-                hints.heed(request, call, response, None, 0)
-            return response
+            return await self._send(request, call, None, 0)
         at = self.desk.try_now(gates, counted)
         waited = None if at is not None else await self._wait(request, call, gates, counted)
         try:
@@ -126,15 +123,25 @@ class AdmissionTransport(Layer):
             if call.observers and at is not None:
                 tell(RequestDispatched(call, at))
             number = 0 if hinted is None else hinted.sent
-            response = await self.pass_on(request, call)
-            if hints is not None and hints.has_a_word(response.status_code):
-                hints.heed(request, call, response, hinted, number)
+            response = await self._send(request, call, hinted, number)
             if slots:
                 on_end(request, response, self._give_back, slots)
         except BaseException:
             if slots:
                 self.desk.release(slots)
             raise
+        return response
+
+    async def _send(self, request: Request, call: Call, hinted: HintGate | None, number: int) -> Response:
+        """Delegates, and takes in what the answer says of limits."""
+        response = await self.pass_on(request, call)
+        hints = self.hints
+        if hints is not None and hints.has_a_word(response.status_code):
+            try:
+                hints.heed(request, call, response, hinted, number)
+            except BaseException:  # the `key` of a rule is the user's own, and nobody would close the response
+                await discard(response)
+                raise
         return response
 
     def _gates_for(self, request: Request, call: Call, hinted: Gate | None) -> tuple[Gates, Gates, Gates]:

@@ -239,8 +239,8 @@ async def look(stack: GracyTransport, requests: int, began: float) -> Look:
         gc.collect()
         await asyncio.sleep(0.06)  # longer than the window of a rule: its permits are back
     shared = stack._shared  # noqa: SLF001 - what is kept is not for users to see
-    slots = [gate for keyed in shared.limits.values() for gate in keyed.all()]
-    permits = [gate for rule in shared.rules.values() for gate in rule.all()]
+    slots = [gate for keyed in shared.limits.all() for gate in keyed.all()]
+    permits = [gate for rule in shared.rules.all() for gate in rule.all()]
     return Look(
         requests=requests,
         seconds=monotonic() - began,

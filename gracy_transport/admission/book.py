@@ -59,6 +59,11 @@ class Book(Generic[Limit, Kept]):
             users.add(user)
             return gates
 
+    def all(self) -> list[Kept]:
+        """Returns the gates of every limit that are kept."""
+        with self._lock:
+            return [gates for gates, _users in self._entries.values()]
+
     def _sweep(self, now: float) -> None:
         self._entries = {
             limit: (gates, users) for limit, (gates, users) in self._entries.items() if users or not gates.is_idle(now)

@@ -85,7 +85,7 @@ BUSY = GracyConfig(
 
 
 def slots_held(stack: GracyTransport) -> int:
-    return sum(gate.held for keyed, _users in stack._shared.limits._entries.values() for gate in keyed.all())
+    return sum(gate.held for keyed in stack._shared.limits.all() for gate in keyed.all())
 
 
 @RUNS

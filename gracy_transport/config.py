@@ -7,17 +7,17 @@ from re import Pattern
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, TypedDict, Unpack, cast
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import BeforeValidator
 
 from .call import EXTENSION, CallOptions
 from .concurrency import ConcurrentRequestLimit, Limits
 from .deadline import PositiveSeconds
 from .logevents import LogEvent, LogLevel
-from .redaction import Hidden
+from .redaction import Redacted
 from .retry import GracefulRetry
 from .throttle import GracefulThrottle, ThrottleRule, Throttling
 from .validation import GracefulValidator, StatusCodes, Validators
-from .values import ABSENT, OR_ABSENT, Absent, FrozenDict, Value, one_or_many
+from .values import ABSENT, OR_ABSENT, Absent, FrozenDict, Value
 
 __all__ = [
     "DEFAULT_CONFIG",
@@ -61,17 +61,6 @@ def _as_parser(parser: object, key: object) -> object:
 
 
 Parsers: TypeAlias = Annotated[FrozenDict[int | str, Any], BeforeValidator(_as_parsers)]
-
-
-def _not_everywhere(patterns: Hidden) -> Hidden:
-    """Refuses patterns that match nothing at all, which would be everywhere."""
-    for pattern in patterns:
-        if pattern.search("") is not None:
-            raise ValueError(f"{pattern.pattern!r} matches even an empty text: let it match a secret, and no less")
-    return patterns
-
-
-Redacted: TypeAlias = Annotated[tuple[Pattern[str], ...], one_or_many(into=tuple), AfterValidator(_not_everywhere)]
 
 
 class ConfigFields(TypedDict, total=False):

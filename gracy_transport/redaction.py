@@ -5,18 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Final, Protocol, TypeAlias
+from typing import Annotated, Final, Protocol, TypeAlias
 from urllib.parse import unquote_plus
 
+from pydantic import AfterValidator
+
 from .matching import MOST_KEPT
+from .values import one_or_many
 
 __all__ = [
     "REDACTED",
     "SECRET_HEADERS",
     "Hidden",
+    "Redacted",
     "hide",
     "is_secret_header",
     "is_secret_name",
+    "plain_name",
     "printable",
     "redact_endpoint",
     "redact_query",
@@ -144,19 +149,24 @@ class _Url(Protocol):
     def userinfo(self) -> bytes: ...
 
 
+def plain_name(name: str) -> str:
+    """Returns a name as all ways of writing it have it: `apikey` for `API-Key` and `api_key`."""
+    return _NOT_A_LETTER.sub("", name.lower())
+
+
 def is_secret_name(name: str) -> bool:
     """Tells whether a query parameter or a field of that name holds a secret (`api_key`, `access-token`, `sig` …)."""
-    plain = _NOT_A_LETTER.sub("", name.lower())
+    plain = plain_name(name)
     return plain in _SECRET_NAMES or (plain.endswith(_SECRET_ENDINGS) and plain not in _PLACES)
 
 
-def is_secret_by_name(name: str, _value: str) -> bool:
+InPlaceOf: TypeAlias = Callable[[str, str], str | None]
+"""Says by the name and the value of a parameter what is shown in place of the value, or `None` for the value itself."""
+
+
+def _by_name(name: str, _value: str) -> str | None:
     """Judges a parameter by its name alone: what is shown to people can do without a value too many."""
-    return is_secret_name(name)
-
-
-IsSecret: TypeAlias = Callable[[str, str], bool]
-"""Tells by name and value whether a parameter holds a secret."""
+    return REDACTED if is_secret_name(name) else None
 
 
 def is_secret_header(name: str) -> bool:
@@ -172,6 +182,18 @@ Hidden: TypeAlias = tuple[re.Pattern[str], ...]
 """Patterns of a user's own, for secrets that no name tells: a token in a path."""
 
 
+def _not_everywhere(patterns: Hidden) -> Hidden:
+    """Refuses patterns that match nothing at all, which would be everywhere."""
+    for pattern in patterns:
+        if pattern.search("") is not None:
+            raise ValueError(f"{pattern.pattern!r} matches even an empty text: let it match a secret, and no less")
+    return patterns
+
+
+Redacted: TypeAlias = Annotated[tuple[re.Pattern[str], ...], one_or_many(into=tuple), AfterValidator(_not_everywhere)]
+"""How configs take such patterns: one or several, as text or compiled."""
+
+
 def hide(text: str, patterns: Hidden) -> str:
     """Returns a text without what the patterns match; of one that has a group, without what its first group does."""
     for pattern in patterns:
@@ -184,34 +206,43 @@ def _without_match(found: re.Match[str]) -> str:
     return found[0] if begin < 0 else f"{found[0][:begin]}{REDACTED}{found[0][end:]}"
 
 
-def redact_query(query: str, is_secret: IsSecret = is_secret_by_name) -> str:
+def redact_query(query: str, in_place_of: InPlaceOf = _by_name) -> str:
     """Returns a raw query with the values of secret parameters replaced; everything else stays as it was.
 
-    `is_secret` judges by name and value, both decoded; by the name alone unless given. Some servers take a semicolon
+    `in_place_of` judges by name and value, both decoded; by the name alone unless given. Some servers take a semicolon
     for an ampersand; so what comes after one is judged, too, and a secret may have one in it.
     """
-    return "&".join([_redact_pair(pair, is_secret) for pair in query.split("&")])
+    return "&".join([_redact_pair(pair, in_place_of) for pair in query.split("&")])
 
 
-def _redact_pair(pair: str, is_secret: IsSecret) -> str:
-    pieces = pair.split(";")
-    for index, piece in enumerate(pieces):
-        name, equals, value = piece.partition("=")
-        if equals and is_secret(unquote_plus(name), unquote_plus(value)):
-            return ";".join([*pieces[:index], f"{name}={REDACTED}"])
+def _redact_pair(pair: str, in_place_of: InPlaceOf) -> str:
+    begin = 0
+    while begin <= len(pair):
+        end = pair.find(";", begin)
+        name, equals, _value = pair[begin : end if end >= 0 else None].partition("=")
+        value = begin + len(name) + 1
+        place = in_place_of(_unquoted(name), _unquoted(pair[value:])) if equals else None
+        if place is not None:
+            return f"{pair[:value]}{place}"
+        begin = end + 1 if end >= 0 else len(pair) + 1
     return pair
 
 
-def redact_url(url: _Url, is_secret: IsSecret = is_secret_by_name) -> str:
+def _unquoted(text: str) -> str:
+    # Most are letters and digits, for which this is all.
+    return unquote_plus(text) if "%" in text or "+" in text else text
+
+
+def redact_url(url: _Url, in_place_of: InPlaceOf = _by_name) -> str:
     """Returns a URL of either family as text, without its userinfo, its fragment and the secrets of its query.
 
-    `is_secret` is as for `redact_query`.
+    `in_place_of` is as for `redact_query`.
     """
     path, mark, query = url.raw_path.decode().partition("?")
     userinfo = f"{REDACTED}@" if url.userinfo else ""
     # `netloc` is host and port alone in both families: userinfo never is a part of it.
     origin = f"{url.scheme}://{userinfo}{url.netloc.decode()}" if url.scheme else ""
-    return f"{origin}{path}{mark}{redact_query(query, is_secret)}"
+    return f"{origin}{path}{mark}{redact_query(query, in_place_of) if query else ''}"
 
 
 @lru_cache(maxsize=MOST_KEPT)

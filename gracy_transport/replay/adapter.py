@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from ..exceptions import GracyReplayRequestNotFound
-from .exchange import Asked, read_answer, request_from, response_from
+from .asked import Asked, request_from
+from .exchange import read_answer, response_from
 from .recording import RecordedResponse, Recording
 from .storage import ANY, GracyReplayStorage, RecordingStorage, Wanted
 

@@ -17,6 +17,7 @@ __all__ = [
     "has_json",
     "is_form",
     "is_text",
+    "is_xml",
     "json_of",
     "text_of",
     "with_plain_boundary",
@@ -107,6 +108,11 @@ def has_json(body: bytes, media_type: str) -> bool:
 def is_text(media_type: str) -> bool:
     """Tells whether the media type is that of text, in whatever charset."""
     return _TEXT.search(media_type) is not None
+
+
+def is_xml(media_type: str) -> bool:
+    """Tells whether the media type is that of XML, of whatever kind."""
+    return media_type.partition(";")[0].strip().lower().endswith("xml")
 
 
 def is_form(media_type: str) -> bool:

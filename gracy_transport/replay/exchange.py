@@ -3,78 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from ..bodies import BODY_CAP
 from ..family import family_of
-from ..redaction import redact_url
+from .asked import Asked
 from .failures import error_from
-from .key import key_of
+from .headers import pairs_of, raw_of
 from .playing import played
-from .recording import RecordedRequest, RecordedResponse, Recording
-from .redacting import Headers, redact_answer, redact_asked_body, redact_asked_headers, secrets_of
-from .secrets import Secrets, is_secret_field
+from .recording import RecordedResponse, Recording
+from .redacting import Headers, redact_answer
 
 if TYPE_CHECKING:
     from ..clock import Clock
     from ..family import Request, Response
 
-__all__ = ["Asked", "decoded_answer", "read_answer", "recording_of", "request_from", "response_from"]
+__all__ = ["Asked", "decoded_answer", "read_answer", "recording_of", "response_from"]
 
 _PIECE: Final = 16 * 1024
 """Bytes that are decoded at a time: compressed at most about 1,000 : 1, so that the cap on what comes out can hold."""
-
-
-class Asked:
-    """A request as it is looked up: what was asked, without secrets, and the key that makes.
-
-    Attributes:
-        live: the request itself, secrets and all.
-        content: its body, secrets and all.
-        key: under which answers to it are recorded.
-        credential: whose request it is; empty for nobody's.
-    """
-
-    __slots__ = ("_body", "_media_type", "_pairs", "_url", "content", "credential", "key", "live")
-
-    def __init__(self, request: Request, content: bytes, credential: str = "") -> None:
-        self.live = request
-        self.credential = credential
-        self.content = content
-        self._pairs: Headers | None = None
-        self._url = redact_url(request.url, is_secret_field)
-        self._media_type = request.headers.get("content-type", "") if content else ""
-        self._body = redact_asked_body(content, self._media_type) if content else b""
-        self.key = key_of(request.method, self._url, self._body, self._media_type)
-
-    @property
-    def sequence(self) -> tuple[int, str]:
-        """Whose answers to the request come one after the other: its key and credential."""
-        return self.key, self.credential
-
-    @property
-    def facts(self) -> RecordedRequest:
-        """The request as it is recorded."""
-        headers = redact_asked_headers(self._headers)
-        return RecordedRequest(self.live.method, self._url, headers, self._body, self.credential)
-
-    @property
-    def secrets(self) -> Secrets:
-        """The secrets in the request."""
-        url = self.live.url
-        password = url.password if url.userinfo else ""
-        return secrets_of(self._headers, password, url.query.decode("latin-1"), self.content, self._media_type)
-
-    @property
-    def _headers(self) -> Headers:
-        if self._pairs is None:
-            self._pairs = pairs_of(self.live.headers)
-        return self._pairs
-
-    def __str__(self) -> str:
-        """Names the request as messages do: method and URL, without secrets."""
-        return f"{self.live.method} {self._url}"
 
 
 def decoded_answer(request: Request, headers: Any, raw: bytes) -> tuple[Headers, bytes]:
@@ -96,9 +43,14 @@ def read_answer(headers: Any, content: bytes) -> tuple[Headers, bytes]:
     return _plain(pairs, len(content)) if content else _without(pairs, "transfer-encoding"), content
 
 
-def recording_of(asked: Asked, status: int, answer: tuple[Headers, bytes], at: datetime) -> Recording:
-    """Returns the recording of a decoded answer, its secrets replaced."""
-    headers, content = redact_answer(*answer, asked.secrets)
+def recording_of(
+    asked: Asked, status: int, answer: tuple[Headers, bytes], at: datetime, position: int = 0
+) -> Recording:
+    """Returns the recording of a decoded answer, its secrets replaced.
+
+    `position` is the one it gets in its sequence: what stands in place of a token depends on it.
+    """
+    headers, content = redact_answer(*answer, asked.secrets_for_answer(position))
     if len(content) != len(answer[1]):
         headers = _with_length(headers, len(content))
     return Recording(asked.facts, at, RecordedResponse(status, headers, content))
@@ -114,13 +66,7 @@ def response_from(recording: Recording, request: Request, clock: Clock | None = 
         raise error_from(recording.error, request)
     is_whole = recording.error is None and not answer.chunks and (clock is None or not answer.delays)
     stream = family.ByteStream(answer.body) if is_whole else played(recording, answer, request, clock)
-    return family.Response(answer.status, headers=_raw(answer.headers), stream=stream)
-
-
-def request_from(asked: Asked) -> Request:
-    """Returns a request that asks the same without secrets."""
-    facts = asked.facts
-    return family_of(asked.live).Request(facts.method, facts.url, headers=_raw(facts.headers), content=facts.body)
+    return family.Response(answer.status, headers=raw_of(answer.headers), stream=stream)
 
 
 def _decoded(request: Request, encoding: str, raw: bytes) -> bytes:
@@ -137,16 +83,6 @@ def _decoded(request: Request, encoding: str, raw: bytes) -> bytes:
     except family.module.DecodingError:
         return raw
     return bytes(content)
-
-
-def pairs_of(headers: Any) -> Headers:
-    """Returns the headers of either family as pairs of text, in their order."""
-    return tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers.raw])
-
-
-@lru_cache(maxsize=256)  # many answers of an API have the same headers
-def _raw(headers: Headers) -> tuple[tuple[bytes, bytes], ...]:
-    return tuple([(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers])
 
 
 def _without(headers: Headers, *dropped: str) -> Headers:

@@ -6,15 +6,17 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias, cast
+from urllib.parse import unquote_plus
 
-from ..redaction import REDACTED, is_secret_name
+from ..redaction import REDACTED
 from .content import STYLES, decoded, json_of
-from .secrets import DATA_NAMES, SURE_LENGTH, Secrets, is_secret_field
+from .rules import DATA_NAMES, SURE_LENGTH, Rules
+from .secrets import Secrets
 
 __all__ = ["IsSecret", "is_secret_answered", "is_secret_asked", "redact_json", "redact_text", "redact_urls"]
 
-IsSecret: TypeAlias = Callable[[str, Any, dict[str, Any]], bool]
-"""Tells by name, value and the object around them whether a field of a JSON body holds a secret."""
+IsSecret: TypeAlias = Callable[[Rules, str, Any, dict[str, Any]], bool]
+"""Tells by the rules, and by name, value and the object around them whether a field of a JSON body holds a secret."""
 
 STEMS: Final = tuple(b"assert auth bearer code cred jwt key otp pass pwd secret sess sig token".split())
 """Each secret name holds one of these, so a body without any of them need not be parsed."""
@@ -26,30 +28,35 @@ _JSON_BEGINS: Final = re.compile(rb"[{\[]")
 _TOKEN: Final = re.compile(rf"(?=.*\d)(?=.*[A-Za-z])[\w.+/=~-]{{{SURE_LENGTH},}}")
 
 
-def is_secret_asked(name: str, value: Any, _around: dict[str, Any]) -> bool:
+def is_secret_asked(rules: Rules, name: str, value: Any, _around: dict[str, Any]) -> bool:
     """Judges a field of what is asked, which is only looked up."""
-    return is_secret_field(name, value) if isinstance(value, str) else is_secret_name(name)
+    return rules.is_secret_field(name, value) if isinstance(value, str) else rules.is_secret_name(name)
 
 
-def is_secret_answered(name: str, value: Any, around: dict[str, Any]) -> bool:
+def is_secret_answered(rules: Rules, name: str, value: Any, around: dict[str, Any]) -> bool:
     """Judges with care, because the program goes on with what was answered."""
-    if not isinstance(value, str) or not value or not is_secret_field(name, value):
+    if rules.is_own_name(name):
+        return True
+    if not isinstance(value, str) or not value or not rules.is_secret_field(name, value):
         return False
     return not (name.lower() == "token" and "logprob" in around)  # a piece of text from a language model
 
 
-def redact_urls(text: str) -> str:
+def redact_urls(text: str, secrets: Secrets) -> str:
     """Returns a text without userinfo and secret parameters of the URLs in it."""
-    text = _USERINFO.sub(f"://{REDACTED}@", text)
-    return _PARAMETER.sub(
-        lambda found: f"{found[1]}{found[2]}={REDACTED}" if is_secret_field(found[2], found[3]) else found[0], text
-    )
+
+    def replaced(found: re.Match[str]) -> str:
+        name, value = unquote_plus(found[2]), unquote_plus(found[3])
+        is_secret = secrets.rules.is_secret_field(name, value)
+        return f"{found[1]}{found[2]}={secrets.replaced(name, value)}" if is_secret else found[0]
+
+    return _PARAMETER.sub(replaced, _USERINFO.sub(f"://{REDACTED}@", text))
 
 
 def redact_text(text: str, secrets: Secrets) -> str:
     """Returns any text without the secrets in its URLs and those that are known."""
     if "://" in text:
-        text = _URL.sub(lambda found: redact_urls(found[0]), text)
+        text = _URL.sub(lambda found: redact_urls(found[0], secrets), text)
     return secrets.remove_from(text)
 
 
@@ -108,33 +115,39 @@ def _clean(value: Any, is_secret: IsSecret, secrets: Secrets, *, is_inside: bool
         fields = cast("dict[str, Any]", value)
         return {
             name: _hide(name, each, secrets)
-            if is_secret(name, each, fields)
-            else _clean(each, is_secret, secrets, is_inside=is_inside or _is_vault(name, each))
+            if is_secret(secrets.rules, name, each, fields)
+            else _clean(each, is_secret, secrets, is_inside=is_inside or _is_vault(secrets.rules, name, each))
             for name, each in fields.items()
         }
     if isinstance(value, list):
         return [_clean(each, is_secret, secrets, is_inside=is_inside) for each in cast("Iterable[Any]", value)]
     if not isinstance(value, str):
-        return value
+        return _hide_number(value, secrets)
     if is_inside and _TOKEN.fullmatch(value):
-        secrets.add(value)
-        return REDACTED
-    return secrets.remove_from(redact_urls(value) if "://" in value else value)
+        return secrets.replaced("", value)
+    return secrets.remove_from(redact_urls(value, secrets) if "://" in value else value)
 
 
-def _is_vault(name: str, value: Any) -> bool:
+def _hide_number(value: Any, secrets: Secrets) -> Any:
+    """Returns a number as text without what the rules' patterns match in it, if they do; anything else as it is."""
+    if not secrets.rules.patterns or isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    hidden = secrets.rules.hide(str(value))
+    return value if hidden == str(value) else hidden
+
+
+def _is_vault(rules: Rules, name: str, value: Any) -> bool:
     """Tells whether there is an object or a list under a secret's name: in it may be more than the secret itself."""
-    return isinstance(value, dict | list) and name.lower() not in DATA_NAMES and is_secret_name(name)
+    return isinstance(value, dict | list) and name.lower() not in DATA_NAMES and rules.is_secret_name(name)
 
 
 def _hide(name: str, value: Any, secrets: Secrets) -> Any:
     """Returns the value with every text and number in it replaced."""
     if isinstance(value, dict):
         fields = cast("dict[str, Any]", value)
-        return {inner: _hide(name, each, secrets) for inner, each in fields.items()}
+        return {inner: _hide(inner, each, secrets) for inner, each in fields.items()}
     if isinstance(value, list):
         return [_hide(name, each, secrets) for each in cast("Iterable[Any]", value)]
     if value is None or isinstance(value, bool):
         return value
-    secrets.add_field(str(value))
-    return REDACTED
+    return secrets.replaced(name, str(value))

@@ -64,9 +64,8 @@ def normal_url(url: str) -> str:
         authority = authority.rpartition("@")[2].removesuffix(_PORTS.get(origin, " "))
     if not _PLAIN.fullmatch(path):
         path = "/".join(_escaped(segment) for segment in path.split("/"))
-    if query:
-        path += "?" + normal_query(query)
-    return f"{origin}{slashes}{authority.lower()}{slash}{path}"
+    ordered = normal_query(query) if query else ""
+    return f"{origin}{slashes}{authority.lower()}{slash}{path}{'?' if ordered else ''}{ordered}"
 
 
 def normal_query(query: str) -> str:

@@ -9,15 +9,17 @@ secret of the request is removed from the answer wherever it stands, since many 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from collections.abc import Collection
 from typing import Final, TypeAlias
 
-from ..redaction import REDACTED, is_secret_header, redact_query
-from .content import BOUNDARY, boundary_of, decoded, has_json, is_form, is_text, with_plain_boundary
+from ..redaction import REDACTED, redact_query
+from .content import BOUNDARY, boundary_of, decoded, has_json, is_form, is_text, is_xml, with_plain_boundary
 from .fields import is_secret_answered, is_secret_asked, redact_json, redact_text, redact_urls
-from .secrets import Secrets, is_secret_field
+from .rules import DEFAULT_RULES, Rules
+from .secrets import Secrets
+from .xml import redact_xml
 
-__all__ = ["Headers", "redact_answer", "redact_asked_body", "redact_asked_headers", "secrets_of"]
+__all__ = ["Headers", "redact_answer", "redact_asked_body", "redact_asked_headers"]
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]
 """Header pairs in their order; a value may hold any byte, written as the Latin-1 letter of its number."""
@@ -41,14 +43,25 @@ _URL_HEADERS: Final = frozenset({"content-location", "link", "location", "origin
 _PART_NAME: Final = re.compile(rb'name="([^"]*)"')
 
 
-def redact_asked_headers(headers: Headers) -> Headers:
-    """Returns the headers of a request that are worth recording, secrets replaced, names in lower case."""
+def redact_asked_headers(
+    headers: Headers, rules: Rules = DEFAULT_RULES, matched: Collection[str] = frozenset()
+) -> Headers:
+    """Returns the headers of a request that are worth recording, secrets replaced, names in lower case.
+
+    Those that are `matched` are always worth it.
+    """
+    secrets = Secrets(rules)
     kept: list[tuple[str, str]] = []
     for cased_name, value in headers:
-        name, _is_secret = _known(cased_name)
-        if name in _NOISE or (name == "accept" and value == "*/*"):
+        name = cased_name.lower()
+        if (name in _NOISE or (name == "accept" and value == "*/*")) and name not in matched:
             continue
-        kept.append((name, with_plain_boundary(value) if name == "content-type" else _redact_header(name, value)))
+        if rules.is_secret_header(name):
+            kept.append((name, REDACTED))
+        elif name == "content-type":
+            kept.append((name, with_plain_boundary(value)))
+        else:
+            kept.append((name, rules.hide(_redact_urls_of(name, value, secrets))))
     return tuple(kept)
 
 
@@ -57,30 +70,11 @@ def redact_asked_body(body: bytes, media_type: str, secrets: Secrets | None = No
 
     Those it holds are added to `secrets`.
     """
-    found = Secrets() if secrets is None else secrets
-    boundary = boundary_of(media_type)
-    if boundary is not None:
-        return _redact_multipart(body, boundary, found)
-    if is_form(media_type):
-        query = body.decode("latin-1")
-        found.add_query(query)
-        return redact_query(query, is_secret_field).encode("latin-1")
-    return redact_json(body, is_secret_asked, found) if has_json(body, media_type) else body
-
-
-def secrets_of(headers: Headers, password: str, query: str, body: bytes, media_type: str) -> Secrets:
-    """Returns the secrets that a request holds, as they might turn up in its answer."""
-    secrets = Secrets()
-    secrets.add(password)
-    if query:
-        secrets.add_query(query)
-    for cased_name, value in headers:
-        name, is_secret = _known(cased_name)
-        if is_secret:
-            secrets.add_header(name, value)
-    if body:
-        redact_asked_body(body, media_type, secrets)
-    return secrets
+    known = Secrets() if secrets is None else secrets
+    count = len(known)
+    once = _redact_asked_body(body, media_type, known)
+    # One may also stand before the field that shows it to be one.
+    return once if len(known) == count else _redact_asked_body(once, with_plain_boundary(media_type), known)
 
 
 def redact_answer(headers: Headers, body: bytes, secrets: Secrets) -> tuple[Headers, bytes]:
@@ -88,45 +82,59 @@ def redact_answer(headers: Headers, body: bytes, secrets: Secrets) -> tuple[Head
 
     Bytes that are no text stay as they are.
     """
-    media_type = ""
-    for cased_name, value in headers:
-        name, is_secret = _known(cased_name)
-        if name == "content-type":
-            media_type = value
-        elif is_secret:
-            secrets.add_header(name, value)
-    body = _redact_answer_body(body, media_type, secrets)
-    return tuple([(name, secrets.remove_from(_redact_header(_known(name)[0], value))) for name, value in headers]), body
+    media_type = next((value for name, value in headers if name.lower() == "content-type"), "")
+    # Two rounds, since a token may also stand before the field that shows it to be one.
+    for _round in range(2):
+        count = len(secrets)
+        headers = tuple([(name, _redact_answered_header(name.lower(), value, secrets)) for name, value in headers])
+        body = _redact_answered_body(body, media_type, secrets)
+        if len(secrets) == count:
+            break
+    return headers, body
 
 
-@lru_cache(maxsize=1024)  # the names of headers are few, and judging one takes as long as all the rest
-def _known(name: str) -> tuple[str, bool]:
-    """Returns the name of a header in lower case, and whether it holds a secret."""
-    return name.lower(), is_secret_header(name)
+def _redact_urls_of(name: str, value: str, secrets: Secrets) -> str:
+    return redact_urls(value, secrets) if name in _URL_HEADERS else value
 
 
-def _redact_header(name: str, value: str) -> str:
-    if not _known(name)[1]:
-        return redact_urls(value) if name in _URL_HEADERS else value
+def _redact_answered_header(name: str, value: str, secrets: Secrets) -> str:
+    if not secrets.rules.is_secret_header(name):
+        return secrets.remove_from(_redact_urls_of(name, value, secrets))
     if name != "set-cookie":
-        return REDACTED
+        scheme, blank, credentials = value.partition(" ")
+        is_told = bool(blank) and scheme.isalpha() and " " not in credentials
+        return f"{scheme} {secrets.replaced(name, credentials)}" if is_told else secrets.replaced(name, value)
     cookie, equals, rest = value.partition("=")
-    _secret, semicolon, attributes = rest.partition(";")
-    return f"{cookie}={REDACTED}{semicolon}{attributes}" if equals else REDACTED
+    secret, semicolon, attributes = rest.partition(";")
+    place = secrets.replaced_cookie(cookie.strip(), secret)
+    return f"{cookie}={place}{semicolon}{secrets.remove_from(attributes)}" if equals else REDACTED
 
 
-def _redact_answer_body(body: bytes, media_type: str, secrets: Secrets) -> bytes:
+def _redact_asked_body(body: bytes, media_type: str, secrets: Secrets) -> bytes:
+    boundary = boundary_of(media_type)
+    if boundary is not None:
+        return _redact_multipart(body, boundary, secrets)
+    if is_form(media_type):
+        return redact_query(body.decode("latin-1"), secrets.in_place_of).encode("latin-1")
     if has_json(body, media_type):
-        known = len(secrets)
-        body = redact_json(body, is_secret_answered, secrets)
-        # A token may also stand in a message before the field that shows it to be one.
-        return body if len(secrets) == known else redact_json(body, is_secret_answered, secrets)
+        return redact_json(body, is_secret_asked, secrets)
+    return _redact_plain(body, media_type, secrets) if is_text(media_type) else body
+
+
+def _redact_answered_body(body: bytes, media_type: str, secrets: Secrets) -> bytes:
+    if has_json(body, media_type):
+        return redact_json(body, is_secret_answered, secrets)
+    if is_form(media_type):
+        body = redact_query(body.decode("latin-1"), secrets.in_place_of).encode("latin-1")
+    return _redact_plain(body, media_type, secrets)
+
+
+def _redact_plain(body: bytes, media_type: str, secrets: Secrets) -> bytes:
     text, errors = decoded(body)
     if errors != "strict" and not is_text(media_type):
         return body
-    if is_form(media_type):
-        secrets.add_query(text)
-        text = redact_query(text, is_secret_field)
+    if is_xml(media_type):
+        text = redact_xml(text, secrets)
     return redact_text(text, secrets).encode(errors=errors)
 
 
@@ -136,9 +144,11 @@ def _redact_multipart(body: bytes, boundary: str, secrets: Secrets) -> bytes:
         head, blank_line, payload = part.partition(b"\r\n\r\n")
         name = _PART_NAME.search(head)
         value = payload.removesuffix(b"\r\n").decode("utf-8", "replace")
-        if blank_line and name is not None and is_secret_field(name[1].decode("latin-1"), value):
-            secrets.add_field(value)
-            parts[place] = head + blank_line + REDACTED.encode() + b"\r\n"
+        if blank_line and name is not None and secrets.rules.is_secret_field(name[1].decode("latin-1"), value):
+            hidden = secrets.replaced(name[1].decode("latin-1"), value)
+            parts[place] = head + blank_line + hidden.encode() + b"\r\n"
         elif has_json(payload, ""):
             parts[place] = head + blank_line + redact_json(payload, is_secret_asked, secrets)
+        elif secrets.are_in(payload):
+            parts[place] = head + blank_line + _redact_plain(payload, "", secrets)
     return (b"--" + BOUNDARY.encode()).join(parts)

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import base64
-from typing import Final
-from urllib.parse import unquote_plus
+from collections.abc import Callable, Iterator
+from typing import Final, TypeAlias
+from urllib.parse import quote_plus
 
-from ..redaction import REDACTED, is_secret_name
+from ..redaction import REDACTED
+from .placeholders import is_placeholder
+from .rules import DEFAULT_RULES, SURE_LENGTH, Rules
 
-__all__ = ["DATA_NAMES", "SURE_LENGTH", "Secrets", "is_secret_field"]
-
-DATA_NAMES: Final = frozenset({"code", "key"})
-"""Names of secrets that are plain data as well: a country code, the key of an issue. Taken for secrets by their name
-alone, requests for different countries would be looked up as one; so here the length of the value decides."""
-
-SURE_LENGTH: Final = 20
-"""Characters from which on a value with a secret's name is taken for one, whatever it is made of."""
+__all__ = ["InPlaceOf", "Secrets", "basic_pair"]
 
 _SHORTEST: Final = 6
 """Characters a secret must have to be searched for: shorter ones would be found by chance."""
@@ -24,75 +20,129 @@ _MOST: Final = 100
 """Secrets that are searched for at most, the first of them: those of the request come first, and the time it takes to
 search for all that a long list of tokens holds would grow with its square."""
 
+InPlaceOf: TypeAlias = Callable[[str], str]
+"""Says what is recorded in place of a secret."""
 
-def is_secret_field(name: str, value: str) -> bool:
-    """Tells whether a field or parameter of that name and value holds a secret."""
-    if name.lower() in DATA_NAMES:
-        return len(value) >= SURE_LENGTH and not any(letter.isspace() for letter in value)
-    return is_secret_name(name)
+
+def _redacted(_value: str) -> str:
+    return REDACTED
 
 
 class Secrets:
-    """Values that are known to be secret."""
+    """Values that are known to be secret, the rules by which others are found, and what is recorded in their place.
 
-    def __init__(self) -> None:
+    Args:
+        rules: what counts as a secret.
+        in_place_of: says what is recorded in place of a secret that is found; `[redacted]` unless given.
+
+    Attributes:
+        fields: the names and values of the secret fields that were found, the first of them.
+    """
+
+    __slots__ = ("_in_place_of", "_places", "_values", "fields", "rules")
+
+    def __init__(self, rules: Rules = DEFAULT_RULES, in_place_of: InPlaceOf = _redacted) -> None:
+        self.rules = rules
+        self.fields: list[tuple[str, str]] = []
+        self._in_place_of = in_place_of
         self._values: list[str] = []
+        self._places: dict[str, str] = {}
 
     def __len__(self) -> int:
         """Counts them."""
         return len(self._values)
 
-    def add(self, value: str) -> None:
-        """Remembers a value that is secret for certain."""
-        if len(self._values) < _MOST and len(value) >= _SHORTEST and value != REDACTED and value not in self._values:
+    def add_all(self, others: Secrets) -> None:
+        """Remembers what others do."""
+        for value in others._values:
+            self.add(value)
+
+    def add(self, value: str, place: str = REDACTED) -> None:
+        """Remembers a value that is secret for certain, and what stands in its place."""
+        if len(self._values) < _MOST and len(value) >= _SHORTEST and value not in self._places:
+            if is_placeholder(value):  # it may stand anywhere
+                return
+            self._places[value] = place
             self._values.append(value)
             # Longest first: one may be a part of another.
             self._values.sort(key=len, reverse=True)
 
-    def add_field(self, value: str) -> None:
-        """Remembers the value of a field with a secret's name, unless it is a common word or number."""
-        if len(value) >= SURE_LENGTH or not (value.isalpha() or value.isdigit()):
-            self.add(value)
+    def replaced(self, name: str, value: str) -> str:
+        """Returns what is recorded in place of the value of a secret field, and remembers that.
 
-    def add_header(self, name: str, value: str) -> None:
-        """Remembers what is secret in a header with a secret's name: credentials, a password, cookies."""
-        if name in {"cookie", "set-cookie"}:
-            for pair in value.split(";") if name == "cookie" else value.split(";")[:1]:
-                self._add_cookie(*pair.split("=", 1))
-            return
-        scheme, _blank, credentials = value.partition(" ")
-        self.add(value)
-        self.add(credentials)
-        if scheme.lower() == "basic":
-            self._add_basic(credentials)
+        A common word or number is not searched for elsewhere.
+        """
+        if len(self.fields) < _MOST and value != REDACTED:
+            self.fields.append((name, value))
+        place = self._in_place_of(value)
+        self._add_uncommon(value, place)
+        return place
 
-    def add_query(self, query: str) -> None:
-        """Remembers the secret parameters of a raw query or form."""
-        for part in query.split("&"):
-            name, equals, value = part.partition("=")
-            if equals and is_secret_field(unquote_plus(name), unquote_plus(value)):
-                self.add_field(value)
-                self.add_field(unquote_plus(value))
+    def replaced_cookie(self, name: str, value: str) -> str:
+        """Returns what is recorded in place of the value of a cookie, and remembers that if it is a secret."""
+        place = self._in_place_of(value)
+        if self._is_secret_cookie(name, value):
+            self.add(value, place)
+        return place
+
+    def add_header(self, name: str, value: str, *, shortest: int = _SHORTEST) -> None:
+        """Remembers what is secret in a header with a secret's name: credentials, a password, cookies.
+
+        Only what has that many characters; a word of a token for tests might stand anywhere by chance.
+        """
+        for secret in self._in_header(name, value):
+            if len(secret) >= shortest:
+                self.add(secret)
+
+    def in_place_of(self, name: str, value: str) -> str | None:
+        """Returns what is recorded in place of the value of a parameter, or `None` when it stays as it is."""
+        if self.rules.is_secret_field(name, value):
+            return self.replaced(name, value)
+        if not self.rules.patterns:
+            return None
+        hidden = self.rules.hide(value)
+        return None if hidden == value else quote_plus(hidden, safe="[]")
 
     def are_in(self, body: bytes) -> bool:
         """Tells whether one of them may be in a body; escapes could hide it from a plain search."""
+        if self.rules.patterns or self.rules.secret_names:
+            return True
         return bool(self._values) and (b"\\" in body or any(value.encode() in body for value in self._values))
 
     def remove_from(self, text: str) -> str:
-        """Returns the text with each of them replaced."""
+        """Returns the text with each of them replaced, and what the patterns of the rules match."""
         for value in self._values:
-            text = text.replace(value, REDACTED)
-        return text
+            text = text.replace(value, self._places[value])
+        return self.rules.hide(text)
 
-    def _add_basic(self, credentials: str) -> None:
-        try:
-            user, _colon, password = base64.b64decode(credentials).decode().partition(":")
-        except ValueError:  # whatever it is, it is known as a whole already
+    def _add_uncommon(self, value: str, place: str) -> None:
+        if not is_placeholder(value) and (len(value) >= SURE_LENGTH or not (value.isalpha() or value.isdigit())):
+            self.add(value, place)
+            self.add(quote_plus(value, errors="surrogatepass"), place)
+
+    def _in_header(self, name: str, value: str) -> Iterator[str]:
+        if name == "cookie":
+            for pair in value.split(";"):
+                cookie, _equals, secret = pair.strip().partition("=")
+                if self._is_secret_cookie(cookie, secret):
+                    yield secret
             return
-        self.add(password)
-        if not password or len(user) >= SURE_LENGTH:  # a key in place of a name, as payment services have it
-            self.add(user)
+        scheme, _blank, credentials = value.partition(" ")
+        yield from (value, credentials)
+        if scheme.lower() == "basic":
+            user, password = basic_pair(credentials)
+            yield password
+            if not password or len(user) >= SURE_LENGTH:  # a key in place of a name, as payment services have it
+                yield user
 
-    def _add_cookie(self, name: str, value: str = "") -> None:
-        if is_secret_name(name) or len(value) >= SURE_LENGTH:
-            self.add(value.strip())
+    def _is_secret_cookie(self, name: str, value: str) -> bool:
+        return self.rules.is_secret_name(name) or len(value) >= SURE_LENGTH
+
+
+def basic_pair(credentials: str) -> tuple[str, str]:
+    """Returns user and password of Basic credentials; nothing of what cannot be read."""
+    try:
+        user, _colon, password = base64.b64decode(credentials).decode().partition(":")
+    except ValueError:  # whatever it is, it is known as a whole already
+        return "", ""
+    return user, password

@@ -6,14 +6,16 @@ import base64
 import json
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gracy_transport import redaction
 from gracy_transport.redaction import is_secret_name
+from gracy_transport.replay.asked import Asked
 from gracy_transport.replay.fields import STEMS, redact_urls
-from gracy_transport.replay.redacting import redact_answer, redact_asked_body, redact_asked_headers, secrets_of
+from gracy_transport.replay.redacting import redact_answer, redact_asked_body, redact_asked_headers
 from gracy_transport.replay.secrets import Secrets
 
 JSON = "application/json"
@@ -232,8 +234,11 @@ def test_an_answer_that_is_no_json_as_a_whole(body: bytes, media_type: str, reda
 
 def known_of(headers: dict[str, str] | None = None, **parts: Any) -> set[str]:
     """Returns what is known of the secrets of a request."""
-    facts: dict[str, Any] = {"password": "", "query": "", "body": b"", "media_type": "", **parts}
-    return set(secrets_of(tuple((headers or {}).items()), **facts)._values)
+    request = httpx.Request(
+        "POST", f"https://{parts.get('userinfo', '')}api.test/?{parts.get('query', '')}", headers=headers
+    )
+    request.headers["content-type"] = parts.get("media_type", "")
+    return set(Asked(request, parts.get("body", b"")).secrets_for_answer(0)._values)
 
 
 def test_the_secrets_of_a_request() -> None:
@@ -246,8 +251,8 @@ def test_the_secrets_of_a_request() -> None:
     assert known_of({"authorization": f"Basic {key_as_name}"}) == {f"Basic {key_as_name}", key_as_name, "sk_live_1"}
     assert known_of({"X-Api-Key": "abcdef"}) == {"abcdef"}
     assert known_of({"cookie": f"session=abcdef; theme=default; odd; id={LONG}"}) == {"abcdef", LONG}
-    assert known_of(password="hunter2") == {"hunter2"}
-    assert known_of(password="short") == set()
+    assert known_of(userinfo="me:hunter2@") == {"hunter2"}
+    assert known_of(userinfo="me:short@") == set()
     assert known_of(query="api_key=a%2Bb-cd&token=bitcoin&sig=1234567&key=PROJ-1234&x=se-cret") == {
         "a%2Bb-cd",
         "a+b-cd",
@@ -283,8 +288,8 @@ def test_there_is_an_end_to_what_is_searched_for() -> None:
 @given(st.text(max_size=40))
 def test_redacting_a_text_twice_changes_nothing(text: str) -> None:
     """Whatever is in it."""
-    once = redact_urls(f"https://{text}?token={text}")
-    assert redact_urls(once) == once
+    once = redact_urls(f"https://{text}?token={text}", Secrets())
+    assert redact_urls(once, Secrets()) == once
 
 
 @given(st.binary(max_size=80))

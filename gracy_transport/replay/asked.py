@@ -1,0 +1,177 @@
+"""A request as it is looked up and recorded: what was asked, without secrets, by whom, and the key that makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from ..family import family_of
+from ..redaction import REDACTED, plain_name, redact_url
+from .credentials import Credentials, Issuer, credential_in
+from .headers import pairs_of, raw_of
+from .key import key_of, key_of_match
+from .matching import DEFAULT_PARTS, Parts, headers_in, match_of
+from .placeholders import holder_of
+from .recording import RecordedRequest
+from .redacting import Headers, redact_asked_body, redact_asked_headers
+from .rules import DEFAULT_RULES, SURE_LENGTH, Rules
+from .secrets import Secrets
+
+if TYPE_CHECKING:
+    from ..family import Request
+
+__all__ = ["PLAIN", "Asked", "Terms", "request_from"]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """In which terms requests are looked up and recorded.
+
+    Attributes:
+        rules: what counts as a secret.
+        match_on: by which parts, or by what function of the request without its secrets.
+        credentials: what names the users of requests; without it they are not told apart.
+        credential: a function of the request that says whose it is, as a text, or `None` for nobody's; what
+            `credential_in` finds unless given.
+    """
+
+    rules: Rules = DEFAULT_RULES
+    match_on: Parts | Callable[[Any], object] = DEFAULT_PARTS
+    credentials: Credentials | None = None
+    credential: Callable[[Any], str | None] | None = None
+
+    def asked(self, request: Request, content: bytes) -> Asked:
+        """Returns a request in these terms."""
+        return Asked(request, content, terms=self)
+
+
+PLAIN: Final = Terms()
+"""Requests are looked up by method, URL and body, and are all nobody's."""
+
+
+class Asked:
+    """A request as it is looked up: what was asked, without secrets, and the key that makes.
+
+    Attributes:
+        live: the request itself, secrets and all.
+        content: its body, secrets and all.
+        key: under which answers to it are recorded.
+        credential: the name of whose request it is; empty for nobody's.
+        match: the text that it is looked up by; empty for its method, URL and body.
+    """
+
+    __slots__ = ("_body", "_media_type", "_secrets", "_terms", "_url", "content", "credential", "key", "live", "match")
+
+    def __init__(
+        self, request: Request, content: bytes, credential: str | None = None, *, terms: Terms = PLAIN
+    ) -> None:
+        self.live = request
+        self.content = content
+        self._terms = terms
+        self._secrets = secrets = Secrets(terms.rules)
+        self._media_type = request.headers.get("content-type", "") if content else ""
+        headers = _secret_headers(request, terms.rules)
+        for name, value in headers:
+            secrets.add_header(name, value, shortest=SURE_LENGTH)
+        self._url = _redacted_url(request.url, secrets)
+        parameters = len(secrets.fields)
+        self._body = redact_asked_body(content, self._media_type, secrets) if content else b""
+        self.credential = self._named(headers, parameters) if credential is None else credential
+        self.match = ""
+        if terms.match_on == DEFAULT_PARTS:
+            self.key = key_of(request.method, self._url, self._body, self._media_type)
+        else:
+            self.match = self._matched(terms.match_on)
+            self.key = key_of_match(self.match)
+
+    @property
+    def sequence(self) -> tuple[int, str]:
+        """Whose answers to the request come one after the other: its key and credential."""
+        return self.key, self.credential
+
+    @property
+    def facts(self) -> RecordedRequest:
+        """The request as it is recorded."""
+        match_on = self._terms.match_on
+        matched = () if callable(match_on) else headers_in(match_on)
+        headers = redact_asked_headers(pairs_of(self.live.headers), self._terms.rules, matched)
+        return RecordedRequest(self.live.method, self._url, headers, self._body, self.credential, self.match)
+
+    @property
+    def secrets(self) -> Secrets:
+        """The secrets in the request, each of them to be replaced by `[redacted]`."""
+        return self._with_headers(Secrets(self._terms.rules))
+
+    def secrets_for_answer(self, position: int) -> Secrets:
+        """Returns the secrets of the request, which know what to record in place of those of an answer to it."""
+        credentials = self._terms.credentials or Credentials()
+        refreshed = [value for name, value in self._secrets.fields if plain_name(name) == "refreshtoken"]
+        holders = [holder_of(value) or holder_of(credentials.placeholder_for(value)) for value in refreshed]
+        issuer = Issuer(credentials, f"{self.key} {self.credential} {position}", next(iter(holders), ""))
+        return self._with_headers(Secrets(self._terms.rules, issuer))
+
+    def _with_headers(self, secrets: Secrets) -> Secrets:
+        secrets.add_all(self._secrets)
+        for name, value in _secret_headers(self.live, self._terms.rules):
+            secrets.add_header(name, value)
+        if self.live.url.userinfo:
+            secrets.add(self.live.url.password)
+        return secrets
+
+    def _named(self, headers: Headers, parameters: int) -> str:
+        """Returns the name of the credential; `parameters` is how many of the secret fields are in the URL."""
+        credentials, ask = self._terms.credentials, self._terms.credential
+        if credentials is None:
+            return ""
+        if ask is not None:
+            return credentials.name_of(ask(self.live) or "")
+        fields = self._secrets.fields
+        if not headers and not fields and not self.live.url.userinfo:
+            return ""
+        found = credential_in(
+            headers, self.live.url.userinfo, fields[:parameters], fields[parameters:], self._terms.rules
+        )
+        return credentials.name_of(found)
+
+    def _matched(self, match_on: Parts | Callable[[Any], object]) -> str:
+        if not callable(match_on):
+            return match_of(match_on, self.facts)
+        said = match_on(request_from(self))
+        return said if isinstance(said, str) and said else repr(said)
+
+    def __str__(self) -> str:
+        """Names the request as messages do: method and URL, without secrets."""
+        return f"{self.live.method} {self._url}"
+
+
+def request_from(asked: Asked) -> Request:
+    """Returns a request that asks the same without secrets."""
+    facts = asked.facts
+    return family_of(asked.live).Request(facts.method, facts.url, headers=raw_of(facts.headers), content=facts.body)
+
+
+def _secret_headers(request: Request, rules: Rules) -> Headers:
+    """Returns the headers that hold secrets, their names in lower case."""
+    return tuple(
+        [
+            (name.decode("latin-1").lower(), value.decode("latin-1"))
+            for name, value in request.headers.raw
+            if rules.is_secret_header(name.decode("latin-1").lower())
+        ]
+    )
+
+
+def _redacted_url(url: Any, secrets: Secrets) -> str:
+    """Returns a URL without secrets, from which a request can be made all the same."""
+    text = redact_url(url, secrets.in_place_of)
+    if len(secrets):
+        start = text.find("/", text.find("://") + 3)
+        text = text[:start] + secrets.remove_from(text[start:])
+    if not secrets.rules.patterns:
+        return text
+    scheme, slashes, rest = secrets.rules.hide(text).partition("://")
+    authority, slash, target = rest.partition("/")
+    userinfo, at, host = authority.rpartition("@")
+    # A name of a host has no brackets.
+    return f"{scheme}{slashes}{userinfo}{at}{host.replace(REDACTED, REDACTED.strip('[]'))}{slash}{target}"

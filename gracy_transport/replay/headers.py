@@ -1,0 +1,21 @@
+"""Headers as plain pairs of text, and back."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from .redacting import Headers
+
+__all__ = ["pairs_of", "raw_of"]
+
+
+def pairs_of(headers: Any) -> Headers:
+    """Returns the headers of either family as pairs of text, in their order."""
+    return tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers.raw])
+
+
+@lru_cache(maxsize=256)  # many answers of an API have the same headers
+def raw_of(headers: Headers) -> tuple[tuple[bytes, bytes], ...]:
+    """Returns pairs of text as a request or a response of either family takes them."""
+    return tuple([(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers])

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gracy_transport.replay.exchange import Asked
-from gracy_transport.replay.key import key_of_recorded, normal_url
+from gracy_transport.replay.key import key_of, key_of_match, key_of_recorded, normal_body, normal_url
 from gracy_transport.replay.recording import RecordedRequest
 
 URL = "https://api.test/items"
@@ -125,10 +125,49 @@ def test_any_text_of_a_url_has_a_normal_form(text: str) -> None:
     assert normal_url(normal_url(url)) == normal_url(url)
 
 
+@pytest.mark.parametrize(
+    ("url", "normal"),
+    [
+        ("https://api.test", "https://api.test"),
+        ("https://API.test:443/a/b", "https://api.test/a/b"),
+        ("http://API.test:80/", "http://api.test/"),
+        ("http://api.test:443/", "http://api.test:443/"),
+        ("ws://api.test:80/", "ws://api.test:80/"),
+        ("https://me:m%40ine@api.test/", "https://api.test/"),
+        ("https://api.test/caf%c3%a9/%7Ex/a%2Fb/A%20b/c d", "https://api.test/caf%C3%A9/~x/a%2Fb/A%20b/c%20d"),
+        ("https://api.test/a/?", "https://api.test/a/"),
+        ("https://api.test/a?b=2&a=x+y&b=1&&c", "https://api.test/a?a=x%20y&b=2&b=1&c="),
+        ("https://api.test/a?to=https://other.test/b?c", "https://api.test/a?to=https%3A%2F%2Fother.test%2Fb%3Fc"),
+        ("/relative://b", "/relative://b"),
+    ],
+)
+def test_the_normal_form_of_a_url_is_pinned(url: str, normal: str) -> None:
+    """Keys in files are made of it."""
+    assert normal_url(url) == normal
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type", "normal"),
+    [
+        (b"--gracy\r\n", "multipart/form-data; boundary=gracy", b"multipart --gracy\r\n"),
+        (b"b=2&a=%C3%A9+", "application/x-www-form-urlencoded", b"form a=%C3%A9%20&b=2"),
+        (b"a=\xff", "application/x-www-form-urlencoded", b"form a=%C3%BF"),
+        (b'{ "b": [1, "\xc3\xa9"], "a": null }', "application/json", b'json {"a":null,"b":[1,"\\u00e9"]}'),
+        (b"{no json", "application/json", b"bytes {no json"),
+        (b"\xff\x00", "", b"bytes \xff\x00"),
+    ],
+)
+def test_the_normal_form_of_a_body_is_pinned(body: bytes, media_type: str, normal: bytes) -> None:
+    """Each kind says what it is: the same bytes as text and as a form are not the same."""
+    assert normal_body(body, media_type) == normal
+
+
 def test_the_key_is_pinned() -> None:
     """It is stored in files: another algorithm is another version of the format."""
     assert key() == -4832809721114758857
     assert key("POST", json={"b": 2, "a": 1}) == -1654680953809578271
+    assert key_of("post", URL, b"{}", "") == key("POST", content=b"{}") != key("POST")
+    assert key_of_match("mine \ud800") == -8790372282830932245
 
 
 def test_the_key_fits_into_sqlite() -> None:

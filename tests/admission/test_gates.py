@@ -204,3 +204,15 @@ def test_no_window_ever_holds_more_than_the_limit(limit: int, period: float, gap
         assert len(gate.returns) <= limit
     for earlier, later in zip(stamps, stamps[limit:], strict=False):
         assert not later < earlier + period
+
+
+def test_no_window_is_known_to_pass_before_a_slot() -> None:
+    """Its units come back when they are released, which nobody foresees."""
+    assert Gate(1).rounds_before(3) == (0, 3)
+
+
+def test_who_was_let_through_goes_now_and_the_queue_a_window_after() -> None:
+    """Whenever the queue itself may begin, a unit that is about to go is stamped before that."""
+    gate = Gate(2, 10.0)
+    gate.take()
+    assert gate.goes_at(2, 5.0, 9.0) == 15.0

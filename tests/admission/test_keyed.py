@@ -60,3 +60,13 @@ def test_a_gate_that_was_just_asked_for_survives_the_sweep(clock: FakeClock) -> 
         gates.get(number)
     assert gates.get("mine") is asked
     assert asked in gates.all()
+
+
+def test_a_limit_is_idle_when_all_its_gates_are(clock: FakeClock) -> None:
+    """One that is in use is enough, until its permit is back."""
+    gates = KeyedGates(1, 10.0, "rule", clock)
+    assert gates.is_idle(0.0)
+    gates.get("idle")
+    gates.get("used").use(0.0)
+    assert not gates.is_idle(9.0)
+    assert gates.is_idle(10.0)

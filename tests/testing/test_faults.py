@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import AsyncIterator
+from inspect import getdoc
+from textwrap import indent
 from types import ModuleType
 from typing import Any
 
@@ -11,7 +14,8 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
-from gracy_transport import GracefulRetry, GracyConfig, GracyTransport, RetryTransport
+import gracy_transport
+from gracy_transport import GracefulRetry, GracyConfig, GracyTransport, RetryTransport, testing
 from gracy_transport.testing import FakeClock, Fault, FaultTransport, ScriptedResponse, ScriptedWire
 from tests.support import gather
 
@@ -295,6 +299,21 @@ async def test_a_fault_above_a_retry_is_not_retried(family: ModuleType, clock: F
     async with client_of(family, inner, Fault(status=503)) as client:
         assert await statuses(client, [URL]) == [503]
     assert clock.waits == []
+
+
+async def test_the_example_of_the_transport_runs(family: ModuleType) -> None:
+    """As it stands, on virtual time."""
+    [block] = re.findall(r"```python\n(.*?)```", getdoc(FaultTransport) or "", re.DOTALL)
+    scope: dict[str, Any] = {**vars(gracy_transport), **vars(testing), "httpx": family}
+    exec(f"async def main():\n{indent(block, '    ')}", scope)
+    await scope["main"]()
+
+
+def test_the_examples_of_faults_are_faults() -> None:
+    """Each line makes one."""
+    [block] = re.findall(r"```python\n(.*?)```", getdoc(Fault) or "", re.DOTALL)
+    for line in block.splitlines():
+        assert isinstance(eval(line), Fault)
 
 
 # ---------------------------------------------------------------- the value

@@ -29,7 +29,7 @@ class Fault(Value, frozen=True):
 
     ```python
     Fault(error="ConnectError", probability=0.05)  # one in twenty does not connect
-    Fault(r".*/orders", methods="POST", error="ReadTimeout", applied=True)  # ordered, though nobody is told
+    Fault(r".*/orders", methods="POST", error="ReadTimeout", applied=True)  # ordered, and nobody told
     Fault(status=503, headers={"Retry-After": "2"}, first=2)  # each URL is down for two requests
     Fault(delay=(0.1, 2.0))  # as slow as the network of a train
     Fault(r".*/export", truncate_at=1000)  # breaks off after 1,000 bytes

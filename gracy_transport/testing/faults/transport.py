@@ -26,16 +26,21 @@ class FaultTransport(Layer):
     """Lets requests fail on purpose, the same way again with the same seed.
 
     ```python
+    clock = FakeClock()
     flaky = FaultTransport(
-        httpx.AsyncHTTPTransport(),
-        Fault(error="ConnectError", probability=0.05),
-        Fault(status=503, probability=0.1),
+        ScriptedWire(),  # or any other: a real one, a replay, a stack
+        Fault(error="ConnectError", probability=0.1),
+        Fault(status=503, probability=0.2),
         Fault(delay=(0.05, 0.5)),
         seed=7,
+        clock=clock,
     )
-    async with httpx.AsyncClient(transport=GracyTransport(flaky, config)) as client:
-        ...
-    assert flaky.struck[1] > 0
+    config = GracyConfig(retry=GracefulRetry(delay=1, max_attempts=9))
+    async with httpx.AsyncClient(transport=GracyTransport(flaky, config, clock=clock)) as client:
+        for page in range(100):
+            response = await client.get(f"https://api.test/items?page={page}")
+            assert response.status_code == 200
+    assert min(flaky.struck) > 0
     ```
 
     It may stand at any height: as the wire's neighbour it plays a flaky server, above a retry it plays one that

@@ -94,6 +94,12 @@ async def test_what_a_transport_raises_breaks_the_promise() -> None:
     assert isinstance(caught.value.__cause__, ExceptionGroup)
 
 
+async def test_a_transport_that_cannot_be_made_breaks_no_promise() -> None:
+    """The error comes out as it is, at once."""
+    with pytest.raises(TypeError, match="required positional argument"):
+        await check_transport(lambda inner: Honest())  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
 async def test_a_transport_that_never_answers_does_not_hang_the_check(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its time is limited."""
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from dataclasses import fields
 from functools import partial
-from inspect import getdoc
+from inspect import getdoc, signature
 from pathlib import Path
 from textwrap import indent
 from types import ModuleType
@@ -119,9 +119,10 @@ def test_every_name_of_the_package_is_on_the_page() -> None:
 
 
 def test_what_a_visit_and_an_origin_have_is_on_the_page() -> None:
-    """Every field, every public method."""
+    """Every field, every public method, every option."""
     names = {field.name for field in fields(Visit)} | {name for name in vars(Visit) if not name.startswith("_")}
     names |= {name for name in vars(Origin) if not name.startswith("_")}
+    names |= set(signature(Origin).parameters)
     assert [name for name in sorted(names) if not re.search(rf"`[^`\n]*\b{name}\b", PAGE)] == []
 
 

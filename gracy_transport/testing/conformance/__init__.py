@@ -33,6 +33,9 @@ class Tracing(httpx.AsyncBaseTransport):
 anyio.run(check_transport, Tracing)
 ```
 
+(What `AsyncBaseTransport` brings for `__aenter__` and `__aexit__` does not reach the inner transport, nor does its
+`aclose`: a wrapper has to write all three. Those that wrap a real pool mostly get away without the first.)
+
 `check_transport(wrap)` takes a function of an inner transport that returns yours: a class, or a `lambda` that also
 gives it its settings. It raises one `BrokenPromises` that names each promise which does not hold and says what was
 found instead. With `family=httpx2` it does so with the requests of that package.
@@ -167,6 +170,7 @@ async def check_transport(wrap: Wrap, family: ModuleType = httpx, *, skip: Itera
     Raises:
         BrokenPromises: naming each promise that it breaks, and how.
         ValueError: for a name to skip that is no check.
+        Exception: what `wrap` itself raises.
     """
     asked = checks(skip=skip)
     broken: list[BrokenPromise] = []

@@ -82,14 +82,26 @@ class Check:
 
         Raises:
             BrokenPromise: when it does not hold, when the transport raises instead, and when it takes 10 s.
+            Exception: what `wrap` itself raises.
         """
+        not_made: list[Exception] = []
+
+        def make(inner: Any) -> Any:
+            try:
+                return wrap(inner)
+            except Exception as error:
+                not_made.append(error)
+                raise
+
         cause: Exception | None = None
         what = f"it was not done after {MOST_SECONDS:g} s: something was waited for in vain"
         with anyio.move_on_after(MOST_SECONDS):
             try:
-                await self._run(wrap, family)
+                await self._run(make, family)
             except Exception as error:  # noqa: BLE001 - whatever a transport raises
                 alone = _alone(error)
+                if alone in not_made:
+                    raise alone from None
                 what = str(alone) if isinstance(alone, Finding) else f"{_told(alone)} was raised"
                 cause = None if isinstance(alone, Finding) else error
             else:

@@ -30,7 +30,7 @@ async def leaves_inner_when_the_block_raises(wrap: Wrap, family: ModuleType) -> 
             raise error
     except KeyError as caught:
         raised = caught
-    require(raised is error, f"{raised!r} came out of the block")
+    require(raised is error, f"{_shown(raised)} came out of the block")
     require(inner.journal == ["enter", "exit"], f"the inner transport met with {inner.journal}")
     require(inner.left_with is KeyError, f"the inner transport was told of {inner.left_with}")
 
@@ -61,7 +61,7 @@ async def errors_of_entering_come_out(wrap: Wrap, family: ModuleType) -> None:
         await wrap(inner).__aenter__()
     except OSError as caught:
         raised = caught
-    require(raised is error, f"{raised!r} was raised")
+    require(raised is error, f"{_shown(raised)} was raised")
     require(inner.journal == ["enter"], f"the inner transport met with {inner.journal}")
 
 
@@ -81,4 +81,8 @@ async def errors_of_closing_come_out(wrap: Wrap, family: ModuleType) -> None:
                     pass
         except OSError as caught:
             raised = caught
-        require(raised is error, f"{raised!r} was raised in place of the error of {way!r}")
+        require(raised is error, f"{_shown(raised)} was raised in place of the error of {way!r}")
+
+
+def _shown(raised: BaseException | None) -> str:
+    return "nothing" if raised is None else repr(raised)

@@ -154,11 +154,12 @@ assert events.text == 'id: 2\ndata: {"n": 1}\n\n'
 # What it saw
 
 `origin.visits` has the latest 10,000 visits (`max_visits=`), bodies included; a route has its own. A `Visit` has
-`method`, `target`, `headers` (names in lower case), `body`, `text`, `json()`, `path`, `query`, `url`, `template` and
-`args`, the `status` that was sent (`None` when a fault sent none), `arrived` and `left` in seconds of the clock, its
-`number` and that of its `connection`. The origin counts without bound: `count`, `in_flight`, `peak_in_flight`,
-`connections`, `open_connections`, `peak_connections`; `summary()` has them all, `clear()` starts anew. Instead of a
-sleep, `until` waits for a condition on them. `down()` plays a restart: for the length of its block nobody listens.
+`method`, `scheme`, `target`, `headers` (names in lower case), `body`, `text`, `json()`, `path`, `query`, `url`,
+`template` and `args`, the `status` that was sent (`None` when a fault sent none), `arrived` and `left` in seconds of
+the clock, its `number` and that of its `connection`. The origin counts without bound: `count`, `in_flight`,
+`peak_in_flight`, `connections`, `open_connections`, `peak_connections`; `summary()` has them all, `clear()` starts
+anew. Instead of a sleep, `until` waits for a condition on them. `down()` plays a restart: for the length of its block
+nobody listens.
 
 ```python
 origin.on("POST", "/orders").reply(Reply(201))
@@ -179,7 +180,7 @@ assert (await client.post("/orders")).status_code == 201
 Delays wait on `sleep=`, stamps come from `now=`: with `clock = FakeClock(auto=False)` and
 `Origin(sleep=clock.sleep, now=clock.now)` the test moves the time, with `await clock.advance(seconds)`. A request body
 of more than `max_body=` bytes, 10 MiB unless given, gets a 413. `host=` and `port=` say where it listens: on a free
-port of 127.0.0.1 unless given.
+port of 127.0.0.1 unless given. With `tls=`, an `ssl.SSLContext` that has a certificate for the host, it speaks HTTPS.
 
 # From outside
 

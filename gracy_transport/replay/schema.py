@@ -36,13 +36,14 @@ from .recording import (
 from .redacting import Headers
 
 __all__ = [
+    "AHEAD",
     "ALL",
     "CREDENTIALS",
-    "FIND",
-    "FIND_LAST",
     "FORGET",
     "NEAREST",
     "NEXT",
+    "PLACES",
+    "PLACES_OF_MANY",
     "SOME",
     "Row",
     "open_to_read",
@@ -80,21 +81,20 @@ _CREATE: Final = (
     f"PRAGMA application_id = {APPLICATION}",
     f"PRAGMA user_version = {VERSION}",
 )
-_RECORDING: Final = "SELECT method, url, credential, asked, at, status, headers, answered, body, error FROM recordings "
+_COLUMNS: Final = "method, url, credential, asked, at, status, headers, answered, body, error"
 # An error makes a bad answer, also of a status that is good.
-_WANTED: Final = _RECORDING + (
-    "WHERE key = ? AND credential = coalesce(?, credential) AND at >= ? AND iif(error IS NULL, status, 999) < ? "
-)
-FIND: Final = _WANTED + "ORDER BY position, id LIMIT 1 OFFSET ?"
-FIND_LAST: Final = _WANTED + "ORDER BY position DESC, id DESC LIMIT 1"
-ALL: Final = _RECORDING + "ORDER BY url, method, key, credential, position, id"
+_WISH: Final = "credential = coalesce(?, credential) AND at >= ? AND iif(error IS NULL, status, 999) < ?"
+PLACES: Final = f"SELECT id FROM recordings WHERE key = ? AND {_WISH} ORDER BY position, id"  # noqa: S608 - constants
+PLACES_OF_MANY: Final = f"SELECT key, id FROM recordings WHERE key IN ({{}}) AND {_WISH} ORDER BY key, position, id"  # noqa: S608 - as above
+AHEAD: Final = f"SELECT id, key, {_COLUMNS} FROM recordings WHERE id >= ? ORDER BY id LIMIT ?"  # noqa: S608 - as above
+ALL: Final = f"SELECT {_COLUMNS} FROM recordings ORDER BY url, method, key, credential, position, id"  # noqa: S608 - as above
 NEXT: Final = (
     "SELECT coalesce(max(position) + 1, 0) FROM recordings WHERE key = ? AND credential = coalesce(?, credential)"
 )
 SOME: Final = "SELECT 1 FROM recordings LIMIT 1"
 FORGET: Final = "DELETE FROM recordings WHERE at < ?"
 CREDENTIALS: Final = "SELECT DISTINCT credential FROM recordings"
-NEAREST: Final = "SELECT DISTINCT method, url FROM recordings ORDER BY id DESC LIMIT 1000"
+NEAREST: Final = f"SELECT {_COLUMNS.replace('body', 'NULL')} FROM recordings ORDER BY id DESC LIMIT 1000"  # noqa: S608
 _AT_ONCE: Final = 83  # rows of twelve values: any SQLite takes 999 in one statement
 
 _json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -147,7 +147,7 @@ def row_of(recording: Recording, key: int, position: int) -> Row:
 
 
 def recording_of_row(row: Any) -> Recording:
-    """Returns the recording that a row (as FIND selects it, text as bytes) holds.
+    """Returns the recording that a row (as ALL selects it, text as bytes) holds.
 
     Raises:
         UnreadableRecording: when the row makes no sense.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 import weakref
 from collections.abc import Iterator
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
@@ -15,10 +15,11 @@ from typing import Any, Final
 import anyio.to_thread
 
 from ..exceptions import UnreadableRecording
+from .ahead import Ahead, Wish
 from .exchange import Asked
+from .nearest import nearest
 from .recording import Recording
-from .schema import ALL, CREDENTIALS, FIND, FIND_LAST, NEAREST, NEXT, SOME, open_to_read, recording_of_row, row_of
-from .sequence import LAST
+from .schema import ALL, CREDENTIALS, NEAREST, NEXT, SOME, open_to_read, recording_of_row, row_of
 from .storage import ANY, RecordingStorage, Wanted
 from .writer import Writer
 
@@ -27,7 +28,8 @@ __all__ = ["SQLiteReplayStorage"]
 _EVER: Final = float("-inf")
 _ANY_STATUS: Final = 1_000
 _BAD_STATUS: Final = 400
-_ALIKE: Final = 0.6
+_LOOK_AGAIN: Final = 0.05
+"""Seconds after which it is looked again whether another process has written."""
 
 
 class SQLiteReplayStorage(RecordingStorage):
@@ -80,9 +82,7 @@ class SQLiteReplayStorage(RecordingStorage):
             await anyio.to_thread.run_sync(files.writer.flush)
         since = _EVER if wanted.since is None else wanted.since.timestamp()
         below = _BAD_STATUS if wanted.only_good else _ANY_STATUS
-        values = (asked.key, wanted.credential, since, below)
-        rows = files.select(FIND_LAST, values) if position == LAST else files.select(FIND, (*values, position))
-        return recording_of_row(rows[0]) if rows else None
+        return files.find(asked.key, position, (wanted.credential, since, below))
 
     def recordings(self) -> Iterator[Recording]:
         """Yields all recordings by URL and method, those of one request in their sequence.
@@ -91,14 +91,14 @@ class SQLiteReplayStorage(RecordingStorage):
             UnreadableRecording: when the file cannot be used.
         """
         self.flush()
-        for row in self._here().select(ALL, ()):
+        for row in self._here().select(ALL):
             yield recording_of_row(row)
 
     def is_empty(self) -> bool:
         """Returns whether nothing at all is recorded."""
         files = self._here()
         files.writer.flush()
-        return not files.select(SOME, ())
+        return not files.select(SOME)
 
     async def next_position(self, asked: Asked, credential: str | None) -> int:
         """Returns the position after the last that is recorded for a key and a credential; `None` for any."""
@@ -115,11 +115,11 @@ class SQLiteReplayStorage(RecordingStorage):
     def credentials(self) -> frozenset[str]:
         """Returns the credentials of the recorded requests."""
         self._here().writer.flush()
-        return frozenset(credential.decode() for (credential,) in self._here().select(CREDENTIALS, ())) - {""}
+        return frozenset(credential.decode() for (credential,) in self._here().select(CREDENTIALS)) - {""}
 
     async def hint(self, asked: Asked) -> str:
         """Names the recording that comes nearest to a request."""
-        return await anyio.to_thread.run_sync(self._nearest, str(asked))
+        return await anyio.to_thread.run_sync(self._nearest, asked)
 
     def flush(self) -> None:
         """Writes what waits and closes the file, which is opened again when it is needed."""
@@ -133,14 +133,11 @@ class SQLiteReplayStorage(RecordingStorage):
         """Copies and pickles as another storage on the same file."""
         return type(self), (self.path.name, self.path.parent)
 
-    def _nearest(self, asked: str) -> str:
+    def _nearest(self, asked: Asked) -> str:
         if not self.path.exists():
             return f"{self.path} does not exist"
-        known = [f"{method.decode()} {url.decode()}" for method, url in self._here().select(NEAREST, ())]
-        if asked in known:
-            return "it is recorded with another body"
-        nearest = max(known, key=partial(_likeness, asked), default="")
-        return f"the nearest recording is of {nearest}" if _likeness(asked, nearest) >= _ALIKE else ""
+        known = [recording_of_row(row).request for row in self._here().select(NEAREST)]
+        return nearest(asked.facts, known, lambda each: each)
 
     def _here(self) -> _Files:
         """Returns the files of this process: after a fork, those of the parent must be neither used nor closed."""
@@ -159,29 +156,46 @@ class _Files:
         self.writer = Writer(path)
         self._path = path
         self._lock = Lock()
-        self._reader: sqlite3.Connection | None = None
+        self._ahead: Ahead | None = None
+        self._looked = float("-inf")
+        self._batches = 0
         self._closing: Any = None
 
-    def select(self, query: str, values: tuple[object, ...]) -> list[Any]:
+    def find(self, key: int, position: int, wish: Wish) -> Recording | None:
+        """Returns the recording at a position among those that are wished for, or `None`.
+
+        What this process wrote is found at once, what another one wrote 50 ms later at the latest.
+        """
+        with self._lock:
+            try:
+                ahead = self._open()
+                if ahead is None:
+                    return None
+                is_fresh = self._is_fresh()
+                if not is_fresh:
+                    ahead.look()
+                found = ahead.find(key, position, wish)
+                if found is None and is_fresh and ahead.look():
+                    found = ahead.find(key, position, wish)
+                return found
+            except sqlite3.DatabaseError as error:
+                raise self._unreadable(error) from error
+
+    def select(self, query: str, values: tuple[object, ...] = ()) -> list[Any]:
         """Returns the rows of a query; none while there is no file."""
         with self._lock:
-            if self._reader is None:
-                self._reader = open_to_read(self._path)
-                if self._reader is None:
-                    return []
-                # Who forgets to close the client must not be reminded by a warning about a connection.
-                self._closing = weakref.finalize(self, self._reader.close)
             try:
-                return self._reader.execute(query, values).fetchall()
+                ahead = self._open()
+                return [] if ahead is None else ahead.connection.execute(query, values).fetchall()
             except sqlite3.DatabaseError as error:
-                raise UnreadableRecording(f"{self._path} cannot be read ({error}): record again") from error
+                raise self._unreadable(error) from error
 
     def close(self) -> None:
         """Writes what waits and closes the file."""
         with self._lock:
             if self._closing is not None:
                 self._closing()
-            self._reader = None
+            self._ahead = None
         self.writer.flush()
 
     def abandon(self) -> None:
@@ -189,16 +203,24 @@ class _Files:
         if self._closing is not None:
             self._closing.detach()
 
+    def _open(self) -> Ahead | None:
+        """Returns what reads the file, which is opened if it is not yet; `None` while there is none."""
+        if self._ahead is None:
+            reader = open_to_read(self._path)
+            if reader is None:
+                return None
+            # Who forgets to close the client must not be reminded by a warning about a connection.
+            self._closing = weakref.finalize(self, reader.close)
+            self._ahead = Ahead(reader)
+        return self._ahead
 
-def _likeness(one: str, other: str) -> float:
-    """Returns how much of two texts is the same at their beginning and end, from 0 to 1: difflib would take seconds."""
-    begins = _same(one, other)
-    ends = _same(one[begins:][::-1], other[begins:][::-1])
-    return 2 * (begins + ends) / (len(one) + len(other))
+    def _is_fresh(self) -> bool:
+        """Tells whether what was read ahead may be used without looking whether somebody has written."""
+        now, batches = time.monotonic(), self.writer.batches
+        if now - self._looked <= _LOOK_AGAIN and batches == self._batches:
+            return True
+        self._looked, self._batches = now, batches
+        return False
 
-
-def _same(one: str, other: str) -> int:
-    for place, (letter, another) in enumerate(zip(one, other, strict=False)):
-        if letter != another:
-            return place
-    return min(len(one), len(other))
+    def _unreadable(self, error: Exception) -> UnreadableRecording:
+        return UnreadableRecording(f"{self._path} cannot be read ({error}): record again")

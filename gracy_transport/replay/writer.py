@@ -1,21 +1,20 @@
-"""Writing rows in batches, in a thread that lives only while there is something to write."""
+"""Writing rows to the SQLite file in batches."""
 
 from __future__ import annotations
 
 import logging
 import sqlite3
-import time
+from functools import partial
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Lock
 from typing import Final
 
 from ..logevents import LOGGER_NAME
+from .background import Background
 from .schema import FORGET, Row, open_to_write, write
 
-__all__ = ["Writer"]
+__all__ = ["Writer", "warn_unwritten"]
 
-GATHER: Final = 0.05
-"""Seconds for which rows gather before they are written together: what a crash may lose, and what an exit waits for."""
 MOST_WAITING: Final = 32 * 1024 * 1024
 """Bytes of bodies that may wait; above, whoever adds more writes them first."""
 
@@ -25,23 +24,23 @@ _logger = logging.getLogger(LOGGER_NAME)
 class Writer:
     """Writes rows to one file, in batches of one transaction each. Usable from any thread.
 
-    While rows wait there is a thread that will write them, and it is no daemon: a program that ends without closing
-    anything loses nothing. Writing is never done in an event loop, since other processes may hold the file.
-
     Args:
         path: the file, made when the first row is written.
+
+    Attributes:
+        batches: how many were written.
     """
 
     def __init__(self, path: Path) -> None:
+        self.batches = 0
         self._path = path
         self._lock = Lock()
-        self._turn = Lock()
         self._waiting: list[tuple[Row, bool]] = []
         self._unwritten: set[int] = set()
         self._unreplaced: set[tuple[int, str]] = set()
         self._size = 0
-        self._thread: Thread | None = None
         self._connection: sqlite3.Connection | None = None
+        self._background = Background(self._write, self._close)
 
     def add(self, row: Row, *, is_first: bool) -> bool:
         """Takes a row; returns whether so much waits that `flush` should be called before going on."""
@@ -49,14 +48,8 @@ class Writer:
             self._waiting.append((row, is_first))
             self._unwritten.add(row.key)
             self._size += len(row.body or b"")
-            if self._thread is None:
-                self._thread = Thread(target=self._work, name="gracy-recordings")
-                try:
-                    self._thread.start()
-                except RuntimeError:  # the interpreter is shutting down
-                    self._thread = None
-                    return True
-            return self._size > MOST_WAITING
+            is_much = self._size > MOST_WAITING
+        return not self._background.ask() or is_much
 
     def holds(self, key: int) -> bool:
         """Tells whether something for this key is not yet in the file."""
@@ -64,9 +57,7 @@ class Writer:
 
     def flush(self) -> None:
         """Writes what waits and closes the file; a failure is a warning."""
-        with self._turn:
-            self._write()
-            self._close()
+        self._background.now()
 
     def forget(self, before: float) -> None:
         """Writes what waits and deletes what was recorded before that moment, in seconds since 1970 UTC.
@@ -75,27 +66,13 @@ class Writer:
             UnreadableRecording: when the file is not ours or of a newer version.
             sqlite3.Error, OSError: when it cannot be written.
         """
-        with self._turn:
-            self._write()
-            try:
-                if self._connection is None:
-                    self._connection = open_to_write(self._path)
-                self._connection.execute(FORGET, (before,))
-            finally:
-                self._close()
+        self._background.now(partial(self._forget, before))
 
-    def _work(self) -> None:
-        while True:
-            time.sleep(GATHER)
-            with self._turn:
-                self._write()
-                with self._lock:
-                    is_done = not self._waiting
-                    if is_done:
-                        self._thread = None
-                if is_done:
-                    self._close()
-                    return
+    def _forget(self, before: float) -> None:
+        if self._connection is None:
+            self._connection = open_to_write(self._path)
+        self._connection.execute(FORGET, (before,))
+        self.batches += 1
 
     def _write(self) -> None:
         """Writes what waits. Its caller has the turn."""
@@ -108,16 +85,11 @@ class Writer:
             if self._connection is None:
                 self._connection = open_to_write(self._path)
             write(self._connection, batch)
+            self.batches += 1
         except Exception as error:  # noqa: BLE001 - whatever it is, the thread has to go on
             self._unreplaced.update([row.sequence for row, is_first in batch if is_first])
             self._close()
-            _logger.warning(
-                "%d recording%s could not be written to %s, and will be missing: %s; the responses are not affected",
-                len(batch),
-                "" if len(batch) == 1 else "s",
-                self._path,
-                error,
-            )
+            warn_unwritten(len(batch), self._path, error)
         with self._lock:
             self._unwritten = {row.key for row, _is_first in self._waiting}
 
@@ -133,3 +105,14 @@ class Writer:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def warn_unwritten(count: int, path: Path, error: Exception) -> None:
+    """Says in the log that recordings could not be written."""
+    _logger.warning(
+        "%d recording%s could not be written to %s, and will be missing: %s; the responses are not affected",
+        count,
+        "" if count == 1 else "s",
+        path,
+        error,
+    )

@@ -383,7 +383,7 @@ async def test_writing_needs_no_close(tmp_path: Path) -> None:
 async def test_much_that_waits_is_written_before_more_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a slow disk does not fill the memory."""
     monkeypatch.setattr("gracy_transport.replay.writer.MOST_WAITING", 10)
-    monkeypatch.setattr("gracy_transport.replay.writer.GATHER", 0.5)
+    monkeypatch.setattr("gracy_transport.replay.background.GATHER", 0.5)
     storage = storage_in(tmp_path)
     await storage.save(asked_for(1), recording(asked_for(1), b"12345678"), 0, is_first=True)
     assert not storage.path.exists()
@@ -539,7 +539,7 @@ def _in_a_fork(storage: SQLiteReplayStorage, pipe: Any) -> None:
 @pytest.mark.parametrize("has_read", [True, False])
 def test_a_storage_survives_a_fork(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_read: bool) -> None:
     """The child must not touch the connections of its parent, nor write what waits in the parent."""
-    monkeypatch.setattr("gracy_transport.replay.writer.GATHER", 1.0)  # the thread sleeps while the process forks
+    monkeypatch.setattr("gracy_transport.replay.background.GATHER", 1.0)  # the thread sleeps while the process forks
     storage = storage_in(tmp_path)
 
     async def before() -> None:
@@ -580,10 +580,10 @@ async def test_files_of_another_process_are_left_alone(
         assert await storage.find(asked_for(), 0) == recording(asked_for())
         storage.flush()
         assert storage._of_parents == [before]
-    assert (before._reader is not None) is has_read
+    assert (before._ahead is not None) is has_read
     before._closing = None
-    if before._reader is not None:
-        before._reader.close()
+    if before._ahead is not None:
+        before._ahead.connection.close()
     await until_idle()
 
 

@@ -169,7 +169,7 @@ def write_lines(path: Path, lines: Iterable[Line]) -> Stamp | None:
         OSError: when that fails; the old file is as it was.
     """
     path = Path(os.path.realpath(path))
-    texts = []
+    texts: list[bytes] = []
     for number, line in enumerate(lines, 1):
         texts.append(line.text)
         line.number = number

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +18,7 @@ _AGAIN: Final = 0.005
 
 
 @contextlib.contextmanager
-def hold(directory: Path) -> Iterator[None]:
+def hold(directory: Path) -> Generator[None]:
     """Keeps other processes and threads that do the same out while the body runs. A killed program holds nothing.
 
     Raises:

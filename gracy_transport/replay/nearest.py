@@ -167,13 +167,17 @@ def _of_body(recorded: RecordedRequest, asked: RecordedRequest) -> Iterator[str]
 def _of_json(recorded: Any, asked: Any, path: str) -> Iterator[str]:
     """Yields what differs between two values, each by its path in the body."""
     if isinstance(recorded, dict) and isinstance(asked, dict):
-        for name in dict.fromkeys((*asked, *recorded)):
-            yield from _of_field(recorded, asked, name, f"{path}.{name}")
+        old: dict[str, Any] = recorded
+        new: dict[str, Any] = asked
+        for name in dict.fromkeys((*new, *old)):
+            yield from _of_field(old, new, name, f"{path}.{name}")
     elif isinstance(recorded, list) and isinstance(asked, list):
-        for place in range(min(len(recorded), len(asked))):
-            yield from _of_json(recorded[place], asked[place], f"{path}[{place}]")
-        if len(recorded) != len(asked):
-            yield f"{path} in its body has {len(asked)} items and was recorded with {len(recorded)}"
+        olds: list[Any] = recorded
+        news: list[Any] = asked
+        for place, (one, other) in enumerate(zip(olds, news, strict=False)):
+            yield from _of_json(one, other, f"{path}[{place}]")
+        if len(olds) != len(news):
+            yield f"{path} in its body has {len(news)} items and was recorded with {len(olds)}"
     elif recorded != asked or isinstance(recorded, bool) is not isinstance(asked, bool):
         yield _changed(f"{path} in its body", recorded, asked)
 

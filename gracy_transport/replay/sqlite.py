@@ -158,7 +158,7 @@ class _Files:
         self._lock = Lock()
         self._ahead: Ahead | None = None
         self._looked = float("-inf")
-        self._batches = 0
+        self._batches: int = 0
         self._closing: Any = None
 
     def find(self, key: int, position: int, wish: Wish) -> Recording | None:

@@ -32,7 +32,7 @@ class Writer:
     """
 
     def __init__(self, path: Path) -> None:
-        self.batches = 0
+        self.batches: int = 0
         self._path = path
         self._lock = Lock()
         self._waiting: list[tuple[Row, bool]] = []

@@ -12,16 +12,17 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
-from gracy_transport.testing import cancelling
+from gracy_transport.testing import FakeClock, cancelling
 from gracy_transport.testing.cancelling import ABANDONED, cancel_at, count_awaits, ways_to_cancel
 
 pytestmark = pytest.mark.anyio
 
 
 class Steps:
-    """A scenario of three awaits that notes where it was cancelled."""
+    """A scenario of several awaits, of both kinds, that notes where it was cancelled."""
 
     def __init__(self) -> None:
+        self.clock = FakeClock()
         self.done = 0
         self.cleaned = 0
 
@@ -29,6 +30,7 @@ class Steps:
         try:
             for _ in range(3):
                 await checkpoint()
+                await self.clock.sleep(1)
                 self.done += 1
         except BaseException:
             self.cleaned += 1

@@ -94,6 +94,22 @@ async def test_what_a_transport_raises_breaks_the_promise() -> None:
     assert isinstance(caught.value.__cause__, ExceptionGroup)
 
 
+async def test_a_connection_that_stays_open_is_found_when_the_client_is_closed(family: ModuleType) -> None:
+    """By a wrapper of two lines, which never closes what it wraps."""
+
+    class Bare(family.AsyncBaseTransport):  # type: ignore[name-defined, misc]
+        def __init__(self, inner: Any) -> None:
+            wires.append(inner)
+
+        async def handle_async_request(self, request: Any) -> Any:
+            return await wires[-1].handle_async_request(request)
+
+    wires: list[Any] = []
+    with pytest.raises(BrokenPromise, match="a connection is open after the client was closed"):
+        await CHECKS[-1](Bare, family)
+    await wires[-1].aclose()
+
+
 async def test_a_transport_that_cannot_be_made_breaks_no_promise() -> None:
     """The error comes out as it is, at once."""
     with pytest.raises(TypeError, match="required positional argument"):

@@ -207,7 +207,20 @@ async def test_a_body_ends_silently(family: ModuleType) -> None:
     wire = ScriptedWire(ScriptedResponse(chunks=[b"one", b"two"]))
     async with client_of(family, wire, Fault(truncate_at=4, silently=True)) as client:
         assert (await client.get(URL)).content == b"onet"
+        async with client.stream("GET", URL):
+            pass  # unread
     assert wire.open_bodies == 0
+
+
+async def test_a_body_that_ended_silently_stays_at_its_end() -> None:
+    """Whoever asks again gets nothing more."""
+    wire = ScriptedWire(ScriptedResponse(chunks=[b"one", b"two", b"three"]))
+    response = await FaultTransport(wire, Fault(truncate_at=3, silently=True)).handle_async_request(
+        httpx.Request("GET", URL)
+    )
+    for expected in ([b"one"], []):
+        assert [chunk async for chunk in response.stream] == expected
+    await response.aclose()
 
 
 @pytest.mark.parametrize("size", [6, 7])

@@ -77,6 +77,6 @@ async def leaks_no_connection(wrap: Wrap, family: ModuleType) -> None:
                 right = response is not None and response.status_code == 200 and response.json() == ANSWER
                 require(right, f"after {name} the next request got {response!r}")
         try:
-            await origin.until(lambda: origin.open_connections == 0)
+            await origin.until(lambda: origin.open_connections == 0, within=1.0)
         except TimeoutError:
             require(holds=False, what="a connection is open after the client was closed")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from ..clock import Clock
 from .exchange import Asked
 from .recording import Recording
 from .sequence import LAST
 from .state import ReplayState
-from .storage import ANY, Wanted
+from .storage import Wanted
 
 __all__ = ["Exhausted", "LookUp"]
 
@@ -32,24 +33,32 @@ class LookUp:
     def __init__(self, replay: ReplayState, clock: Clock) -> None:
         self.replay = replay
         self._clock = clock
+        self._usual: dict[str | None, Wanted] = {}
 
     async def find(self, asked: Asked) -> Recording | Exhausted | None:
         """Returns the recording to answer with; `None` when nothing fit to be replayed is recorded for the request."""
         replay = self.replay
         position = replay.sequences.take(asked.sequence)
-        wanted = self._wanted(asked)
+        wanted = self._wanted(asked.credential)
         found = await replay.storage.find(asked, position, wanted)
         if found is not None:
             return found
-        last = await self._last(asked, position, wanted)
-        if last is None:
+        other = await self._last(asked, position, wanted)
+        if other is None and self._may_be_of_others(asked.credential):
+            other = await self._find_of_others(asked, position)
+        if other is None:
             self._begin_anew(asked, position)
-        return last
+        return other
 
     async def near_miss(self, asked: Asked) -> str:
         """Returns why nothing fit to be replayed is recorded, in words."""
         config, storage = self.replay.config, self.replay.storage
-        unwanted = None if self._wanted(asked) == ANY else await storage.find(asked, LAST)
+        since = config.since(self._clock.wall())
+        if since is None and not config.discard_bad_responses:
+            return await storage.hint(asked)
+        unwanted = await storage.find(asked, LAST, Wanted(credential=asked.credential))
+        if unwanted is None and self._may_be_of_others(asked.credential):
+            unwanted = await storage.find(asked, LAST)
         if unwanted is None:
             return await storage.hint(asked)
         if unwanted.is_good or not config.discard_bad_responses:
@@ -77,6 +86,25 @@ class LookUp:
             return
         self.replay.sequences.forget(asked.sequence)
 
-    def _wanted(self, asked: Asked) -> Wanted:
+    async def _find_of_others(self, asked: Asked, position: int) -> Recording | Exhausted | None:
+        wanted = self._wanted(None)
+        found = await self.replay.storage.find(asked, position, wanted)
+        return await self._last(asked, position, wanted) if found is None else found
+
+    def _may_be_of_others(self, credential: str) -> bool:
+        """Tells whether a recording may answer a request of somebody else: not where there could be two users."""
+        replay = self.replay
+        if replay.mode != "replay" and replay.storage.run.askers - {credential}:
+            return False
+        return len(replay.recorded_credentials) <= 1
+
+    def _wanted(self, credential: str | None) -> Wanted:
+        wanted = self._usual.get(credential)
+        if wanted is not None:
+            return wanted
         config = self.replay.config
-        return Wanted(config.since(self._clock.wall()), only_good=config.discard_bad_responses)
+        since = config.since(self._clock.wall())
+        wanted = Wanted(since, only_good=config.discard_bad_responses, credential=credential)
+        if not isinstance(config.discard_replays_older_than, timedelta):
+            self._usual[credential] = wanted
+        return wanted

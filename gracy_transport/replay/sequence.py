@@ -45,14 +45,16 @@ class Run(Sequences):
 
     Attributes:
         since: when the first request to be recorded was sent, in seconds since 1970 UTC; `None` before that.
+        askers: the credentials of those whose requests may be recorded, the empty one of nobody among them.
         began_empty: whether the storage was empty when somebody first wanted to know; `None` before that.
     """
 
-    __slots__ = ("_begun", "began_empty", "since")
+    __slots__ = ("_begun", "askers", "began_empty", "since")
 
     def __init__(self) -> None:
         super().__init__()
         self._begun: set[Hashable] = set()
+        self.askers: set[str] = set()
         self.since: float | None = None
         self.began_empty: bool | None = None
 

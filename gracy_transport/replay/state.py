@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from datetime import UTC, datetime
+from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -47,7 +48,15 @@ class ReplayState:
 
     def asked(self, request: Request, content: bytes) -> Asked:
         """Returns a request with its body as it is looked up and recorded."""
-        return Asked(request, content)
+        asked = Asked(request, content)
+        if self.mode != "replay":
+            self.storage.run.askers.add(asked.credential)
+        return asked
+
+    @cached_property
+    def recorded_credentials(self) -> frozenset[str]:
+        """The credentials of what was recorded when this was first asked for."""
+        return self.storage.credentials()
 
     def count_recorded(self) -> int:
         """Counts one more and returns how many were recorded so far."""

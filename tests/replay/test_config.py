@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from gracy_transport import GracyReplay as PublicGracyReplay
 from gracy_transport.logevents import LogLevel
-from gracy_transport.replay import GracyReplay, ReplayLogEvent
+from gracy_transport.replay import GracyReplay, GracyReplayStorage, RecordingStorage, ReplayLogEvent
 from tests.replay.support import storage_in
 
 
@@ -70,3 +70,59 @@ def test_a_log_event_has_a_frequency() -> None:
         ReplayLogEvent(LogLevel.INFO, frequency=0)
     with pytest.raises(ValidationError, match="RECORDED"):
         ReplayLogEvent(LogLevel.INFO, "{RECORDED_COUNTS}")
+
+
+def test_an_age_counts_from_the_look_up(tmp_path: Path) -> None:
+    """A date is that date, whenever it is asked for; an age is none that is negative."""
+    storage, now = storage_in(tmp_path), datetime(2026, 1, 2, tzinfo=UTC)
+    aged = GracyReplay("replay", storage, timedelta(days=1))
+    assert aged.since(now.timestamp()) == datetime(2026, 1, 1, tzinfo=UTC)
+    assert aged.since(now.timestamp() + 60) == datetime(2026, 1, 1, 0, 1, tzinfo=UTC)
+    assert GracyReplay("replay", storage, now).since(0.0) == now
+    assert GracyReplay("replay", storage).since(0.0) is None
+    with pytest.raises(ValidationError, match="an age is not negative"):
+        GracyReplay("replay", storage, timedelta(seconds=-1))
+
+
+@pytest.mark.parametrize(("field", "wrong"), [("exhausted", "again"), ("timing", "slow")])
+def test_a_wrong_option_is_named(tmp_path: Path, field: str, wrong: Any) -> None:
+    """With its field."""
+    options: dict[str, Any] = {field: wrong}
+    with pytest.raises(ValidationError, match=field):
+        GracyReplay("replay", storage_in(tmp_path), **options)
+
+
+class Small(GracyReplayStorage):
+    """A storage of somebody's own, of the small interface."""
+
+    async def record(self, response: Any) -> None:
+        """Keeps nothing."""
+
+    async def _load(self, request: Any) -> Any:
+        """Has nothing."""
+
+
+class Unforgetful(RecordingStorage):
+    """A storage of recordings that cannot forget."""
+
+    async def save(self, asked: Any, recording: Any, position: int, *, is_first: bool) -> None:
+        """Keeps nothing."""
+
+    async def find(self, asked: Any, position: int, wanted: Any = None) -> None:
+        """Has nothing."""
+
+    def recordings(self) -> Any:
+        """Yields nothing."""
+        yield from ()
+
+
+def test_some_modes_need_a_storage_of_recordings() -> None:
+    """Others cannot say whether they are empty, and cannot forget."""
+    for mode in ("record", "replay", "smart-replay"):
+        GracyReplay(mode, Small())
+    for mode in ("once", "refresh"):
+        with pytest.raises(ValidationError, match=f'mode "{mode}" needs one of recordings, such as SQLite'):
+            GracyReplay(mode, Small())  # type: ignore[arg-type]
+    GracyReplay("once", Unforgetful())
+    with pytest.raises(ValidationError, match='mode "refresh" needs one that can forget'):
+        GracyReplay("refresh", Unforgetful())

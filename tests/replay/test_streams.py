@@ -79,8 +79,7 @@ async def test_pauses_are_replayed_on_request(family: ModuleType, tmp_path: Path
     clock = FakeClock()
     live = await times("record", ScriptedWire(slowly), timing=True)
     assert live == ([(2, b"a"), (2, b"b"), (7, b"c")], 10)
-    assert answer_in(tmp_path).chunks == (1, 1, 1)
-    assert answer_in(tmp_path).delays == (2.0, 0.0, 5.0, 3.0)
+    assert answer_in(tmp_path).pace_document() == {"chunks": [1, 1, 1], "delays": [2.0, 0.0, 5.0, 3.0]}
     replayed = [await times("replay", None, timing=timing) for timing in (True, False)]
     assert replayed == [live, ([(0, b"a"), (0, b"b"), (0, b"c")], 0)]
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Literal, TypeAlias
+from re import Pattern
+from typing import Any, Literal, TypeAlias
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from ..logevents import LogEvent, LogLevel
+from ..redaction import Redacted
 from ..values import Value
+from .asked import Terms
+from .credentials import Credentials
+from .matching import DEFAULT_PARTS, MatchOn
+from .rules import Names, Rules
 from .storage import GracyReplayStorage, RecordingStorage
 
 __all__ = ["Exhausted", "GracyReplay", "Mode", "ReplayLogEvent"]
@@ -66,6 +72,14 @@ class GracyReplay(Value, frozen=True):
         exhausted: "repeat" gives the last answer again, as often as it is asked for; with "error" a replay raises
             `GracyReplayExhausted`, and "smart-replay" sends what is asked more often and stores it too.
         timing: record the pauses in which bodies come in, and replay them. Else a replay comes at once.
+        redact: patterns (one or several, as for `GracyConfig`) of what is left out of URLs, headers and texts, of what
+            is recorded and of what is looked up alike.
+        secret_names: names of headers, parameters and fields that hold secrets, beside those that everybody knows.
+        public_names: names that are taken for those of secrets, and hold plain data here.
+        credential: says by a request whose it is, as a text, or `None` for nobody's. Two users never get each other's
+            answers; unless given, what authorises a request tells them apart. The text is not recorded.
+        match_on: by what requests are looked up: parts of them ("method", "url", "host", "path", "query", "body",
+            "header:NAME"), or a function of the request without its secrets. Method, URL and body unless given.
 
     Raises:
         pydantic.ValidationError: naming the field that is wrong.
@@ -81,6 +95,11 @@ class GracyReplay(Value, frozen=True):
     log_replay: ReplayLogEvent | None = None
     exhausted: Exhausted = "repeat"
     timing: bool = False
+    redact: Redacted = ()
+    secret_names: Names = frozenset()
+    public_names: Names = frozenset()
+    credential: Callable[[Any], str | None] | None = None
+    match_on: MatchOn = DEFAULT_PARTS
 
     def __init__(  # noqa: PLR0917 - by position in the original
         self,
@@ -95,6 +114,11 @@ class GracyReplay(Value, frozen=True):
         *,
         exhausted: Exhausted = "repeat",
         timing: bool = False,
+        redact: str | Pattern[str] | Iterable[str | Pattern[str]] = (),
+        secret_names: str | Iterable[str] = (),
+        public_names: str | Iterable[str] = (),
+        credential: Callable[[Any], str | None] | None = None,
+        match_on: str | Iterable[str] | Callable[[Any], object] = DEFAULT_PARTS,
     ) -> None:
         super().__init__(
             mode=mode,
@@ -107,6 +131,11 @@ class GracyReplay(Value, frozen=True):
             log_replay=log_replay,
             exhausted=exhausted,
             timing=timing,
+            redact=redact,
+            secret_names=secret_names,
+            public_names=public_names,
+            credential=credential,
+            match_on=match_on,
         )
 
     @field_validator("storage")
@@ -128,6 +157,17 @@ class GracyReplay(Value, frozen=True):
                 raise ValueError("an age is not negative: give a timedelta of zero or more")
             return limit
         return limit.astimezone() if limit is not None and limit.tzinfo is None else limit
+
+    @field_validator("public_names")
+    @classmethod
+    def _are_in_one_place(cls, names: frozenset[str], info: ValidationInfo) -> frozenset[str]:
+        Rules(secret_names=info.data.get("secret_names", frozenset()), public_names=names)
+        return names
+
+    def terms(self, credentials: Credentials) -> Terms:
+        """Returns in which terms requests are looked up and recorded; `credentials` names their users."""
+        rules = Rules(self.redact, self.secret_names, self.public_names)
+        return Terms(rules, self.match_on, credentials, self.credential)
 
     def since(self, now: float) -> datetime | None:
         """Returns from which date on recordings count at that moment, in seconds since 1970 UTC; `None` for all."""

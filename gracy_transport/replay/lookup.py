@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from ..clock import Clock
-from .exchange import Asked
+from .asked import Asked
 from .recording import Recording
 from .sequence import LAST
 from .state import ReplayState

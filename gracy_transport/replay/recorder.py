@@ -16,8 +16,9 @@ from ..events import ResponseRecorded, tell
 from ..family import family_of
 from ..logevents import LOGGER_NAME, log, log_failure
 from ..showing import hidden_in, shown_url
+from .asked import Asked
 from .config import ReplayLogEvent
-from .exchange import Asked, decoded_answer, read_answer, recording_of
+from .exchange import decoded_answer, read_answer, recording_of
 from .failures import kind_of
 from .fields import redact_text
 from .pieces import Piece, is_stream, pace_of
@@ -112,10 +113,10 @@ class Recorder:
             warn(request, f"was not recorded: its body {copy.lost}")
             return
 
-        def record(asked: Asked, at: datetime) -> Recording:
+        def record(asked: Asked, at: datetime, position: int) -> Recording:
             content = copy.content or b""
             answer = read_answer(headers, content) if is_read else decoded_answer(request, headers, content)
-            recording = recording_of(asked, status, answer, at)
+            recording = recording_of(asked, status, answer, at, position)
             if copy.pieces or copy.waits:
                 recording = _with_pace(recording, answer[1], _pieces(request, headers, copy, answer[1]))
             return recording if error is None else replace(recording, error=_recorded(kind, error, asked))
@@ -127,10 +128,10 @@ class Recorder:
         kind = kind_of(exchange.request, error)
         if kind and not self.replay.config.discard_bad_responses:
             await self._save(
-                exchange, lambda asked, at: Recording(asked.facts, at, error=_recorded(kind, error, asked))
+                exchange, lambda asked, at, _position: Recording(asked.facts, at, error=_recorded(kind, error, asked))
             )
 
-    async def _save(self, exchange: Exchange, record: Callable[[Asked, datetime], Recording]) -> None:
+    async def _save(self, exchange: Exchange, record: Callable[[Asked, datetime, int], Recording]) -> None:
         request, asked = exchange.request, exchange.asked
         if isinstance(asked, BodyCopy) and asked.lost:
             return warn(request, f"was not recorded: the body of the request {asked.lost}")
@@ -141,7 +142,7 @@ class Recorder:
             position = run.take(asked.sequence) if exchange.position is None else exchange.position
             now = self._clock.wall()
             # The time of day may be set back, and nothing of this run may look as if it was of an earlier one.
-            recording = record(asked, datetime.fromtimestamp(max(now, run.start(now)), UTC))
+            recording = record(asked, datetime.fromtimestamp(max(now, run.start(now)), UTC), position)
             await self.replay.storage.save(asked, recording, position, is_first=run.begin(asked.sequence))
         except Exception as error:  # noqa: BLE001 - no failure of a storage may look like one of the request
             return warn(request, "was not recorded; its answer is not affected", error)

@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from threading import Lock
 from typing import Final
 
-__all__ = ["LAST", "Run", "Sequences"]
+__all__ = ["LAST", "Sequences"]
 
 LAST: Final = -1
 """The position of the last answer of a sequence, which is repeated once the sequence is over."""
@@ -37,58 +37,4 @@ class Sequences:
     def forget(self, key: Hashable) -> None:
         """Notes that there is no answer at all."""
         with self._lock:
-            self._next.pop(key, None)
-
-
-class Run(Sequences):
-    """What one storage object recorded since it was made: one run, however many transports record on it.
-
-    Attributes:
-        since: when the first request to be recorded was sent, in seconds since 1970 UTC; `None` before that.
-        askers: the credentials of those whose requests may be recorded, the empty one of nobody among them.
-        began_empty: whether the storage was empty when somebody first wanted to know; `None` before that.
-    """
-
-    __slots__ = ("_begun", "askers", "began_empty", "since")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._begun: set[Hashable] = set()
-        self.askers: set[str] = set()
-        self.since: float | None = None
-        self.began_empty: bool | None = None
-
-    def start(self, now: float) -> float:
-        """Notes that something is about to be recorded; returns when the run began."""
-        if self.since is None:
-            self.since = now
-        return self.since
-
-    @property
-    def has_recorded(self) -> bool:
-        """Whether anything was recorded."""
-        return bool(self._begun)
-
-    def has_begun(self, key: Hashable) -> bool:
-        """Tells whether an answer to the request was recorded."""
-        return key in self._begun
-
-    def begin(self, key: Hashable) -> bool:
-        """Returns whether this is the first answer to be recorded for the request, which replaces those of others."""
-        with self._lock:
-            is_first = key not in self._begun
-            self._begun.add(key)
-            return is_first
-
-    def follow(self, key: Hashable, position: int) -> None:
-        """Lets what is recorded for the request come after what earlier runs recorded, which stays."""
-        with self._lock:
-            if key not in self._begun:
-                self._begun.add(key)
-                self._next[key] = max(position, self._next.get(key, 0))
-
-    def begin_anew(self, key: Hashable) -> None:
-        """Lets the next answer to be recorded for the request replace those of this run too."""
-        with self._lock:
-            self._begun.discard(key)
             self._next.pop(key, None)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..logevents import LOGGER_NAME, log_failure
 from .adapter import StorageAdapter
+from .asked import Asked
 from .config import GracyReplay
-from .exchange import Asked
+from .credentials import Credentials
 from .sequence import Sequences
 from .storage import RecordingStorage
 
@@ -45,10 +46,12 @@ class ReplayState:
         self._lock = Lock()
         config.storage.prepare()
         self.mode = _mode_of(config, self.storage)
+        # What is recorded on one storage has its names in common, else two users might get the same.
+        self._terms = config.terms(Credentials() if self.mode == "replay" else self.storage.run.credentials)
 
     def asked(self, request: Request, content: bytes) -> Asked:
         """Returns a request with its body as it is looked up and recorded."""
-        asked = Asked(request, content)
+        asked = self._terms.asked(request, content)
         if self.mode != "replay":
             self.storage.run.askers.add(asked.credential)
         return asked

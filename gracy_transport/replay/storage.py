@@ -16,7 +16,8 @@ from ..family import AnyRequest, AnyResponse, error_for
 from ..showing import shown_url
 from .exchange import Asked, read_answer, recording_of, response_from
 from .recording import Recording
-from .sequence import LAST, Run
+from .run import Run
+from .sequence import LAST
 
 __all__ = ["GracyReplayStorage", "RecordingStorage", "Wanted"]
 

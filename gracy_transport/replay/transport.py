@@ -14,8 +14,9 @@ from ..family import AsyncTransport, error_for
 from ..layer import Layer
 from ..redaction import hide
 from ..showing import shown_url
+from .asked import Asked
 from .config import GracyReplay
-from .exchange import Asked, response_from
+from .exchange import response_from
 from .lookup import Exhausted, LookUp
 from .recorder import Exchange, Recorder, log_every, warn
 from .recording import Recording

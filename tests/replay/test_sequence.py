@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from threading import Thread
 
-from gracy_transport.replay.sequence import LAST, Run, Sequences
+from gracy_transport.replay.run import Run
+from gracy_transport.replay.sequence import LAST, Sequences
 
 
 def test_each_request_has_a_sequence_of_its_own() -> None:

@@ -152,7 +152,9 @@ class Recorder:
         count = self.replay.count_recorded()
         if call.observers:
             tell(ResponseRecorded(call, self._clock.now()))
-        log_every(self.replay.config.log_record, count, _RECORDED, call, RECORDED_COUNT=f"{count:,}")
+        event = self.replay.config.log_record
+        if event is not None:
+            log_every(event, count, _RECORDED, call, RECORDED_COUNT=f"{count:,}")
 
 
 def _recorded(kind: str, error: Exception, asked: Asked) -> RecordedError:
@@ -199,8 +201,8 @@ def warn(request: Request, what: str, error: Exception | None = None) -> None:
 
 
 def log_every(
-    event: ReplayLogEvent | None, count: int, default: str, call: Call, response: Any = None, **values: object
+    event: ReplayLogEvent, count: int, default: str, call: Call, response: Any = None, **values: object
 ) -> None:
     """Logs an event when the count is a multiple of its frequency."""
-    if event is not None and count % event.frequency == 0:
+    if count % event.frequency == 0:
         log(event, default, call, response, **values)

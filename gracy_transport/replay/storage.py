@@ -139,8 +139,9 @@ class RecordingStorage(GracyReplayStorage):
     @property
     def run(self) -> Run:
         """What was recorded on this object since it was made, by all transports together."""
-        run: Run = self.__dict__.setdefault("_run", Run())  # not in a constructor, which who derives may not call
-        return run
+        # Not made in a constructor, which who derives may not call.
+        run: Run | None = self.__dict__.get("_run")
+        return self.__dict__.setdefault("_run", Run()) if run is None else run
 
     def is_empty(self) -> bool:
         """Returns whether nothing at all is recorded."""

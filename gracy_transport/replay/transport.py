@@ -81,7 +81,7 @@ class ReplayTransport(Layer):
         if content is None or len(content) > BodyCopy.CAP:
             return await self._too_large(request, call)
         asked = self.replay.asked(request, content)
-        found = await self._find(asked)
+        found = await (self._look_up.find(asked) if self.replay.mode == "replay" else self._find(asked))
         if isinstance(found, Recording):
             return self._replayed(request, call, found)
         if self.replay.mode == "replay":
@@ -105,9 +105,7 @@ class ReplayTransport(Layer):
         return await self._recorder.send(exchange, self.pass_on)
 
     async def _find(self, asked: Asked) -> Recording | Exhausted | None:
-        """Returns what is recorded; in smart-replay a storage that fails is one that has nothing."""
-        if self.replay.mode == "replay":
-            return await self._look_up.find(asked)
+        """Returns what is recorded, for a mode that sends what is missing: a storage that fails has nothing."""
         try:
             return await self._look_up.find(asked)
         except Exception as error:  # noqa: BLE001 - whatever a storage of the user's own raises

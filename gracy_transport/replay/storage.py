@@ -140,8 +140,9 @@ class RecordingStorage(GracyReplayStorage):
     def run(self) -> Run:
         """What was recorded on this object since it was made, by all transports together."""
         # Not made in a constructor, which who derives may not call.
-        run: Run | None = self.__dict__.get("_run")
-        return self.__dict__.setdefault("_run", Run()) if run is None else run
+        own = vars(self)
+        run: Run | None = own.get("_run")
+        return own.setdefault("_run", Run()) if run is None else run
 
     def is_empty(self) -> bool:
         """Returns whether nothing at all is recorded."""

@@ -154,7 +154,7 @@ class _TeedStream:
         return chunk
 
     async def _over(self) -> None:
-        self._is_over = True
+        self._is_over, self._chunks = True, None
         at_copy, self._at_copy = self._at_copy, None
         if at_copy is not None:
             await at_copy(self._copy)

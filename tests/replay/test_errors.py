@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import pickle
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -110,7 +111,7 @@ async def test_refusals_of_ours_are_not_recorded(family: ModuleType, tmp_path: P
     clock = FakeClock()
     config = GracyConfig(concurrent_requests=ConcurrentRequestLimit(1, max_waiting=1))
     replay = GracyReplay("record", storage_in(tmp_path), disable_throttling=True)
-    wire = ScriptedWire(ScriptedResponse(delay=5), ValueError("a bug"), clock=clock)
+    wire = ScriptedWire(ScriptedResponse(delay=math.inf), ValueError("a bug"), clock=clock)
     stack = GracyTransport(wire, config, replay=replay, clock=clock)
     async with family.AsyncClient(transport=stack) as client, anyio.create_task_group() as group:
         for _ in range(2):

@@ -124,7 +124,8 @@ def expected(parts: frozenset[str], name: str) -> Seen:
     attempts = 2 if has_retry and faults[0] else 1
     last = None if is_refused else outcome.wire[attempts - 1]
     is_rejected = has_validation and outcome.validation_fails[attempts - 1]
-    answers = 0 if is_refused else sum(isinstance(answer, int) for answer in outcome.wire[:attempts])
+    # An error is recorded as an answer is: who replays the recording wants to see what was seen.
+    outcomes = 0 if is_refused else attempts
 
     # Only what no recording answers and nobody refuses reaches the wire; only what gets there was let through.
     sends = attempts if outcome.source == "wire" else 0
@@ -160,8 +161,8 @@ def expected(parts: frozenset[str], name: str) -> Seen:
             *(("logging" in parts) * line for line in (1, isinstance(last, int), is_error)),
             # Retry says that it will, that it did, and that it will not again.
             *(has_retry * line for line in (attempts - 1, attempts - 1, not is_refused and faults[attempts - 1])),
-            answers if has_recordings and outcome.source == "wire" else 0,
-            answers if has_recordings and outcome.source == "recording" else 0,
+            outcomes if has_recordings and outcome.source == "wire" else 0,
+            outcomes if has_recordings and outcome.source == "recording" else 0,
         ),
         metrics=metrics_of(parts, outcome, attempts, is_error=is_error, is_refused=is_refused),
     )

@@ -301,6 +301,24 @@ async def test_retries_see_the_recorded_sequence(family: ModuleType, tmp_path: P
     assert silent.sent == []
 
 
+async def test_a_storage_that_cannot_count_loses_no_request(
+    family: ModuleType, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is sent all the same, with a warning."""
+
+    class Uncounted(SQLiteReplayStorage):
+        async def next_position(self, asked: Asked, credential: str | None) -> int:
+            raise OSError("the disk is gone")
+
+    async with client_of(family, "record", tmp_path, live("old")) as client:
+        await client.get(URL)
+    storage = Uncounted("test.sqlite3", dir=tmp_path)
+    async with client_of(family, "smart-replay", storage, live(), exhausted="error") as client:
+        assert await ask(family, client, 2) == ["old 1", "live 1"]
+    assert "because looking for its place failed" in caplog.text
+    assert stored(tmp_path) == ["live 1"]
+
+
 class Kept(RecordingStorage):
     """A storage that keeps recordings in a list, and does nothing it need not."""
 

@@ -79,6 +79,8 @@ PURE = (
     "matching.py",
     "redaction.py",
     "replay/key.py",
+    "replay/nearest.py",
+    "replay/unchanged.py",
     "metrics/sketch.py",
     "metrics/ring.py",
     "conversion/pickled.py",

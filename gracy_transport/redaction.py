@@ -216,6 +216,10 @@ def redact_query(query: str, in_place_of: InPlaceOf = _by_name) -> str:
 
 
 def _redact_pair(pair: str, in_place_of: InPlaceOf) -> str:
+    if ";" not in pair:
+        name, equals, value = pair.partition("=")
+        place = in_place_of(_unquoted(name), _unquoted(value)) if equals else None
+        return pair if place is None else f"{name}={place}"
     begin = 0
     while begin <= len(pair):
         end = pair.find(";", begin)

@@ -71,7 +71,7 @@ class Asked:
         self._terms = terms
         self._secrets = secrets = Secrets(terms.rules)
         self._media_type = request.headers.get("content-type", "") if content else ""
-        headers = _secret_headers(request, terms.rules)
+        headers = terms.rules.secret_headers(request.headers.raw)
         for name, value in headers:
             secrets.add_header(name, value, shortest=SURE_LENGTH)
         self._url = _redacted_url(request.url, secrets)
@@ -113,7 +113,7 @@ class Asked:
 
     def _with_headers(self, secrets: Secrets) -> Secrets:
         secrets.add_all(self._secrets)
-        for name, value in _secret_headers(self.live, self._terms.rules):
+        for name, value in self._terms.rules.secret_headers(self.live.headers.raw):
             secrets.add_header(name, value)
         if self.live.url.userinfo:
             secrets.add(self.live.url.password)
@@ -149,17 +149,6 @@ def request_from(asked: Asked) -> Request:
     """Returns a request that asks the same without secrets."""
     facts = asked.facts
     return family_of(asked.live).Request(facts.method, facts.url, headers=raw_of(facts.headers), content=facts.body)
-
-
-def _secret_headers(request: Request, rules: Rules) -> Headers:
-    """Returns the headers that hold secrets, their names in lower case."""
-    return tuple(
-        [
-            (name.decode("latin-1").lower(), value.decode("latin-1"))
-            for name, value in request.headers.raw
-            if rules.is_secret_header(name.decode("latin-1").lower())
-        ]
-    )
 
 
 def _redacted_url(url: Any, secrets: Secrets) -> str:

@@ -24,6 +24,10 @@ InPlaceOf: TypeAlias = Callable[[str], str]
 """Says what is recorded in place of a secret."""
 
 
+def _length(known: tuple[str, str]) -> int:
+    return len(known[0])
+
+
 def _redacted(_value: str) -> str:
     return REDACTED
 
@@ -39,33 +43,30 @@ class Secrets:
         fields: the names and values of the secret fields that were found, the first of them.
     """
 
-    __slots__ = ("_in_place_of", "_places", "_values", "fields", "rules")
+    __slots__ = ("_in_place_of", "_places", "fields", "rules")
 
     def __init__(self, rules: Rules = DEFAULT_RULES, in_place_of: InPlaceOf = _redacted) -> None:
         self.rules = rules
         self.fields: list[tuple[str, str]] = []
         self._in_place_of = in_place_of
-        self._values: list[str] = []
         self._places: dict[str, str] = {}
 
     def __len__(self) -> int:
         """Counts them."""
-        return len(self._values)
+        return len(self._places)
 
     def add_all(self, others: Secrets) -> None:
         """Remembers what others do."""
-        for value in others._values:
+        for value in others._places:
             self.add(value)
 
     def add(self, value: str, place: str = REDACTED) -> None:
         """Remembers a value that is secret for certain, and what stands in its place."""
-        if len(self._values) < _MOST and len(value) >= _SHORTEST and value not in self._places:
+        if len(self._places) < _MOST and len(value) >= _SHORTEST and value not in self._places:
             if is_placeholder(value):  # it may stand anywhere
                 return
-            self._places[value] = place
-            self._values.append(value)
             # Longest first: one may be a part of another.
-            self._values.sort(key=len, reverse=True)
+            self._places = dict(sorted([*self._places.items(), (value, place)], key=_length, reverse=True))
 
     def replaced(self, name: str, value: str) -> str:
         """Returns what is recorded in place of the value of a secret field, and remembers that.
@@ -107,11 +108,11 @@ class Secrets:
         """Tells whether one of them may be in a body; escapes could hide it from a plain search."""
         if self.rules.patterns or self.rules.secret_names:
             return True
-        return bool(self._values) and (b"\\" in body or any(value.encode() in body for value in self._values))
+        return bool(self._places) and (b"\\" in body or any(value.encode() in body for value in self._places))
 
     def remove_from(self, text: str) -> str:
         """Returns the text with each of them replaced, and what the patterns of the rules match."""
-        for value in self._values:
+        for value in self._places:
             text = text.replace(value, self._places[value])
         return self.rules.hide(text)
 

@@ -116,7 +116,7 @@ class Asked:
         for name, value in self._terms.rules.secret_headers(self.live.headers.raw):
             secrets.add_header(name, value)
         if self.live.url.userinfo:
-            secrets.add(self.live.url.password)
+            secrets.add_user(self.live.url.username, self.live.url.password)
         return secrets
 
     def _named(self, headers: Headers, parameters: int) -> str:

@@ -95,6 +95,11 @@ class Secrets:
             if len(secret) >= shortest:
                 self.add(secret)
 
+    def add_user(self, user: str, password: str) -> None:
+        """Remembers what is secret in the userinfo of a URL."""
+        for secret in _in_pair(user, password):
+            self.add(secret)
+
     def in_place_of(self, name: str, value: str) -> str | None:
         """Returns what is recorded in place of the value of a parameter, or `None` when it stays as it is."""
         if self.rules.is_secret_field(name, value):
@@ -131,13 +136,16 @@ class Secrets:
         scheme, _blank, credentials = value.partition(" ")
         yield from (value, credentials)
         if scheme.lower() == "basic":
-            user, password = basic_pair(credentials)
-            yield password
-            if not password or len(user) >= SURE_LENGTH:  # a key in place of a name, as payment services have it
-                yield user
+            yield from _in_pair(*basic_pair(credentials))
 
     def _is_secret_cookie(self, name: str, value: str) -> bool:
         return self.rules.is_secret_name(name) or len(value) >= SURE_LENGTH
+
+
+def _in_pair(user: str, password: str) -> Iterator[str]:
+    yield password
+    if not password or len(user) >= SURE_LENGTH:  # a key in place of a name, as payment services have it
+        yield user
 
 
 def basic_pair(credentials: str) -> tuple[str, str]:

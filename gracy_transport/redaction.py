@@ -224,10 +224,10 @@ def _redact_pair(pair: str, in_place_of: InPlaceOf) -> str:
     while begin <= len(pair):
         end = pair.find(";", begin)
         name, equals, _value = pair[begin : end if end >= 0 else None].partition("=")
-        value = begin + len(name) + 1
-        place = in_place_of(_unquoted(name), _unquoted(pair[value:])) if equals else None
+        start = begin + len(name) + 1
+        place = in_place_of(_unquoted(name), _unquoted(pair[start:])) if equals else None
         if place is not None:
-            return f"{pair[:value]}{place}"
+            return f"{pair[:start]}{place}"
         begin = end + 1 if end >= 0 else len(pair) + 1
     return pair
 

@@ -12,6 +12,7 @@ from pydantic import AfterValidator
 
 from ..redaction import Hidden, hide, is_secret_header, is_secret_name, plain_name
 from ..values import one_or_many
+from .placeholders import is_placeholder
 
 __all__ = ["DATA_NAMES", "DEFAULT_RULES", "SURE_LENGTH", "Names", "Rules"]
 
@@ -86,7 +87,8 @@ class Rules:
         if verdict is _Verdict.PUBLIC:
             return False
         if verdict is _Verdict.BY_LENGTH:
-            return len(value) >= SURE_LENGTH and not any(letter.isspace() for letter in value)
+            is_long = len(value) >= SURE_LENGTH and not any(letter.isspace() for letter in value)
+            return is_long or is_placeholder(value)
         return True
 
     def is_own_name(self, name: str) -> bool:

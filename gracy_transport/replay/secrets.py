@@ -38,15 +38,20 @@ class Secrets:
     Args:
         rules: what counts as a secret.
         in_place_of: says what is recorded in place of a secret that is found; `[redacted]` unless given.
+        issued_as: says the placeholder of a token that an answer issued, or nothing; such a token is a secret under
+            whatever name it comes back.
 
     Attributes:
         fields: the names and values of the secret fields that were found, the first of them.
     """
 
-    __slots__ = ("_in_place_of", "_places", "fields", "rules")
+    __slots__ = ("_in_place_of", "_issued_as", "_places", "fields", "rules")
 
-    def __init__(self, rules: Rules = DEFAULT_RULES, in_place_of: InPlaceOf = _redacted) -> None:
+    def __init__(
+        self, rules: Rules = DEFAULT_RULES, in_place_of: InPlaceOf = _redacted, issued_as: InPlaceOf | None = None
+    ) -> None:
         self.rules = rules
+        self._issued_as = issued_as
         self.fields: list[tuple[str, str]] = []
         self._in_place_of = in_place_of
         self._places: dict[str, str] = {}
@@ -54,6 +59,11 @@ class Secrets:
     def __len__(self) -> int:
         """Counts them."""
         return len(self._places)
+
+    @property
+    def knows_issued(self) -> bool:
+        """Whether there are tokens that answers issued."""
+        return self._issued_as is not None
 
     def add_all(self, others: Secrets) -> None:
         """Remembers what others do."""
@@ -104,14 +114,20 @@ class Secrets:
         """Returns what is recorded in place of the value of a parameter, or `None` when it stays as it is."""
         if self.rules.is_secret_field(name, value):
             return self.replaced(name, value)
-        if not self.rules.patterns:
+        if not self.rules.patterns and self._issued_as is None:
             return None
-        hidden = self.rules.hide(value)
+        hidden = self.rules.hide(self.recognised(value))
         return None if hidden == value else quote_plus(hidden, safe="[]")
+
+    def recognised(self, value: str) -> str:
+        """Returns the placeholder of a token that was issued, and any other value as it is."""
+        if self._issued_as is None or len(value) < SURE_LENGTH:
+            return value
+        return self._issued_as(value) or value
 
     def are_in(self, body: bytes) -> bool:
         """Tells whether one of them may be in a body; escapes could hide it from a plain search."""
-        if self.rules.patterns or self.rules.secret_names:
+        if self.rules.patterns or self.rules.secret_names or self._issued_as is not None:
             return True
         return bool(self._places) and (b"\\" in body or any(value.encode() in body for value in self._places))
 

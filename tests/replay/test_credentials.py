@@ -372,3 +372,43 @@ def test_only_so_many_tokens_are_remembered() -> None:
 def test_without_credentials_all_requests_are_nobodys() -> None:
     """As a storage sees them that only deals in responses."""
     assert Asked(httpx.Request("GET", URL, headers=auth("Bearer a")), b"").credential == ""
+
+
+@pytest.mark.parametrize(
+    "bring",
+    [
+        lambda token: {"url": f"{URL}?t={quote_plus(token)}"},
+        lambda token: {"url": f"{URL}/{token}/parts"},
+        lambda token: {"method": "POST", "json": {"deep": [{"t": token}]}},
+        lambda token: {"method": "POST", "data": {"t": token}},
+        lambda token: {"headers": {"x-ref": token}},
+        lambda token: {"headers": auth(f"Bearer {token}"), "url": f"{URL}/{token}"},
+        lambda token: {"url": f"{URL}?key={quote_plus(token)}"},
+    ],
+)
+def test_a_token_that_was_issued_is_a_secret_under_any_name(family: ModuleType, bring: Any) -> None:
+    """It is neither stored nor looked up, and its placeholder finds what was recorded with it."""
+    run, token = terms(), "a-real-token-of-letters"
+    answer = read_answer(httpx.Headers(), json.dumps({"token": token}).encode())
+    first = recording_of(run.asked(family.Request("POST", "https://api.test/login"), b""), 200, answer, NOW)
+    assert first.response is not None
+    placeholder = json.loads(first.response.body)["token"]
+
+    def asked(terms: Terms, token: str) -> Asked:
+        given = {"method": "GET", "url": URL, **bring(token)}
+        request = family.Request(given.pop("method"), given.pop("url"), **given)
+        return terms.asked(request, request.read())
+
+    live, replayed = asked(run, token), asked(terms(), placeholder)
+    assert token not in repr(live.facts)
+    assert live.sequence == replayed.sequence
+    told = read_answer(httpx.Headers({"x-ref": token}), json.dumps({"again": token}).encode())
+    assert token not in recording_of(live, 200, told, NOW).to_json()
+
+
+def test_a_placeholder_of_a_short_name_is_found_as_well() -> None:
+    """A `key` is a secret by its length, and placeholders are whatever theirs."""
+    run = terms()
+    one = run.asked(httpx.Request("GET", URL, params={"key": "k" * 39}), b"")
+    other = run.asked(httpx.Request("GET", URL, params={"key": "[credential-1]"}), b"")
+    assert one.sequence == other.sequence

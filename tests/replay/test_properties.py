@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gracy_transport.replay.asked import Asked, Terms, request_from
+from gracy_transport.replay.asked import PLAIN, Asked, Terms, request_from
 from gracy_transport.replay.credentials import Credentials
 from gracy_transport.replay.exchange import decoded_answer, recording_of
 from gracy_transport.replay.key import key_of_recorded
@@ -69,17 +69,17 @@ def askings(draw: Any) -> tuple[Callable[[str], httpx.Request], tuple[Any, ...]]
     )
 
 
-def key(request: httpx.Request) -> int:
-    """Returns the key of a request."""
-    return Asked(request, request.read()).key
+def asked_for(request: httpx.Request, terms: Terms = PLAIN) -> Asked:
+    """Returns a request as it is looked up."""
+    return terms.asked(request, request.read())
 
 
 @given(askings(), SECRETS, SECRETS)
 def test_requests_that_differ_in_nothing_but_a_secret_have_one_key(asking: Any, one: str, other: str) -> None:
     """Wherever it stands; and the key can be made of the recording alone."""
     request, _what = asking
-    assert key(request(one)) == key(request(other))
-    asked = Asked(request(one), request(one).read())
+    asked = asked_for(request(one))
+    assert asked.key == asked_for(request(other)).key
     assert key_of_recorded(asked.facts) == asked.key
 
 
@@ -87,16 +87,15 @@ def test_requests_that_differ_in_nothing_but_a_secret_have_one_key(asking: Any, 
 def test_requests_that_differ_in_anything_else_have_two_keys(one: Any, other: Any, secret: str) -> None:
     """With one and the same secret; those that ask for the same have one."""
     (first, asks), (second, asks_too) = one, other
-    assert (key(first(secret)) == key(second(secret))) == (asks == asks_too)
+    assert (asked_for(first(secret)).key == asked_for(second(secret)).key) == (asks == asks_too)
 
 
 @given(askings(), SECRETS)
 def test_a_request_without_its_secrets_is_looked_up_alike(asking: Any, secret: str) -> None:
     """As a storage of somebody's own sees it; and redacting it again changes nothing."""
     request, _what = asking
-    asked = Asked(request(secret), request(secret).read())
-    again = request_from(asked)
-    twice = Asked(again, again.read())
+    asked = asked_for(request(secret))
+    twice = asked_for(request_from(asked))
     assert twice.key == asked.key
     assert twice.facts.body == asked.facts.body
 
@@ -106,7 +105,7 @@ def test_no_secret_of_a_request_is_recorded(asking: Any, secret: str) -> None:
     """Neither in what was asked nor in an answer that tells it back."""
     request, _what = asking
     terms = Terms(credentials=Credentials())
-    asked = terms.asked(request(secret), request(secret).read())
+    asked = asked_for(request(secret), terms)
     answer = ((("content-type", "text/plain"), ("x-echo", secret)), f"you sent {secret}".encode())
     assert secret not in recording_of(asked, 200, answer, NOW).to_json()
 

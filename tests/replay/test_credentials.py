@@ -77,7 +77,10 @@ SAME: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"headers": aws("AKID1", "20261122")}, {"headers": aws("AKID1", "20261123")}),
     ({"headers": oauth("t", "1")}, {"headers": oauth("t", "2")}),
     ({"headers": auth("AWS AKID1:abc=")}, {"headers": auth("AWS AKID1:def=")}),
-    ({"headers": auth('Signature keyId="k/1",algorithm="x",signature="a="')},) * 2,
+    (
+        {"headers": auth('Signature keyId="k",algorithm="x",signature="a="')},
+        {"headers": auth('Signature keyId="k",algorithm="x",signature="b="')},
+    ),
     ({"headers": auth(f"Bearer {jwt(sub='me', iat=1, jti='a')}")}, {"headers": auth(f"Bearer {jwt(sub='me', iat=2)}")}),
     ({"headers": auth("Negotiate abc")}, {}),
     ({"headers": {"x-api-key": "a", "x-csrf-token": "1"}}, {"headers": {"x-api-key": "a", "x-csrf-token": "2"}}),

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from rich.console import Console
 
-from . import imports, in_process, layers, memory, recordings, waiting
+from . import facade, imports, in_process, layers, memory, recordings, waiting
 from .figures import Figure, table_of
 
 
@@ -29,6 +29,7 @@ class Question(Protocol):
 QUESTIONS: dict[str, Question] = {
     "in_process": in_process,
     "layers": layers,
+    "facade": facade,
     "recordings": recordings,
     "memory": memory,
     "waiting": waiting,

@@ -216,18 +216,14 @@ def redact_query(query: str, in_place_of: InPlaceOf = _by_name) -> str:
 
 
 def _redact_pair(pair: str, in_place_of: InPlaceOf) -> str:
-    if ";" not in pair:
-        name, equals, value = pair.partition("=")
-        place = in_place_of(_unquoted(name), _unquoted(value)) if equals else None
-        return pair if place is None else f"{name}={place}"
     begin = 0
     while begin <= len(pair):
         end = pair.find(";", begin)
         name, equals, _value = pair[begin : end if end >= 0 else None].partition("=")
-        start = begin + len(name) + 1
-        place = in_place_of(_unquoted(name), _unquoted(pair[start:])) if equals else None
+        value = begin + len(name) + 1
+        place = in_place_of(_unquoted(name), _unquoted(pair[value:])) if equals else None
         if place is not None:
-            return f"{pair[:start]}{place}"
+            return f"{pair[:value]}{place}"
         begin = end + 1 if end >= 0 else len(pair) + 1
     return pair
 

@@ -111,12 +111,11 @@ class Template:
         return self._fill(args) if self._fixed is None else self._fixed
 
     def _fill(self, args: Mapping[str, str]) -> str:
-        path = "/".join([self._segment(segment, args) for segment in self._segments])
+        segments = [each if isinstance(each, str) else self._segment(each, args) for each in self._segments]
+        path = "/".join(segments)
         return f"{path}?{_joined(self._query, args)}" if self.has_query else path
 
     def _segment(self, pieces: Pieces, args: Mapping[str, str]) -> str:
-        if isinstance(pieces, str):
-            return pieces
         text = _joined(pieces, args)
         if text == "" or ("." in text and not _DOTS.isdisjoint(text.split("/"))):
             given = ", ".join(f"{slot.name}={args[slot.name]!r}" for slot in _slots(pieces))
@@ -173,4 +172,5 @@ def _pieces(part: str, endpoint: str) -> Pieces:
             )
         pieces.append(_Slot(named[1], keeps_slashes=named[2] is not None))
     pieces.append(part[end:])
+    pieces = [piece for piece in pieces if piece]
     return tuple(pieces) if any(isinstance(piece, _Slot) for piece in pieces) else _joined(tuple(pieces), {})

@@ -154,8 +154,7 @@ class Scope:
         session = self.sessions.current()
         session.was_used = True
         client = session.client
-        url, base = session.address(template, texts, self._below)
-        options = CallOptions(template.label, base, texts, active.own, reads_body, may_go_on(client, given))
+        url, options = session.aim(template, texts, self._below, active, reads_body, may_go_on(client, given))
         if is_bare or self.hooks is not None:
             options = hooked(options, None if is_bare else self.hooks, template, params, active)
         if told is not None:
@@ -167,7 +166,7 @@ class Scope:
             building.pop("params", None)
             if params or client.params:
                 building["params"] = url.params.merge(params)
-        request = client.build_request(method, url, **building)
+        request = session.builder.build(method, url, building)
         return Sending(session, request, template, texts, options, active, params, send_options)
 
     def _template(self, endpoint: object) -> Template:

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from threading import Lock, get_ident
-from typing import Any, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..call import Observer
 from ..clock import Clock
 from ..config import GracyConfig
 from ..loops import current_loop
+from ..options import CallOptions
 from ..order import Shared
 from ..replay import GracyReplay
 from ..stack import GracyTransport, attach
+from .building import Builder
 from .endpoints import Template, is_absolute
 
+if TYPE_CHECKING:
+    from .scope import Active
+
 __all__ = ["Session", "Sessions"]
+
+Aim: TypeAlias = tuple[Any, CallOptions]
+"""The URL of a request, and what the stack is told of the call."""
 
 MOST_URLS: Final = 4096
 """URLs kept parsed, per client; when there are more, all are forgotten."""
@@ -44,6 +53,7 @@ class Session:
     Attributes:
         client: an `AsyncClient` of either family.
         stack: what stands in front of it.
+        builder: makes its requests.
         loop: the native loop it belongs to, `None` before the first use.
         was_used: whether a request was made, or the client entered.
     """
@@ -51,24 +61,44 @@ class Session:
     def __init__(self, client: Any, stack: GracyTransport, loop: object | None) -> None:
         self.client = client
         self.stack = stack
+        self.builder = Builder(client)
         self.loop = loop
         self.was_used = False
-        self._urls: dict[str, Any] = {}
         self._rebase()
 
-    def address(self, template: Template, args: Mapping[str, str], below: str = "") -> tuple[Any, str]:
-        """Returns the URL of an endpoint, of the client's family, and what of it stands before the endpoint.
+    def aim(  # noqa: PLR0917 - keywords take their time, and every request comes here
+        self,
+        template: Template,
+        args: Mapping[str, str],
+        below: str,
+        active: Active,
+        reads_body: bool,  # noqa: FBT001 - as above
+        is_followed: bool,  # noqa: FBT001 - as above
+    ) -> Aim:
+        """Returns the URL of an endpoint, of the client's family, and the options of a call to it.
 
-        `below` is what a namespace has there: a whole URL, or a path below the base URL of the client.
+        `below` is what a namespace has before the endpoint: a whole URL, or a path below the base URL of the client.
 
         Raises:
             ValueError: when an argument does not fit, or when there is nothing to put before the endpoint.
         """
+        if self.client.base_url is not self._root:
+            self._rebase()
+        aims, key = self._aims, (template, below, active, reads_body, is_followed, *args.values())
+        found = aims.get(key)
+        if found is None:
+            url, base = self._address(template, args, below)
+            kept = MappingProxyType(args)  # it is the same for all calls that are alike
+            if len(aims) >= MOST_URLS:
+                aims.clear()
+            found = aims[key] = url, CallOptions(template.label, base, kept, active.own, reads_body, is_followed)
+        return found
+
+    def _address(self, template: Template, args: Mapping[str, str], below: str) -> tuple[Any, str]:
+        """Returns the URL of an endpoint, and what of it stands before the endpoint."""
         text = template.fill(args)
         if template.is_absolute:
             return self._url(text), ""
-        if self.client.base_url is not self._root:
-            self._rebase()
         base = self._bases.get(below) or self._base(below)
         if not base.prefix:
             raise ValueError(f"endpoint {template.label!r} is no whole URL: set Config.BASE_URL to what goes before it")
@@ -81,8 +111,10 @@ class Session:
 
     def _rebase(self) -> None:
         """Takes over the base URL of the client, which has a slash at its end."""
-        self._root = self.client.base_url
+        self._root: Any = self.client.base_url
+        self._url: Any = type(self._root)
         self._bases = {"": _Base(self._root)}
+        self._aims: dict[tuple[object, ...], Aim] = {}
 
     def _base(self, below: str) -> _Base:
         root = self._bases[""]
@@ -91,14 +123,6 @@ class Session:
         text = below if is_absolute(below) else root.prefix and root.prefix + below.lstrip("/")
         base = self._bases[below] = _Base(type(self._root)(text and f"{text.rstrip('/')}/"))
         return base
-
-    def _url(self, text: str) -> Any:
-        found = self._urls.get(text)
-        if found is None:
-            if len(self._urls) >= MOST_URLS:
-                self._urls.clear()
-            found = self._urls[text] = type(self._root)(text)
-        return found
 
     async def enter(self) -> None:
         """Enters the client, unless it is at work already."""

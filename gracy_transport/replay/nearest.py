@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import unquote_plus
 
 from .content import has_json, is_form, text_of
@@ -167,11 +167,13 @@ def _of_body(recorded: RecordedRequest, asked: RecordedRequest) -> Iterator[str]
 def _of_json(recorded: Any, asked: Any, path: str) -> Iterator[str]:
     """Yields what differs between two values, each by its path in the body."""
     if isinstance(recorded, dict) and isinstance(asked, dict):
-        old, new = cast("dict[str, Any]", recorded), cast("dict[str, Any]", asked)
+        old: dict[str, Any] = recorded
+        new: dict[str, Any] = asked
         for name in dict.fromkeys((*new, *old)):
             yield from _of_field(old, new, name, f"{path}.{name}")
     elif isinstance(recorded, list) and isinstance(asked, list):
-        olds, news = cast("Sequence[Any]", recorded), cast("Sequence[Any]", asked)
+        olds: list[Any] = recorded
+        news: list[Any] = asked
         for place, (one, other) in enumerate(zip(olds, news, strict=False)):
             yield from _of_json(one, other, f"{path}[{place}]")
         if len(olds) != len(news):

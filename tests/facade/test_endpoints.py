@@ -272,5 +272,5 @@ async def test_endless_endpoints_do_not_pile_up(family: ModuleType, monkeypatch:
         await api.get(f"/pokemon/{number}")
     scope: Any = api._gracy
     assert len(scope._templates) <= 3
-    assert len(scope.sessions.current()._urls) <= 3
+    assert len(scope.sessions.current()._aims) <= 3
     assert [sent.url for sent in wire.sent] == [f"{BASE}/pokemon/{number}" for number in range(10)]

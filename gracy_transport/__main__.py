@@ -48,15 +48,18 @@ def convert_recordings(commands: Commands) -> None:
     """Adds the command `convert-recordings`."""
     parser = commands.add_parser(
         "convert-recordings",
-        help="make recordings of the original gracy, which are pickled, into ones that replay here",
-        description="Reads the pickled recordings of the original gracy and writes them as those of gracy_transport, "
-        "without the secrets in them. The old file is not changed. It never executes anything from the recording: a "
-        "process of its own reads the pickles as data, and refuses what is no part of a recording. Says for each row "
-        "that cannot be converted why. Ends with 0 when all were converted, with 1 when some could not be, with 2 "
-        "when nothing was done.",
+        help="make recordings of one kind into another: those of the original gracy, SQLite, JSON lines, HAR, vcrpy",
+        description="Reads recordings and writes them as another kind. OLD is a SQLite file of the original gracy or "
+        "of gracy_transport, JSON lines (a file or a directory of them), a HAR as browsers and Playwright save it, a "
+        "cassette of vcrpy in JSON or YAML (which needs gracy-transport[yaml]); what stands in it tells which. NEW "
+        "is written as its name says: .sqlite3, .jsonl, .har, or a directory of JSON lines when it has no ending. What "
+        "comes from elsewhere is written without the secrets in it. The old file is not changed. It never executes "
+        "anything from the recording: pickles are read as data by a process of their own, YAML without objects, and "
+        "what is no part of a recording is refused. Says for each one that cannot be converted why. Ends with 0 when "
+        "all were converted, with 1 when some could not be, with 2 when nothing was done.",
     )
-    parser.add_argument("old", type=Path, metavar="OLD.sqlite3", help="the file that the original gracy recorded")
-    parser.add_argument("new", type=Path, metavar="NEW.sqlite3", help="the file to make; it must not exist yet")
+    parser.add_argument("old", type=Path, metavar="OLD", help="the file or directory with the recordings")
+    parser.add_argument("new", type=Path, metavar="NEW", help="what to make; it must not exist yet")
     parser.set_defaults(run=_run_convert_recordings)
 
 

@@ -55,7 +55,10 @@ FLOORS = {
         "replays",
         "testing",
         "demo",
+        "formats",
         "conversion",
+        "checking",
+        "drift",
         "__main__",
         "__init__",
     ),
@@ -83,6 +86,7 @@ PURE = (
     "metrics/ring.py",
     "conversion/pickled.py",
     "conversion/exchanges.py",
+    "formats/entries.py",
 )
 """Files of decisions: they neither wait, nor read a clock, nor touch the network."""
 
@@ -188,8 +192,8 @@ def test_bodies_and_extensions_are_touched_in_one_place(attribute: str, home: se
 
 @pytest.mark.parametrize("path", FILES)
 def test_concerns_do_not_know_the_family_of_their_requests(path: str) -> None:
-    """Only family.py, the facade's default client, the converter and the testing kit import an HTTP package."""
-    if room_of(path) in {"family", "facade", "testing", "demo", "conversion"}:
+    """Only family.py, the facade's client, what reads from elsewhere, and the testing kit import one."""
+    if room_of(path) in {"family", "facade", "testing", "demo", "formats", "conversion", "drift"}:
         return
     for node in ast.walk(FILES[path]):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

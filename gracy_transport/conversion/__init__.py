@@ -1,7 +1,8 @@
-"""The command `convert-recordings`: recordings of the original library, which are pickled, made into ours.
+"""The command `convert-recordings`: recordings of one kind made into recordings of another.
 
-`reader` runs in a process of its own and reads the old file, `child` talks to that process and outlives it, `convert`
-makes recordings of what was read and says what could not be.
+`sources` tells what a file is and reads it, `targets` writes one, `convert` says what could not be converted. What the
+original library recorded is pickled: `reader` runs in a process of its own and reads the file, `child` talks to that
+process and outlives it, `originals` makes recordings of what was read.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ from .nearest import nearest
 from .recording import Recording
 from .storage import ANY, RecordingStorage, Wanted
 
-__all__ = ["JSONLinesReplayStorage"]
+__all__ = ["JSONLinesReplayStorage", "host_in"]
 
 _ENDING: Final = ".jsonl"
 _UNSAFE: Final = re.compile(r"[^a-z0-9.-]")
@@ -80,7 +80,7 @@ class JSONLinesReplayStorage(RecordingStorage):
         books = self._here()
         if books.are_stale():
             await anyio.to_thread.run_sync(books.refresh)
-        home = self.path if books.is_file else self.path / f"{_host_in(recording.request.url)}{_ENDING}"
+        home = self.path if books.is_file else self.path / f"{host_in(recording.request.url)}{_ENDING}"
         if books.add(asked.sequence, recording, position, home, is_first=is_first):
             await anyio.to_thread.run_sync(books.write)
 
@@ -159,7 +159,7 @@ class JSONLinesReplayStorage(RecordingStorage):
         return self._books
 
 
-def _host_in(url: str) -> str:
+def host_in(url: str) -> str:
     """Returns the host and port of a URL as a part of a file name."""
     authority = url.partition("://")[2].partition("/")[0].partition("?")[0].rpartition("@")[2]
     return _UNSAFE.sub("_", authority.lower()).lstrip(".") or "_"

@@ -211,11 +211,12 @@ def test_the_old_file_is_left_alone(tmp_path: Path) -> None:
     ("old", "new", "said"),
     [
         ("missing.sqlite3", "new.sqlite3", "missing.sqlite3 does not exist: give the file that was recorded"),
-        (".", "new.sqlite3", "does not exist"),
+        (".", "new.sqlite3", "is nothing that recordings are read from: give a SQLite file, JSON lines"),
+        ("old.sqlite3", "new.pickle", "what to make of"),
         ("old.sqlite3", "taken", "taken exists: give another name"),
         ("old.sqlite3", "old.sqlite3", "old.sqlite3 exists: give another name"),
-        ("text", "new.sqlite3", "text is no SQLite file"),
-        ("ours.sqlite3", "new.sqlite3", "holds recordings of gracy_transport"),
+        ("text", "new.sqlite3", "text is nothing that recordings are read from"),
+        ("other.sqlite3", "new.sqlite3", "holds no recordings of the original gracy"),
         ("old.sqlite3", "taken/new.sqlite3", "taken/new.sqlite3 cannot be written"),
     ],
 )
@@ -226,7 +227,8 @@ def test_a_wrong_usage_is_refused(
     old_file(tmp_path, [row(answered(httpx.Response(200)))])
     (tmp_path / "taken").touch()
     (tmp_path / "text").write_text("This is no database, and long enough to be seen as none. " * 10)
-    assert command(tmp_path / "old.sqlite3", tmp_path / "ours.sqlite3") == 0
+    with closing(sqlite3.connect(tmp_path / "other.sqlite3")) as connection:
+        connection.execute("CREATE TABLE other (id)")
     before = sorted(tmp_path.iterdir())
     assert main(["convert-recordings", str(tmp_path / old), str(tmp_path / new)]) == 2
     assert said in capsys.readouterr().err
@@ -238,7 +240,7 @@ def test_a_wrong_number_of_words_is_refused(capsys: pytest.CaptureFixture[str]) 
     with pytest.raises(SystemExit) as ended:
         main(["convert-recordings", "old.sqlite3"])
     assert ended.value.code == 2
-    assert "NEW.sqlite3" in capsys.readouterr().err
+    assert "NEW" in capsys.readouterr().err
 
 
 def test_the_help_says_that_nothing_is_executed(capsys: pytest.CaptureFixture[str]) -> None:

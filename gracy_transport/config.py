@@ -103,7 +103,7 @@ class GracyConfig(Value, frozen=True):
         deadline: seconds, from the start of a call, for all it does: waits, attempts, back-off, hops and the body.
         redact: regular expressions, one or several, for secrets in URLs that no name tells, such as a token in a path.
             They are searched for wherever a URL, a path or an endpoint is shown (logs, errors, reports, events), and
-            what they match is replaced; of one with a group, what its first group matches: `r"/bot([^/]+)"`.
+            what they match is replaced; of one with groups, what the first of them does: `r"/bot([^/]+)"`.
             Credentials and the secret parameters of a query are never shown anyway. Recordings keep the path.
 
     Raises:

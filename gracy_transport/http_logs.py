@@ -6,7 +6,7 @@ import logging
 import re
 from typing import Final
 
-from .redaction import REDACTED, hide, is_secret_header, redact_query
+from .redaction import REDACTED, as_hidden, hide, is_secret_header, redact_query
 
 __all__ = ["RedactingFilter", "redact_http_logs", "without_secrets"]
 
@@ -41,12 +41,15 @@ class RedactingFilter(logging.Filter):
 
     Args:
         patterns: regular expressions for further secrets, such as a token in a path: what they match is replaced, or
-            of one that has a group, what its first group matches.
+            of one with groups, what the first of them does that matches anything.
+
+    Raises:
+        ValueError: for a pattern that matches where there is no character to hide, as `x*` does.
     """
 
     def __init__(self, *patterns: str | re.Pattern[str]) -> None:
         super().__init__()
-        self.patterns = tuple(re.compile(pattern) for pattern in patterns)
+        self.patterns = as_hidden(patterns)
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Puts the text without secrets in place of a record's own, if it held any; False for a record of hpack."""
@@ -76,6 +79,9 @@ def redact_http_logs(*patterns: str | re.Pattern[str]) -> None:
 
     Args:
         patterns: as for `RedactingFilter`; those of `GracyConfig(redact=...)` are not known here, give them again.
+
+    Raises:
+        ValueError: as for `RedactingFilter`, before anything changes.
     """
     wanted = RedactingFilter(*patterns)
     for name in _LOGGERS:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import string
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Annotated, Final, Protocol, TypeAlias
-from urllib.parse import unquote_plus
+from urllib.parse import quote_plus, unquote_plus
 
 from pydantic import AfterValidator
 
@@ -18,6 +19,7 @@ __all__ = [
     "SECRET_HEADERS",
     "Hidden",
     "Redacted",
+    "as_hidden",
     "hide",
     "is_secret_header",
     "is_secret_name",
@@ -60,6 +62,7 @@ _SECRET_NAMES: Final = frozenset(
         "accesstoken",
         "apikey",
         "apitoken",
+        "appid",
         "appkey",
         "assertion",
         "auth",
@@ -77,11 +80,13 @@ _SECRET_NAMES: Final = frozenset(
         "credential",
         "credentials",
         "devicecode",
+        "hmac",
         "idtoken",
         "jsessionid",
         "jwt",
         "key",
         "otp",
+        "pass",
         "passphrase",
         "passwd",
         "password",
@@ -133,7 +138,12 @@ _HEADER_ENDINGS: Final = (
     *("access-key", "api-key", "application-key", "auth-key", "functions-key", "master-key", "subscription-key"),
 )
 _PLACE_ENDINGS: Final = tuple(_PLACES)
+_NO_HEADERS: Final = frozenset({"appid", "code"})
+"""Names that are plain data as those of headers."""
 _USERINFO: Final = re.compile(r"^([a-z][a-z0-9+.-]*:)?//[^/?]*@", re.IGNORECASE)
+_USERINFO_WITHIN: Final = re.compile(r"://[^/?#\s]*@")
+_DEEPEST: Final = 3
+"""So many URLs within URLs are looked into. What is deeper is not shown: nobody writes that, but an attacker may."""
 
 
 class _Url(Protocol):
@@ -173,7 +183,7 @@ def is_secret_header(name: str) -> bool:
     """Tells whether the value of that header is a secret."""
     lowered = name.lower()
     plain = _NOT_A_LETTER.sub("", lowered.removeprefix("x-"))
-    if plain.endswith(_PLACE_ENDINGS) or plain == "code":
+    if plain.endswith(_PLACE_ENDINGS) or plain in _NO_HEADERS:
         return False
     return lowered in SECRET_HEADERS or lowered.endswith(_HEADER_ENDINGS) or is_secret_name(plain)
 
@@ -182,50 +192,90 @@ Hidden: TypeAlias = tuple[re.Pattern[str], ...]
 """Patterns of a user's own, for secrets that no name tells: a token in a path."""
 
 
-def _not_everywhere(patterns: Hidden) -> Hidden:
-    """Refuses patterns that match nothing at all, which would be everywhere."""
-    for pattern in patterns:
-        if pattern.search("") is not None:
-            raise ValueError(f"{pattern.pattern!r} matches even an empty text: let it match a secret, and no less")
-    return patterns
+def as_hidden(patterns: Iterable[str | re.Pattern[str]]) -> Hidden:
+    """Returns such patterns compiled.
+
+    Raises:
+        ValueError: for one that matches between two characters, as `x*` does: there is nothing to hide.
+        re.error: for one that is no regular expression.
+    """
+    compiled = tuple(re.compile(pattern) for pattern in patterns)
+    for pattern in compiled:
+        # Its own text is likely to hold what it looks ahead for.
+        for text in ("", string.printable, pattern.pattern):
+            if any(not found[0] for found in pattern.finditer(text)):
+                raise ValueError(
+                    f"{pattern.pattern!r} matches where there is no character to hide: let it match the secret itself, "
+                    "and one character at least (`+` in place of `*`)"
+                )
+    return compiled
 
 
-Redacted: TypeAlias = Annotated[tuple[re.Pattern[str], ...], one_or_many(into=tuple), AfterValidator(_not_everywhere)]
+Redacted: TypeAlias = Annotated[tuple[re.Pattern[str], ...], one_or_many(into=tuple), AfterValidator(as_hidden)]
 """How configs take such patterns: one or several, as text or compiled."""
 
 
 def hide(text: str, patterns: Hidden) -> str:
-    """Returns a text without what the patterns match; of one that has a group, without what its first group does."""
+    """Returns a text without what the patterns match; of one with groups, without what the first of them does.
+
+    A group that took no part, or that matched nothing, leaves it to the next one. When none is left nothing is hidden.
+    """
     for pattern in patterns:
         text = pattern.sub(_without_match, text)
     return text
 
 
 def _without_match(found: re.Match[str]) -> str:
-    begin, end = (place - found.start() for place in found.span(1 if found.re.groups else 0))
-    return found[0] if begin < 0 else f"{found[0][:begin]}{REDACTED}{found[0][end:]}"
+    for group in range(1, found.re.groups + 1) or (0,):
+        if found[group]:
+            begin, end = (place - found.start() for place in found.span(group))
+            return f"{found[0][:begin]}{REDACTED}{found[0][end:]}"
+    return found[0]
 
 
 def redact_query(query: str, in_place_of: InPlaceOf = _by_name) -> str:
     """Returns a raw query with the values of secret parameters replaced; everything else stays as it was.
 
     `in_place_of` judges by name and value, both decoded; by the name alone unless given. Some servers take a semicolon
-    for an ampersand; so what comes after one is judged, too, and a secret may have one in it.
+    for an ampersand; so what comes after one is judged, too, and a secret may have one in it. A value with a URL in it
+    is encoded anew when that holds userinfo or secrets of its own.
     """
-    return "&".join([_redact_pair(pair, in_place_of) for pair in query.split("&")])
+    return _redact_query(query, in_place_of, _DEEPEST)
 
 
-def _redact_pair(pair: str, in_place_of: InPlaceOf) -> str:
+def _redact_query(query: str, in_place_of: InPlaceOf, deepest: int) -> str:
+    return "&".join([_redact_pair(pair, in_place_of, deepest) for pair in query.split("&")])
+
+
+def _redact_pair(pair: str, in_place_of: InPlaceOf, deepest: int) -> str:
+    pair = _redact_parameters(pair, in_place_of)
+    name, _equals, value = pair.partition("=")
+    text = _unquoted(value)
+    if "://" not in text:
+        return pair
+    shown = _redact_within(text, in_place_of, deepest - 1) if deepest else REDACTED
+    return pair if shown == text else f"{name}={quote_plus(shown, safe='[]{}', errors='surrogatepass')}"
+
+
+def _redact_parameters(pair: str, in_place_of: InPlaceOf) -> str:
+    """Returns a pair without the value of the first of its parameters that is secret, and all that comes after it."""
     begin = 0
-    while begin <= len(pair):
-        end = pair.find(";", begin)
-        name, equals, _value = pair[begin : end if end >= 0 else None].partition("=")
-        value = begin + len(name) + 1
-        place = in_place_of(_unquoted(name), _unquoted(pair[value:])) if equals else None
+    for parameter in pair.split(";"):
+        name, equals, _value = parameter.partition("=")
+        start = begin + len(name) + 1
+        place = in_place_of(_unquoted(name), _unquoted(pair[start:])) if equals else None
         if place is not None:
-            return f"{pair[:value]}{place}"
-        begin = end + 1 if end >= 0 else len(pair) + 1
+            return f"{pair[:start]}{place}"
+        begin += len(parameter) + 1
     return pair
+
+
+def _redact_within(text: str, in_place_of: InPlaceOf, deepest: int) -> str:
+    """Returns the text of a value with a URL in it without userinfo and secrets, also those of a path or fragment."""
+    rest, hash_sign, fragment = _USERINFO_WITHIN.sub(f"://{REDACTED}@", text).partition("#")
+    path, mark, query = rest.partition("?")
+    path, query, fragment = (_redact_query(part, in_place_of, deepest) for part in (path, query, fragment))
+    return f"{path}{mark}{query}{hash_sign}{fragment}"
 
 
 def _unquoted(text: str) -> str:
@@ -242,7 +292,7 @@ def redact_url(url: _Url, in_place_of: InPlaceOf = _by_name) -> str:
     userinfo = f"{REDACTED}@" if url.userinfo else ""
     # `netloc` is host and port alone in both families: userinfo never is a part of it.
     origin = f"{url.scheme}://{userinfo}{url.netloc.decode()}" if url.scheme else ""
-    return f"{origin}{path}{mark}{redact_query(query, in_place_of) if query else ''}"
+    return f"{origin}{path}{mark}{redact_query(query, in_place_of)}"
 
 
 @lru_cache(maxsize=MOST_KEPT)

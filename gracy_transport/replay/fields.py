@@ -10,7 +10,7 @@ from urllib.parse import unquote_plus
 
 from ..redaction import REDACTED
 from .content import STYLES, decoded, json_of
-from .rules import DATA_NAMES, SURE_LENGTH, Rules
+from .rules import SURE_LENGTH, Rules
 from .secrets import Secrets
 
 __all__ = ["IsSecret", "is_secret_answered", "is_secret_asked", "redact_json", "redact_text", "redact_urls"]
@@ -18,7 +18,9 @@ __all__ = ["IsSecret", "is_secret_answered", "is_secret_asked", "redact_json", "
 IsSecret: TypeAlias = Callable[[Rules, str, Any, dict[str, Any]], bool]
 """Tells by the rules, and by name, value and the object around them whether a field of a JSON body holds a secret."""
 
-STEMS: Final = tuple(b"assert auth bearer code cred jwt key otp pass pwd secret sess sig token".split())
+STEMS: Final = tuple(
+    b"app-id app_id appid assert auth bearer code cred hmac jwt key otp pass pwd secret sess sig token".split()
+)
 """Each secret name holds one of these, so a body without any of them need not be parsed."""
 
 _PARAMETER: Final = re.compile(r"([?&#;])([^?&#;=\s\"'<>]+)=([^&#;\s\"'<>]*)")
@@ -138,7 +140,7 @@ def _hide_number(value: Any, secrets: Secrets) -> Any:
 
 def _is_vault(rules: Rules, name: str, value: Any) -> bool:
     """Tells whether there is an object or a list under a secret's name: in it may be more than the secret itself."""
-    return isinstance(value, dict | list) and name.lower() not in DATA_NAMES and rules.is_secret_name(name)
+    return isinstance(value, dict | list) and rules.is_secret_name(name)
 
 
 def _hide(name: str, value: Any, secrets: Secrets) -> Any:

@@ -64,7 +64,7 @@ def normal_url(url: str) -> str:
         authority = authority.rpartition("@")[2].removesuffix(_PORTS.get(origin, " "))
     if not _PLAIN.fullmatch(path):
         path = "/".join(_escaped(segment) for segment in path.split("/"))
-    ordered = normal_query(query) if query else ""
+    ordered = normal_query(query)
     return f"{origin}{slashes}{authority.lower()}{slash}{path}{'?' if ordered else ''}{ordered}"
 
 

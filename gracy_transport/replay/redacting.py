@@ -1,9 +1,10 @@
 """What a recording leaves out: secrets, replaced before anything is looked up or stored. Pure.
 
-The names of secrets are those of `redaction.py`; a field named `key` or `code` counts only when its value is long
-enough for one, since what differs in plain data must not be looked up as the same. What was answered goes back to the
-program, so there a `token` that stands beside a `logprob` is left alone. On the other hand whatever is known to be a
-secret of the request is removed from the answer wherever it stands, since many APIs echo what they were sent.
+The names of secrets are those of `redaction.py`; a field named `key`, `code`, `pass` or `appid` counts only when its
+value is a text that is long enough for one, since what differs in plain data must not be looked up as the same. What
+was answered goes back to the program, so there a `token` that stands beside a `logprob` is left alone. On the other
+hand whatever is known to be a secret of the request is removed from the answer wherever it stands, since many APIs echo
+what they were sent.
 """
 
 from __future__ import annotations

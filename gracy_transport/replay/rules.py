@@ -13,11 +13,12 @@ from pydantic import AfterValidator
 from ..redaction import Hidden, hide, is_secret_header, is_secret_name, plain_name
 from ..values import one_or_many
 
-__all__ = ["DATA_NAMES", "DEFAULT_RULES", "SURE_LENGTH", "Names", "Rules"]
+__all__ = ["DEFAULT_RULES", "SURE_LENGTH", "Names", "Rules"]
 
-DATA_NAMES: Final = frozenset({"code", "key"})
-"""Names of secrets that are plain data as well: a country code, the key of an issue. Taken for secrets by their name
-alone, requests for different countries would be looked up as one; so here the length of the value decides."""
+_DATA_NAMES: Final = frozenset({"appid", "code", "key", "pass"})
+"""Names of secrets that are plain data as well: a country code, the key of an issue, the number of a game, how many
+tests pass. Taken for secrets by their name alone, requests for different countries would be looked up as one; so here
+the length of the value decides."""
 
 SURE_LENGTH: Final = 20
 """Characters from which on a value with a secret's name is taken for one, whatever it is made of."""
@@ -78,7 +79,7 @@ class Rules:
 
     def is_secret_name(self, name: str) -> bool:
         """Tells whether a field of that name holds a secret, whatever its value."""
-        return self._verdict(name) is not _Verdict.PUBLIC
+        return self._verdict(name) in {_Verdict.SECRET, _Verdict.OWN}
 
     def is_secret_field(self, name: str, value: str) -> bool:
         """Tells whether a field or parameter of that name and value holds a secret."""
@@ -115,7 +116,7 @@ def _verdict_of(name: str, secret_names: frozenset[str], public_names: frozenset
         return _Verdict.OWN
     if plain in public_names or not (is_secret_name(name) or plain in _PASSING):
         return _Verdict.PUBLIC
-    return _Verdict.BY_LENGTH if name.lower() in DATA_NAMES else _Verdict.SECRET
+    return _Verdict.BY_LENGTH if plain in _DATA_NAMES else _Verdict.SECRET
 
 
 @lru_cache(maxsize=1024)  # the names of headers are few, and judging one takes as long as all the rest

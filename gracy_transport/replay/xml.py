@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from .rules import DATA_NAMES
 from .secrets import Secrets
 
 __all__ = ["redact_xml"]
@@ -44,5 +43,4 @@ def _without_value(found: re.Match[str], secrets: Secrets) -> str:
 
 
 def _is_secret(name: str, value: str, secrets: Secrets) -> bool:
-    rules = secrets.rules
-    return bool(value) and rules.is_secret_name(name) and (name.lower() not in DATA_NAMES or rules.is_own_name(name))
+    return bool(value) and secrets.rules.is_secret_name(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import ModuleType
 
 import pytest
@@ -42,6 +42,10 @@ def passed(text: str, *args: object, name: str = "httpcore.http11", filters: Red
         ("""[(b'Authorization', b"hunter'2")]""", f"[(b'Authorization', b'{REDACTED}')]"),
         (r"[(b'Cookie', b'a\'hunter2'), (b'X', b'1')]", f"[(b'Cookie', b'{REDACTED}'), (b'X', b'1')]"),
         ("Headers({'x-api-key': 'hunter2', 'x': '1'})", f"Headers({{'x-api-key': '{REDACTED}', 'x': '1'}})"),
+        (
+            "GET /a?next=https%3A%2F%2Fu%3Ahunter2%40b.test%2F%3Ftoken%3Dhunter2",
+            f"GET /a?next=https%3A%2F%2F{REDACTED}%40b.test%2F%3Ftoken%3D{REDACTED}",
+        ),
         ("(b'Location', b'/cb?code=hunter2#access_token=hunter2')", None),
         ("(b'location', b'https://u:hunter2@b.test/')", None),
     ],
@@ -82,6 +86,15 @@ def test_a_pattern_of_the_users_own_takes_out_its_first_group() -> None:
     """Or all that it matches, when it has none."""
     own = RedactingFilter(r"/bot([^/]+)", r"tenant-\d+")
     assert passed("GET /bot123:ABC/send to tenant-42", filters=own) == f"GET /bot{REDACTED}/send to {REDACTED}"
+
+
+@pytest.mark.usefixtures("filtered")
+@pytest.mark.parametrize("make", [RedactingFilter, redact_http_logs])
+def test_a_pattern_that_matches_nothing_at_all_is_refused(make: Callable[[str], object]) -> None:
+    """As everywhere; and no logger is touched."""
+    with pytest.raises(ValueError, match=r"'x\*' matches where there is no character to hide: let it match the secret"):
+        make("x*")
+    assert logging.getLogger("httpx").filters == []
 
 
 def test_a_record_that_cannot_be_formatted_is_left_to_its_handler() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from types import ModuleType
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import httpx
 import pytest
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from gracy_transport.redaction import (
     REDACTED,
     SECRET_HEADERS,
+    as_hidden,
     hide,
     is_secret_header,
     is_secret_name,
@@ -51,8 +52,23 @@ SECRET_NAMES = [
     "otp",
     "PHPSESSID",
     "JSESSIONID",
+    "hmac",
+    "appid",
+    "app_id",
+    "pass",
 ]
-PLAIN_NAMES = ["page", "q", "keyboard", "monkey", "tokens_per_page", "country_code_of", "", "signatures"]
+PLAIN_NAMES = [
+    "page",
+    "passed",
+    "app",
+    "q",
+    "keyboard",
+    "monkey",
+    "tokens_per_page",
+    "country_code_of",
+    "",
+    "signatures",
+]
 
 
 @pytest.mark.parametrize("name", SECRET_NAMES)
@@ -136,13 +152,45 @@ def test_what_a_terminal_would_not_just_show_is_encoded(text: str, shown: str) -
         (["/bot([0-9]+):(hunter2)"], f"/bot{REDACTED}:hunter2/send/bot9"),
         (["(/bot)123"], f"{REDACTED}123:hunter2/send/bot9"),
         (["/(bot123)?"], f"/{REDACTED}:hunter2/send/bot9"),
+        (["bot(x)?[0-9]"], "/bot123:hunter2/send/bot9"),
+        (["bot(x*)[0-9]"], "/bot123:hunter2/send/bot9"),
+        (["(x)?:(x*)(hunter2)(/send)"], f"/bot123:{REDACTED}/send/bot9"),
+        (["bot([0-9]{3})|(hunter2)"], f"/bot{REDACTED}:{REDACTED}/send/bot9"),
         (["bot123", "hunter2"], f"/{REDACTED}:{REDACTED}/send/bot9"),
         (["nothing"], "/bot123:hunter2/send/bot9"),
+        (["(?<=send)"], "/bot123:hunter2/send/bot9"),
     ],
 )
 def test_what_a_pattern_of_the_user_matches_is_hidden(patterns: list[str], shown: str) -> None:
-    """Everywhere: all of the match, or its first group; a group that took no part hides nothing."""
+    """Everywhere: all of the match, or the first group that matched anything; where there is nothing, nothing is."""
     assert hide("/bot123:hunter2/send/bot9", tuple(re.compile(pattern) for pattern in patterns)) == shown
+
+
+def test_patterns_are_compiled() -> None:
+    """Those that are already stay as they are."""
+    own = re.compile("hunter2", re.IGNORECASE)
+    assert as_hidden(["/bot([^/]+)", own]) == (re.compile("/bot([^/]+)"), own)
+    assert as_hidden([]) == ()
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["", "x*", "a|", "^", "$", r"\b", r"\B", "(?=x)", "(?=bot)", "(?<==)", "(?!x)", r"\bx*", "(x*)", "(?<=token=)x*"],
+)
+def test_a_pattern_that_matches_where_nothing_is_is_refused(pattern: str) -> None:
+    """It would hide nothing, or not what was meant; the error says which it is, and what a pattern should do."""
+    with pytest.raises(ValueError) as caught:
+        as_hidden(["hunter2", pattern])
+    assert str(caught.value) == (
+        f"{pattern!r} matches where there is no character to hide: let it match the secret itself, "
+        "and one character at least (`+` in place of `*`)"
+    )
+
+
+@pytest.mark.parametrize("pattern", ["x+", "bot(x*)", "(?<=bot)[^/]+", r"\bhunter2\b", "bot(?=x)", "x|y"])
+def test_a_pattern_that_matches_a_character_at_least_is_taken(pattern: str) -> None:
+    """Whatever else is in it."""
+    assert as_hidden([re.compile(pattern)]) == (re.compile(pattern),)
 
 
 def test_a_value_may_be_judged_as_well_as_its_name(family: ModuleType) -> None:
@@ -170,11 +218,74 @@ def test_a_query_keeps_what_is_no_secret() -> None:
         ("token=hun;ter2&y=4", f"token={REDACTED}&y=4"),
         ("a;b=1;;token=hunter2", f"a;b=1;;token={REDACTED}"),
         ("a=1;b=2;", "a=1;b=2;"),
+        (";token=hunter2", f";token={REDACTED}"),
+        (";;", ";;"),
+        ("flag;token=hun=ter2", f"flag;token={REDACTED}"),
     ],
 )
 def test_a_semicolon_may_be_a_separator_or_a_part_of_a_secret(query: str, shown: str) -> None:
     """Nobody but the server knows, so both are hidden."""
     assert redact_query(query) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("https://api.test/?token=hunter2", f"https://api.test/?token={REDACTED}"),
+        ("https://me:hun@ter2@api.test/a b", f"https://{REDACTED}@api.test/a b"),
+        ("https://api.test/?a=1&token=hun?ter2&b=2", f"https://api.test/?a=1&token={REDACTED}&b=2"),
+        ("https://api.test/#a=1&access_token=hunter2", f"https://api.test/#a=1&access_token={REDACTED}"),
+        ("https://api.test/?#token=hunter2", f"https://api.test/?#token={REDACTED}"),
+        ("https://me:hunter2@api.test/;token=hunter2", f"https://{REDACTED}@api.test/;token={REDACTED}"),
+        ("//a; https://me:hunter2@api.test", f"//a; https://{REDACTED}@api.test"),
+        ("https://a.test/{A}?to={B}&key={C}", f"https://a.test/{{A}}?to={{B}}&key={REDACTED}"),
+    ],
+)
+def test_a_url_in_a_value_is_shown_without_secrets(value: str, shown: str) -> None:
+    """However it is encoded: its userinfo, and secret parameters in its query, fragment and path."""
+    encoded = quote_plus(shown, safe="[]{}")
+    assert redact_query(f"a=1&next={quote(value, safe='')}&b=2") == f"a=1&next={encoded}&b=2"
+    assert redact_query(f"next={quote(value, safe=':/?@{}')}") == f"next={encoded}"
+    assert redact_query(f"next={encoded}") == f"next={encoded}"
+
+
+@pytest.mark.parametrize(
+    "value", ["https://api.test/a?b=c;d=%3B#e", "https%3a%2F%2fapi.test/?page=%31", "://", "a+://"]
+)
+def test_a_url_in_a_value_without_secrets_stays_as_it_is(value: str) -> None:
+    """To the letter, whatever way it is written."""
+    assert redact_query(f"next={value}") == f"next={value}"
+
+
+def test_a_url_in_a_value_with_half_a_pair_is_shown() -> None:
+    """A letter that cannot be encoded is no reason to fail."""
+    assert redact_query("next=://me@\ud800") == f"next=%3A%2F%2F{REDACTED}%40%ED%A0%80"
+
+
+def test_a_url_in_a_value_is_judged_by_name_and_value_as_well() -> None:
+    """By the same judge."""
+
+    def in_place_of(name: str, value: str) -> str | None:
+        return "here" if (name, value) == ("mine", "x y") else None
+
+    query = quote("https://api.test/?mine=x+y&token=z", safe="")
+    assert redact_query(f"a={query}", in_place_of) == f"a={quote('https://api.test/?mine=here&token=z', safe='')}"
+
+
+def within(times: int, value: str) -> str:
+    """Returns a query that holds a URL that holds a URL … so many of them."""
+    for _time in range(times):
+        value = f"https://api.test/?to={quote(value, safe='[]')}"
+    return f"to={quote(value, safe='[]')}"
+
+
+def test_urls_within_urls_are_looked_into() -> None:
+    """Three of them; what is deeper is not shown at all."""
+    url = "https://api.test/?token="
+    assert redact_query(within(2, f"{url}hunter2")) == within(2, f"{url}{REDACTED}")
+    assert redact_query(within(3, "x")) == within(3, "x")
+    assert redact_query(within(3, url)) == within(3, REDACTED)
+    assert len(redact_query("a=://?" * 100_000)) < 100
 
 
 def test_a_thousand_semicolons_are_no_trouble() -> None:
@@ -247,7 +358,7 @@ def test_secret_headers_are_known_in_any_case(name: str) -> None:
     "name",
     [
         *("accept", "user-agent", "x-request-id", "content-type", "x-tokens-left", "idempotency-key", "surrogate-key"),
-        *("x-code", "x-next-page-token", "x-continuation-token", "x-ms-continuationtoken"),
+        *("x-code", "x-app-id", "x-next-page-token", "x-continuation-token", "x-ms-continuationtoken"),
     ],
 )
 def test_other_headers_are_not_secrets(name: str) -> None:

@@ -175,7 +175,23 @@ def test_patterns_are_compiled() -> None:
 
 @pytest.mark.parametrize(
     "pattern",
-    ["", "x*", "a|", "^", "$", r"\b", r"\B", "(?=x)", "(?=bot)", "(?<==)", "(?!x)", r"\bx*", "(x*)", "(?<=token=)x*"],
+    [
+        "",
+        "x*",
+        "a|",
+        "^",
+        "$",
+        "^$",
+        r"\b",
+        r"\B",
+        "(?=x)",
+        "(?=bot)",
+        "(?<==)",
+        "(?!x)",
+        r"\bx*",
+        "(x*)",
+        "(?<=token=)x*",
+    ],
 )
 def test_a_pattern_that_matches_where_nothing_is_is_refused(pattern: str) -> None:
     """It would hide nothing, or not what was meant; the error says which it is, and what a pattern should do."""

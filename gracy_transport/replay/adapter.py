@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from ..exceptions import GracyReplayRequestNotFound
+from ..family import AnyResponse
 from .asked import Asked, request_from
 from .exchange import read_answer, response_from
+from .grouping import Groups
 from .recording import RecordedResponse, Recording
 from .storage import ANY, GracyReplayStorage, RecordingStorage, Wanted
 
@@ -23,6 +25,8 @@ class StorageAdapter(RecordingStorage):
 
     def __init__(self, storage: GracyReplayStorage) -> None:
         self._storage = storage
+        record_batch = getattr(storage, "record_batch", None)
+        self._record = storage.record if record_batch is None else Groups[AnyResponse](record_batch).add
 
     async def save(self, asked: Asked, recording: Recording, position: int, *, is_first: bool) -> None:
         """Hands the storage a response with its request, both without secrets and read; errors it does not know."""
@@ -31,7 +35,7 @@ class StorageAdapter(RecordingStorage):
         response = response_from(recording, asked.live)
         response.request = request_from(asked)
         await response.aread()
-        await self._storage.record(response)
+        await self._record(response)
 
     async def find(self, asked: Asked, position: int, wanted: Wanted = ANY) -> Recording | None:
         """Asks the storage, with a request without secrets."""

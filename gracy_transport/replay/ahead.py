@@ -85,7 +85,7 @@ class Ahead:
 
     def _read(self, number: int, wish: Wish) -> None:
         """Reads a row and some of those that were recorded after it."""
-        self._size = min(self._size * 2, _MOST_ROWS) if self._used * 2 >= self._size else max(self._used, 1)
+        self._size = min(self._size * 2, _MOST_ROWS) if self._used * 2 > self._size else max(self._used, 1)
         self._used = 0
         self._rows.clear()
         keys: set[int] = set()

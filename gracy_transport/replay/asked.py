@@ -41,6 +41,12 @@ class Terms:
     credentials: Credentials | None = None
     credential: Callable[[Any], str | None] | None = None
 
+    @property
+    def issued_as(self) -> Callable[[str], str] | None:
+        """What says the placeholder of a token that an answer issued; `None` while there are none."""
+        credentials = self.credentials
+        return credentials.issued_as if credentials is not None and credentials.has_issued else None
+
     def asked(self, request: Request, content: bytes) -> Asked:
         """Returns a request in these terms."""
         return Asked(request, content, terms=self)
@@ -69,9 +75,9 @@ class Asked:
         self.live = request
         self.content = content
         self._terms = terms
-        self._secrets = secrets = Secrets(terms.rules)
+        self._secrets = secrets = Secrets(terms.rules, issued_as=terms.issued_as)
         self._media_type = request.headers.get("content-type", "") if content else ""
-        headers = _secret_headers(request, terms.rules)
+        headers = terms.rules.secret_headers(request.headers.raw)
         for name, value in headers:
             secrets.add_header(name, value, shortest=SURE_LENGTH)
         self._url = _redacted_url(request.url, secrets)
@@ -95,13 +101,13 @@ class Asked:
         """The request as it is recorded."""
         match_on = self._terms.match_on
         matched = () if callable(match_on) else headers_in(match_on)
-        headers = redact_asked_headers(pairs_of(self.live.headers), self._terms.rules, matched)
+        headers = redact_asked_headers(pairs_of(self.live.headers), self._known(), matched)
         return RecordedRequest(self.live.method, self._url, headers, self._body, self.credential, self.match)
 
     @property
     def secrets(self) -> Secrets:
         """The secrets in the request, each of them to be replaced by `[redacted]`."""
-        return self._with_headers(Secrets(self._terms.rules))
+        return self._with_headers(Secrets(self._terms.rules, issued_as=self._terms.issued_as))
 
     def secrets_for_answer(self, position: int) -> Secrets:
         """Returns the secrets of the request, which know what to record in place of those of an answer to it."""
@@ -109,14 +115,20 @@ class Asked:
         refreshed = [value for name, value in self._secrets.fields if plain_name(name) == "refreshtoken"]
         holders = [holder_of(value) or holder_of(credentials.placeholder_for(value)) for value in refreshed]
         issuer = Issuer(credentials, f"{self.key} {self.credential} {position}", next(iter(holders), ""))
-        return self._with_headers(Secrets(self._terms.rules, issuer))
+        return self._with_headers(Secrets(self._terms.rules, issuer, self._terms.issued_as))
+
+    def _known(self) -> Secrets:
+        """Returns what is known of the secrets in the headers of the request from all of it."""
+        secrets = Secrets(self._terms.rules, issued_as=self._terms.issued_as)
+        secrets.add_all(self._secrets)
+        return secrets
 
     def _with_headers(self, secrets: Secrets) -> Secrets:
         secrets.add_all(self._secrets)
-        for name, value in _secret_headers(self.live, self._terms.rules):
+        for name, value in self._terms.rules.secret_headers(self.live.headers.raw):
             secrets.add_header(name, value)
         if self.live.url.userinfo:
-            secrets.add(self.live.url.password)
+            secrets.add_user(self.live.url.username, self.live.url.password)
         return secrets
 
     def _named(self, headers: Headers, parameters: int) -> str:
@@ -151,23 +163,14 @@ def request_from(asked: Asked) -> Request:
     return family_of(asked.live).Request(facts.method, facts.url, headers=raw_of(facts.headers), content=facts.body)
 
 
-def _secret_headers(request: Request, rules: Rules) -> Headers:
-    """Returns the headers that hold secrets, their names in lower case."""
-    return tuple(
-        [
-            (name.decode("latin-1").lower(), value.decode("latin-1"))
-            for name, value in request.headers.raw
-            if rules.is_secret_header(name.decode("latin-1").lower())
-        ]
-    )
-
-
 def _redacted_url(url: Any, secrets: Secrets) -> str:
     """Returns a URL without secrets, from which a request can be made all the same."""
     text = redact_url(url, secrets.in_place_of)
-    if len(secrets):
+    if len(secrets) or secrets.knows_issued:
         start = text.find("/", text.find("://") + 3)
-        text = text[:start] + secrets.remove_from(text[start:])
+        path, mark, query = text[start:].partition("?")
+        path = "/".join([secrets.recognised(segment) for segment in path.split("/")])
+        text = text[:start] + secrets.remove_from(f"{path}{mark}{query}")
     if not secrets.rules.patterns:
         return text
     scheme, slashes, rest = secrets.rules.hide(text).partition("://")

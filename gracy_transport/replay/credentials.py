@@ -141,6 +141,7 @@ class Credentials:
         self._names: dict[bytes, str] = {}
         self._placeholders: dict[bytes, str] = {}
         self._seen: set[str] = set()
+        self._has_issued = False
 
     @property
     def seen(self) -> frozenset[str]:
@@ -166,9 +167,20 @@ class Credentials:
         with self._lock:
             return self._placeholders.get(self._digest(value), "")
 
+    @property
+    def has_issued(self) -> bool:
+        """Whether any token was issued so far."""
+        return self._has_issued
+
+    def issued_as(self, value: str) -> str:
+        """Returns the placeholder of a token that was issued; nothing for any other."""
+        placeholder = self.placeholder_for(value)
+        return placeholder if _ISSUED in placeholder else ""
+
     def remember(self, value: str, placeholder: str) -> None:
         """Notes what stands in recordings in place of a secret."""
         with self._lock:
+            self._has_issued = self._has_issued or _ISSUED in placeholder
             self._remember(value, placeholder)
 
     def _told(self, parts: list[str]) -> str:

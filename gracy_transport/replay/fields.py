@@ -127,6 +127,7 @@ def _clean(value: Any, is_secret: IsSecret, secrets: Secrets, *, is_inside: bool
         return _hide_number(value, secrets)
     if is_inside and _TOKEN.fullmatch(value):
         return secrets.replaced("", value)
+    value = secrets.recognised(value)
     return secrets.remove_from(redact_urls(value, secrets) if "://" in value else value)
 
 

@@ -26,6 +26,7 @@ __all__ = ["key_of", "key_of_match", "key_of_recorded"]
 
 _PORTS: Final = {"http": ":80", "https": ":443"}
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.~/-]*")
+_PLAIN_QUERY: Final = re.compile(r"(?:[A-Za-z0-9_.~-]+=[A-Za-z0-9_.~-]*(?:&|\Z))*(?<!&)")
 
 
 def key_of(method: str, url: str, body: bytes, media_type: str) -> int:
@@ -70,9 +71,15 @@ def normal_url(url: str) -> str:
 
 def normal_query(query: str) -> str:
     """Returns a query or form in the one form that all ways of writing it have; equal names keep their order."""
+    if _PLAIN_QUERY.fullmatch(query):  # nothing to escape, and nothing that was
+        return "&".join(sorted(query.split("&"), key=_name_in)) if "&" in query else query
     pairs = [part.replace("+", " ").partition("=") for part in query.split("&") if part]
     ordered = sorted(((_escaped(name), _escaped(value)) for name, _equals, value in pairs), key=itemgetter(0))
     return "&".join(f"{name}={value}" for name, value in ordered)
+
+
+def _name_in(part: str) -> str:
+    return part.partition("=")[0]
 
 
 def normal_body(body: bytes, media_type: str) -> bytes:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar, cast
 from urllib.parse import unquote_plus
 
 from .content import has_json, is_form, text_of
@@ -167,13 +167,11 @@ def _of_body(recorded: RecordedRequest, asked: RecordedRequest) -> Iterator[str]
 def _of_json(recorded: Any, asked: Any, path: str) -> Iterator[str]:
     """Yields what differs between two values, each by its path in the body."""
     if isinstance(recorded, dict) and isinstance(asked, dict):
-        old: dict[str, Any] = recorded
-        new: dict[str, Any] = asked
+        old, new = cast("dict[str, Any]", recorded), cast("dict[str, Any]", asked)
         for name in dict.fromkeys((*new, *old)):
             yield from _of_field(old, new, name, f"{path}.{name}")
     elif isinstance(recorded, list) and isinstance(asked, list):
-        olds: list[Any] = recorded
-        news: list[Any] = asked
+        olds, news = cast("Sequence[Any]", recorded), cast("Sequence[Any]", asked)
         for place, (one, other) in enumerate(zip(olds, news, strict=False)):
             yield from _of_json(one, other, f"{path}[{place}]")
         if len(olds) != len(news):

@@ -16,7 +16,6 @@ from typing import Final, TypeAlias
 from ..redaction import REDACTED, redact_query
 from .content import BOUNDARY, boundary_of, decoded, has_json, is_form, is_text, is_xml, with_plain_boundary
 from .fields import is_secret_answered, is_secret_asked, redact_json, redact_text, redact_urls
-from .rules import DEFAULT_RULES, Rules
 from .secrets import Secrets
 from .xml import redact_xml
 
@@ -45,24 +44,24 @@ _PART_NAME: Final = re.compile(rb'name="([^"]*)"')
 
 
 def redact_asked_headers(
-    headers: Headers, rules: Rules = DEFAULT_RULES, matched: Collection[str] = frozenset()
+    headers: Headers, secrets: Secrets | None = None, matched: Collection[str] = frozenset()
 ) -> Headers:
     """Returns the headers of a request that are worth recording, secrets replaced, names in lower case.
 
     Those that are `matched` are always worth it.
     """
-    secrets = Secrets(rules)
+    known = Secrets() if secrets is None else secrets
     kept: list[tuple[str, str]] = []
     for cased_name, value in headers:
         name = cased_name.lower()
         if (name in _NOISE or (name == "accept" and value == "*/*")) and name not in matched:
             continue
-        if rules.is_secret_header(name):
+        if known.rules.is_secret_header(name):
             kept.append((name, REDACTED))
         elif name == "content-type":
             kept.append((name, with_plain_boundary(value)))
         else:
-            kept.append((name, rules.hide(_redact_urls_of(name, value, secrets))))
+            kept.append((name, _redact_plain_header(name, value, known)))
     return tuple(kept)
 
 
@@ -94,13 +93,14 @@ def redact_answer(headers: Headers, body: bytes, secrets: Secrets) -> tuple[Head
     return headers, body
 
 
-def _redact_urls_of(name: str, value: str, secrets: Secrets) -> str:
-    return redact_urls(value, secrets) if name in _URL_HEADERS else value
+def _redact_plain_header(name: str, value: str, secrets: Secrets) -> str:
+    value = secrets.recognised(value)
+    return secrets.remove_from(redact_urls(value, secrets) if name in _URL_HEADERS else value)
 
 
 def _redact_answered_header(name: str, value: str, secrets: Secrets) -> str:
     if not secrets.rules.is_secret_header(name):
-        return secrets.remove_from(_redact_urls_of(name, value, secrets))
+        return _redact_plain_header(name, value, secrets)
     if name != "set-cookie":
         scheme, blank, credentials = value.partition(" ")
         is_told = bool(blank) and scheme.isalpha() and " " not in credentials

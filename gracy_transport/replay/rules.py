@@ -12,6 +12,7 @@ from pydantic import AfterValidator
 
 from ..redaction import Hidden, hide, is_secret_header, is_secret_name, plain_name
 from ..values import one_or_many
+from .placeholders import is_placeholder
 
 __all__ = ["DEFAULT_RULES", "SURE_LENGTH", "Names", "Rules"]
 
@@ -84,25 +85,36 @@ class Rules:
     def is_secret_field(self, name: str, value: str) -> bool:
         """Tells whether a field or parameter of that name and value holds a secret."""
         verdict = self._verdict(name)
+        if verdict is _Verdict.PUBLIC:
+            return False
         if verdict is _Verdict.BY_LENGTH:
-            return len(value) >= SURE_LENGTH and not any(letter.isspace() for letter in value)
-        return verdict is not _Verdict.PUBLIC
+            is_long = len(value) >= SURE_LENGTH and not any(letter.isspace() for letter in value)
+            return is_long or is_placeholder(value)
+        return True
 
     def is_own_name(self, name: str) -> bool:
         """Tells whether it is the user who says that a field of that name holds a secret."""
         return bool(self.secret_names) and self._verdict(name) is _Verdict.OWN
 
     def is_secret_header(self, name: str) -> bool:
-        """Tells whether the value of that header, its name in lower case, is a secret."""
-        return _is_secret_header(name, self.secret_names, self.public_names)
+        """Tells whether the value of that header is a secret."""
+        return bool(_secret_header(name.encode("latin-1", "replace"), self.secret_names, self.public_names))
+
+    def secret_headers(self, raw: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
+        """Returns those of the headers that hold secrets, their names in lower case."""
+        own, public = self.secret_names, self.public_names
+        return tuple(
+            [(name, value.decode("latin-1")) for cased, value in raw if (name := _secret_header(cased, own, public))]
+        )
 
     def hide(self, text: str) -> str:
         """Returns a text without what the patterns match."""
         return hide(text, self.patterns) if self.patterns else text
 
     def _verdict(self, name: str) -> _Verdict:
-        judge = _verdict_of if len(name) <= _LONGEST_NAME else _verdict_of.__wrapped__
-        return judge(name, self.secret_names, self.public_names)
+        if len(name) > _LONGEST_NAME:
+            return _verdict_of.__wrapped__(name, self.secret_names, self.public_names)
+        return _verdict_of(name, self.secret_names, self.public_names)
 
 
 DEFAULT_RULES: Final = Rules()
@@ -120,6 +132,9 @@ def _verdict_of(name: str, secret_names: frozenset[str], public_names: frozenset
 
 
 @lru_cache(maxsize=1024)  # the names of headers are few, and judging one takes as long as all the rest
-def _is_secret_header(name: str, secret_names: frozenset[str], public_names: frozenset[str]) -> bool:
+def _secret_header(cased: bytes, secret_names: frozenset[str], public_names: frozenset[str]) -> str:
+    """Returns the name in lower case of a header that holds a secret, and nothing for any other."""
+    name = cased.decode("latin-1").lower()
     names = {plain_name(name), plain_name(name.removeprefix("x-"))}
-    return bool(names & secret_names) or (is_secret_header(name) and not names & public_names)
+    is_secret = bool(names & secret_names) or (is_secret_header(name) and not names & public_names)
+    return name if is_secret else ""

@@ -57,7 +57,7 @@ class Run(Sequences):
         with self._lock:
             if key not in self._begun:
                 self._begun.add(key)
-                self._next[key] = max(position, self._next.get(key, 0))
+                self._next[key] = position
 
     def begin_anew(self, key: Hashable) -> None:
         """Lets the next answer to be recorded for the request replace those of this run too."""

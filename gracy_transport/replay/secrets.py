@@ -24,6 +24,10 @@ InPlaceOf: TypeAlias = Callable[[str], str]
 """Says what is recorded in place of a secret."""
 
 
+def _length(known: tuple[str, str]) -> int:
+    return len(known[0])
+
+
 def _redacted(_value: str) -> str:
     return REDACTED
 
@@ -34,38 +38,45 @@ class Secrets:
     Args:
         rules: what counts as a secret.
         in_place_of: says what is recorded in place of a secret that is found; `[redacted]` unless given.
+        issued_as: says the placeholder of a token that an answer issued, or nothing; such a token is a secret under
+            whatever name it comes back.
 
     Attributes:
         fields: the names and values of the secret fields that were found, the first of them.
     """
 
-    __slots__ = ("_in_place_of", "_places", "_values", "fields", "rules")
+    __slots__ = ("_in_place_of", "_issued_as", "_places", "fields", "rules")
 
-    def __init__(self, rules: Rules = DEFAULT_RULES, in_place_of: InPlaceOf = _redacted) -> None:
+    def __init__(
+        self, rules: Rules = DEFAULT_RULES, in_place_of: InPlaceOf = _redacted, issued_as: InPlaceOf | None = None
+    ) -> None:
         self.rules = rules
+        self._issued_as = issued_as
         self.fields: list[tuple[str, str]] = []
         self._in_place_of = in_place_of
-        self._values: list[str] = []
         self._places: dict[str, str] = {}
 
     def __len__(self) -> int:
         """Counts them."""
-        return len(self._values)
+        return len(self._places)
+
+    @property
+    def knows_issued(self) -> bool:
+        """Whether there are tokens that answers issued."""
+        return self._issued_as is not None
 
     def add_all(self, others: Secrets) -> None:
         """Remembers what others do."""
-        for value in others._values:
+        for value in others._places:
             self.add(value)
 
     def add(self, value: str, place: str = REDACTED) -> None:
         """Remembers a value that is secret for certain, and what stands in its place."""
-        if len(self._values) < _MOST and len(value) >= _SHORTEST and value not in self._places:
+        if len(self._places) < _MOST and len(value) >= _SHORTEST and value not in self._places:
             if is_placeholder(value):  # it may stand anywhere
                 return
-            self._places[value] = place
-            self._values.append(value)
             # Longest first: one may be a part of another.
-            self._values.sort(key=len, reverse=True)
+            self._places = dict(sorted([*self._places.items(), (value, place)], key=_length, reverse=True))
 
     def replaced(self, name: str, value: str) -> str:
         """Returns what is recorded in place of the value of a secret field, and remembers that.
@@ -94,24 +105,35 @@ class Secrets:
             if len(secret) >= shortest:
                 self.add(secret)
 
+    def add_user(self, user: str, password: str) -> None:
+        """Remembers what is secret in the userinfo of a URL."""
+        for secret in _in_pair(user, password):
+            self.add(secret)
+
     def in_place_of(self, name: str, value: str) -> str | None:
         """Returns what is recorded in place of the value of a parameter, or `None` when it stays as it is."""
         if self.rules.is_secret_field(name, value):
             return self.replaced(name, value)
-        if not self.rules.patterns:
+        if not self.rules.patterns and self._issued_as is None:
             return None
-        hidden = self.rules.hide(value)
+        hidden = self.rules.hide(self.recognised(value))
         return None if hidden == value else quote_plus(hidden, safe="[]")
+
+    def recognised(self, value: str) -> str:
+        """Returns the placeholder of a token that was issued, and any other value as it is."""
+        if self._issued_as is None or len(value) < SURE_LENGTH:
+            return value
+        return self._issued_as(value) or value
 
     def are_in(self, body: bytes) -> bool:
         """Tells whether one of them may be in a body; escapes could hide it from a plain search."""
-        if self.rules.patterns or self.rules.secret_names:
+        if self.rules.patterns or self.rules.secret_names or self._issued_as is not None:
             return True
-        return bool(self._values) and (b"\\" in body or any(value.encode() in body for value in self._values))
+        return bool(self._places) and (b"\\" in body or any(value.encode() in body for value in self._places))
 
     def remove_from(self, text: str) -> str:
         """Returns the text with each of them replaced, and what the patterns of the rules match."""
-        for value in self._values:
+        for value in self._places:
             text = text.replace(value, self._places[value])
         return self.rules.hide(text)
 
@@ -130,13 +152,16 @@ class Secrets:
         scheme, _blank, credentials = value.partition(" ")
         yield from (value, credentials)
         if scheme.lower() == "basic":
-            user, password = basic_pair(credentials)
-            yield password
-            if not password or len(user) >= SURE_LENGTH:  # a key in place of a name, as payment services have it
-                yield user
+            yield from _in_pair(*basic_pair(credentials))
 
     def _is_secret_cookie(self, name: str, value: str) -> bool:
         return self.rules.is_secret_name(name) or len(value) >= SURE_LENGTH
+
+
+def _in_pair(user: str, password: str) -> Iterator[str]:
+    yield password
+    if not password or len(user) >= SURE_LENGTH:  # a key in place of a name, as payment services have it
+        yield user
 
 
 def basic_pair(credentials: str) -> tuple[str, str]:

@@ -34,6 +34,10 @@ class GracyReplayStorage(ABC):
 
     What is handed over holds no secrets: credentials, cookies, keys and tokens read `[redacted]`, in what is recorded
     and in what is looked up alike. So whatever a storage matches by still matches when another secret is used.
+
+    A storage may also have `async def record_batch(self, responses: list[httpx.Response]) -> None`, for one transaction
+    or one request for many. It is called in place of `record`: what comes in while one batch is written goes into the
+    next.
     """
 
     def prepare(self) -> None:  # noqa: B027 - a default, not a duty

@@ -124,9 +124,13 @@ class ReplayTransport(Layer):
 
     async def _place_for(self, asked: Asked, found: Exhausted | None) -> int:
         """Returns the position of the answer to come; after all answers of earlier runs where those were given."""
-        run = self.replay.storage.run
+        storage = self.replay.storage
+        run = storage.run
         if found is not None and not run.has_begun(asked.sequence):
-            run.follow(asked.sequence, await self.replay.storage.next_position(asked, found.wanted.credential))
+            try:
+                run.follow(asked.sequence, await storage.next_position(asked, found.wanted.credential))
+            except Exception as error:  # noqa: BLE001 - as above
+                warn(asked.live, "is sent and replaces what was recorded, because looking for its place failed", error)
         return run.take(asked.sequence)
 
     async def _too_large(self, request: Request, call: Call) -> Response:

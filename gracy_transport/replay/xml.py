@@ -12,8 +12,10 @@ from .secrets import Secrets
 
 __all__ = ["redact_xml"]
 
+_CDATA: Final = ("<![CDATA[", "]]>")
+# Possessive throughout, so that the work grows with the length of the text and no faster.
 _ELEMENT: Final = re.compile(
-    r"(<(?:[\w.-]+:)?([\w.-]+)(?:\s[^<>]*)?>)(\s*(?:<!\[CDATA\[)?)([^<>]*?)((?:\]\]>)?\s*</)(?=[^<>]*?\2\s*>)"
+    r"(<(?:[\w.-]+:)?([\w.-]+)(?:\s[^<>]*+)?>)(\s*+<!\[CDATA\[[^<>]*+>\s*+|[^<>]*+)(?=</(?:[\w.-]+:)?\2\s*+>)"
 )
 _TAG: Final = re.compile(r"<[^<>!?/][^<>]*>")
 _ATTRIBUTE: Final = re.compile(r"""(\s(?:[\w.-]+:)?([\w.-]+)\s*=\s*)(?:"([^"]*)"|'([^']*)')""")
@@ -24,15 +26,20 @@ def redact_xml(text: str, secrets: Secrets) -> str:
 
     A `key` or a `code` is data here, whatever its length: lists of files consist of them.
     """
-    text = _ELEMENT.sub(
-        lambda found: (
-            f"{found[1]}{found[3]}{secrets.replaced(found[2], found[4])}{found[5]}"
-            if _is_secret(found[2], found[4], secrets)
-            else found[0]
-        ),
-        text,
-    )
+    text = _ELEMENT.sub(lambda found: _without_text(found, secrets), text)
     return _TAG.sub(lambda tag: _ATTRIBUTE.sub(lambda found: _without_value(found, secrets), tag[0]), text)
+
+
+def _without_text(found: re.Match[str], secrets: Secrets) -> str:
+    tag, name, inner = found.groups()
+    value = inner.strip()
+    begin = inner.index(value)
+    if value.startswith(_CDATA[0]):
+        begin += len(_CDATA[0])
+        value = value.removeprefix(_CDATA[0]).removesuffix(_CDATA[1])
+    if not _is_secret(name, value, secrets):
+        return found[0]
+    return f"{tag}{inner[:begin]}{secrets.replaced(name, value)}{inner[begin + len(value) :]}"
 
 
 def _without_value(found: re.Match[str], secrets: Secrets) -> str:

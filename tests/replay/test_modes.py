@@ -178,8 +178,8 @@ async def test_a_refresh_that_fails_forgets_nothing(
     """Nor does one that records nothing: there may be more to come that was recorded before."""
     async with client_of(family, "record", tmp_path, live("old")) as client:
         await client.get(OTHER)
-    async with client_of(family, "refresh", tmp_path, live()):
-        pass
+    async with client_of(family, "refresh", tmp_path, ScriptedWire(500), discard_bad_responses=True) as client:
+        await client.get(URL)
     assert stored(tmp_path) == ["old 1"]
     with pytest.raises(KeyError, match="half-way"):
         async with client_of(family, "refresh", tmp_path, live()) as client:
@@ -299,6 +299,24 @@ async def test_retries_see_the_recorded_sequence(family: ModuleType, tmp_path: P
     silent = ScriptedWire(500)
     assert await run("replay", silent) == recorded
     assert silent.sent == []
+
+
+async def test_a_storage_that_cannot_count_loses_no_request(
+    family: ModuleType, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is sent all the same, with a warning."""
+
+    class Uncounted(SQLiteReplayStorage):
+        async def next_position(self, asked: Asked, credential: str | None) -> int:
+            raise OSError("the disk is gone")
+
+    async with client_of(family, "record", tmp_path, live("old")) as client:
+        await client.get(URL)
+    storage = Uncounted("test.sqlite3", dir=tmp_path)
+    async with client_of(family, "smart-replay", storage, live(), exhausted="error") as client:
+        assert await ask(family, client, 2) == ["old 1", "live 1"]
+    assert "because looking for its place failed" in caplog.text
+    assert stored(tmp_path) == ["live 1"]
 
 
 class Kept(RecordingStorage):

@@ -244,7 +244,7 @@ def known_of(headers: dict[str, str] | None = None, **parts: Any) -> set[str]:
         "POST", f"https://{parts.get('userinfo', '')}api.test/?{parts.get('query', '')}", headers=headers
     )
     request.headers["content-type"] = parts.get("media_type", "")
-    return set(Asked(request, parts.get("body", b"")).secrets_for_answer(0)._values)
+    return set(Asked(request, parts.get("body", b"")).secrets_for_answer(0)._places)
 
 
 def test_the_secrets_of_a_request() -> None:

@@ -719,3 +719,110 @@ async def test_all_recordings_come_in_a_stable_order(tmp_path: Path) -> None:
         await storage.save(askeds[place], made[place], int(place == 1), is_first=False)
     assert list(storage.recordings()) == made
     await storage.let_go()
+
+
+# ---------------------------------------------------------------- reading ahead
+
+
+async def keep_many(storage: SQLiteReplayStorage, count: int, body: bytes = b"body") -> None:
+    """Saves the answers of many requests, and writes them."""
+    for place in range(count):
+        await storage.save(asked_for(place), recording(asked_for(place), b"%d%b" % (place, body)), 0, is_first=True)
+    await storage.let_go()
+
+
+@pytest.mark.parametrize("body", [b"body", bytes(300_000)])
+async def test_what_is_read_ahead_is_what_is_asked_for(tmp_path: Path, body: bytes) -> None:
+    """In whatever order, and however large."""
+    storage = storage_in(tmp_path)
+    count = 600 if len(body) < 100 else 20
+    await keep_many(storage, count, body)
+    orders = [list(range(count)), list(range(count))[::-1], random.Random(1).sample(range(count), count)]
+    for order in orders:
+        for place in order:
+            found = await storage.find(asked_for(place), 0)
+            assert found is not None
+            assert found.response is not None
+            assert found.response.body == b"%d%b" % (place, body)
+            assert await storage.find(asked_for(place), 1) is None
+    storage.flush()
+
+
+async def test_rows_are_read_many_at_a_time(tmp_path: Path) -> None:
+    """When they are asked for in their order; one by one when they are not."""
+    storage = storage_in(tmp_path)
+    await keep_many(storage, 1000)
+    statements: list[str] = []
+
+    async def reads(order: list[int]) -> int:
+        statements.clear()
+        for place in order:
+            await storage.find(asked_for(place), 0)
+        return len([each for each in statements if "LIMIT" in each])
+
+    assert await storage.find(asked_for(0), 0) is not None
+    assert storage._files._ahead is not None
+    storage._files._ahead.connection.set_trace_callback(statements.append)
+    assert await reads(list(range(1000))) < 20
+    assert await reads(list(range(700, -1, -1))) > 600
+    assert statements[-1].endswith(("LIMIT 1", "LIMIT 2"))
+    storage.flush()
+
+
+async def test_what_is_read_ahead_is_forgotten_when_somebody_writes(tmp_path: Path) -> None:
+    """This process or, a moment later, another one."""
+    storage, other = storage_in(tmp_path), storage_in(tmp_path)
+    await keep_many(storage, 3)
+    for body, writer in ((b"mine", storage), (b"theirs", other)):
+        for place in range(3):
+            assert await storage.find(asked_for(place), 0) is not None
+        for place in range(3):
+            await writer.save(asked_for(place), recording(asked_for(place), body), 0, is_first=True)
+        await writer.let_go()
+        if writer is other:
+            await anyio.sleep(0.06)
+        found = await storage.find(asked_for(1), 0)
+        assert found is not None
+        assert found.response is not None
+        assert found.response.body == body
+    await other.save(asked_for(9), recording(asked_for(9)), 0, is_first=True)
+    await other.let_go()
+    assert await storage.find(asked_for(9), 0) is not None, "who finds nothing looks again at once"
+    storage.flush()
+
+
+async def test_many_answers_to_one_request_are_found_in_time(tmp_path: Path) -> None:
+    """Each is found without counting those before it."""
+    storage = storage_in(tmp_path)
+    for place in range(2000):
+        await storage.save(asked_for(), recording(asked_for(), b"%d" % place), place, is_first=not place)
+    await storage.let_go()
+    steps = 0
+
+    def step() -> None:
+        nonlocal steps
+        steps += 1
+
+    assert await storage.find(asked_for(), LAST) is not None
+    assert storage._files._ahead is not None
+    storage._files._ahead.connection.set_progress_handler(step, 1000)
+    for place in range(2000):
+        found = await storage.find(asked_for(), place, Wanted(only_good=True))
+        assert found is not None
+        assert found.response is not None
+        assert found.response.body == b"%d" % place
+    assert steps < 2000, "thousands of steps of SQLite"
+    storage.flush()
+
+
+async def test_places_are_not_remembered_without_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many requests are asked for."""
+    monkeypatch.setattr("gracy_transport.replay.ahead._MOST_PLACES", 50)
+    storage = storage_in(tmp_path)
+    await keep_many(storage, 300)
+    for _ in range(2):
+        for place in range(300):
+            assert await storage.find(asked_for(place), 0) is not None
+    assert storage._files._ahead is not None
+    assert len(storage._files._ahead._places) < 320
+    storage.flush()

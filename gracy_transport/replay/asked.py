@@ -169,7 +169,8 @@ def _redacted_url(url: Any, secrets: Secrets) -> str:
     if len(secrets) or secrets.knows_issued:
         start = text.find("/", text.find("://") + 3)
         path, mark, query = text[start:].partition("?")
-        path = "/".join([secrets.recognised(segment) for segment in path.split("/")])
+        if secrets.knows_issued:
+            path = "/".join([secrets.recognised(segment) for segment in path.split("/")])
         text = text[:start] + secrets.remove_from(f"{path}{mark}{query}")
     if not secrets.rules.patterns:
         return text

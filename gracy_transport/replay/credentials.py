@@ -140,6 +140,7 @@ class Credentials:
         self._key = os.urandom(16)
         self._names: dict[bytes, str] = {}
         self._placeholders: dict[bytes, str] = {}
+        self._given: dict[bytes, str] = {}
         self._seen: set[str] = set()
         self._has_issued = False
 
@@ -156,10 +157,14 @@ class Credentials:
         """
         if not credential:
             return ""
-        parts = credential.split("\n")
+        digest = self._digest(credential)
         with self._lock:
-            name = self._told(parts) or self._by_order(parts)
-            self._seen.add(name)
+            name = self._given.get(digest)
+            if name is None:
+                parts = credential.split("\n")
+                name = self._given[digest] = self._told(parts) or self._by_order(parts)
+                self._seen.add(name)
+                _keep_last(self._given)
         return name
 
     def placeholder_for(self, value: str) -> str:
@@ -201,11 +206,15 @@ class Credentials:
         digest = self._digest(value)
         self._placeholders.pop(digest, None)
         self._placeholders[digest] = placeholder
-        if len(self._placeholders) > MOST_KNOWN:
-            del self._placeholders[next(iter(self._placeholders))]
+        _keep_last(self._placeholders)
 
     def _digest(self, value: str) -> bytes:
         return blake2b(value.encode(errors="surrogatepass"), digest_size=16, key=self._key).digest()
+
+
+def _keep_last(known: dict[bytes, str]) -> None:
+    if len(known) > MOST_KNOWN:
+        del known[next(iter(known))]
 
 
 class Issuer:

@@ -20,7 +20,7 @@ _PLACEHOLDER: Final = re.compile(r"\[(?:(issued-[0-9a-f]{10})-[0-9a-f]{4}|(crede
 
 def is_placeholder(text: str) -> bool:
     """Tells whether a text is what stands in place of a secret."""
-    return text == REDACTED or _PLACEHOLDER.fullmatch(text) is not None
+    return text.startswith("[") and (text == REDACTED or _PLACEHOLDER.fullmatch(text) is not None)
 
 
 def holder_of(text: str) -> str:

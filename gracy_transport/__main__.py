@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -69,6 +70,47 @@ def _run_convert_recordings(options: argparse.Namespace) -> int:
     return convert(options.old, options.new)
 
 
+def check_recordings(commands: Commands) -> None:
+    """Adds the command `check-recordings`."""
+    parser = commands.add_parser(
+        "check-recordings",
+        help="look in recordings for what looks like a secret that redaction missed",
+        description="Looks in recordings (SQLite, JSON lines, HAR, cassettes of vcrpy, those of the original gracy) "
+        "and in any other text file for what looks like a secret: tokens of known shapes (GitHub, Slack, Stripe, "
+        "OpenAI, AWS, Google, JWT and others), private keys, Bearer and Basic credentials, userinfo in URLs, and long "
+        "values under the name of a secret. Prints for each the file, the line or recording, where in it, the kind, and its "
+        "first four characters at most. Ends with 0 when nothing was found, with 1 when something was, with 2 when "
+        "something could not be looked at.",
+        epilog="As a hook of pre-commit, in .pre-commit-config.yaml: {repos: [{repo: local, hooks: [{id: "
+        "check-recordings, name: secrets in recordings, entry: python -m gracy_transport check-recordings, language: "
+        "system, files: 'recordings/|cassettes/|[.](jsonl|har|sqlite3)$'}]}]}",
+    )
+    parser.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="a file, or a directory of them")
+    parser.add_argument(
+        "--allow",
+        type=_pattern,
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="a regular expression for false alarms, searched for in the value and in the line that is printed; may be "
+        "given several times",
+    )
+    parser.set_defaults(run=_run_check_recordings)
+
+
+def _run_check_recordings(options: argparse.Namespace) -> int:
+    from .checking import check_recordings as check
+
+    return check(options.paths, allow=options.allow)
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no regular expression ({error})") from error
+
+
 def _seconds(text: str) -> float:
     try:
         seconds = float(text)
@@ -86,7 +128,7 @@ def _version() -> str:
         return "of a source tree that is not installed"
 
 
-COMMANDS: Final[tuple[Callable[[Commands], None], ...]] = (demo, convert_recordings)
+COMMANDS: Final[tuple[Callable[[Commands], None], ...]] = (demo, convert_recordings, check_recordings)
 """What there is; a new command is one more function that adds its parser, and sets `run` to what it does."""
 
 

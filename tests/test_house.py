@@ -93,6 +93,8 @@ PURE = (
     "conversion/pickled.py",
     "conversion/exchanges.py",
     "formats/entries.py",
+    "checking/shapes.py",
+    "checking/walking.py",
 )
 """Files of decisions: they neither wait, nor read a clock, nor touch the network."""
 

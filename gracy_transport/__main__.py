@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 SHORTEST: Final = 2.0
 LONGEST: Final = 600.0
 
+SLOWEST: Final = 0.01
+FASTEST: Final = 1000.0
+
 INTERRUPTED: Final = 130
 """The status of a command that Ctrl-C ended, as a shell has it for SIGINT."""
 
@@ -104,6 +107,87 @@ def _run_check_recordings(options: argparse.Namespace) -> int:
     return check(options.paths, allow=options.allow)
 
 
+def drift(commands: Commands) -> None:
+    """Adds the command `drift`."""
+    parser = commands.add_parser(
+        "drift",
+        help="ask a live API again what was recorded of it, and print what changed",
+        description="Asks a live API again what was recorded of it (SQLite, JSON lines, HAR, a cassette of vcrpy) and "
+        "prints what changed: the status, the shape of the JSON (types and fields, no values), and headers that matter "
+        "(content type, caching, links, versions, deprecation, policies of rate limits). Requests go out one after the "
+        "other at a gentle rate, and nothing is recorded. What is given by --header and --param goes only to hosts "
+        "that something was recorded on with credentials, to the only host when there is just one, or to --base-url. "
+        "What was redacted in a URL cannot be asked again unless --param gives it. Ends with 0 when nothing changed, "
+        "with 1 when something did, with 2 when nothing could be asked.",
+    )
+    parser.add_argument("recordings", type=Path, metavar="RECORDINGS", help="the file or directory with the recordings")
+    parser.add_argument(
+        "--header",
+        type=_header,
+        action="append",
+        default=[],
+        metavar="'NAME: env:VARIABLE'",
+        help="a header to send, as 'Authorization: Bearer env:TOKEN'; a secret only by the name of an environment "
+        "variable; may be given several times",
+    )
+    parser.add_argument(
+        "--param",
+        type=_parameter,
+        action="append",
+        default=[],
+        metavar="NAME=env:VARIABLE",
+        help="a query parameter to send, as api_key=env:KEY; may be given several times",
+    )
+    parser.add_argument("--base-url", type=_url, metavar="URL", help="where to ask instead of the recorded hosts")
+    parser.add_argument("--rate", type=_rate, default=2.0, metavar="N", help="requests per second at most (default: 2)")
+    parser.add_argument(
+        "--method", action="append", metavar="METHOD", help="what to ask again (default: GET and HEAD, which are safe)"
+    )
+    parser.set_defaults(run=_run_drift)
+
+
+def _run_drift(options: argparse.Namespace) -> int:
+    from .drift.command import Plan
+    from .drift.command import drift as run
+
+    plan = Plan(options.header, options.param, options.base_url, options.rate, options.method or Plan().methods)
+    return run(options.recordings, plan)
+
+
+def _header(text: str) -> tuple[str, str]:
+    from .drift.command import Wrong, header_in
+
+    try:
+        return header_in(text)
+    except Wrong as wrong:
+        raise argparse.ArgumentTypeError(str(wrong)) from wrong
+
+
+def _parameter(text: str) -> tuple[str, str]:
+    from .drift.command import Wrong, parameter_in
+
+    try:
+        return parameter_in(text)
+    except Wrong as wrong:
+        raise argparse.ArgumentTypeError(str(wrong)) from wrong
+
+
+def _url(text: str) -> str:
+    if not text.startswith(("http://", "https://")) or "@" in text or "?" in text:
+        raise argparse.ArgumentTypeError("that is no base URL: give https://HOST, without a user and a query")
+    return text
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = float("nan")
+    if not SLOWEST <= rate <= FASTEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not between {SLOWEST:g} and {FASTEST:g} requests per second")
+    return rate
+
+
 def _pattern(text: str) -> re.Pattern[str]:
     try:
         return re.compile(text)
@@ -128,7 +212,7 @@ def _version() -> str:
         return "of a source tree that is not installed"
 
 
-COMMANDS: Final[tuple[Callable[[Commands], None], ...]] = (demo, convert_recordings, check_recordings)
+COMMANDS: Final[tuple[Callable[[Commands], None], ...]] = (demo, convert_recordings, check_recordings, drift)
 """What there is; a new command is one more function that adds its parser, and sets `run` to what it does."""
 
 

@@ -95,6 +95,8 @@ PURE = (
     "formats/entries.py",
     "checking/shapes.py",
     "checking/walking.py",
+    "drift/compare.py",
+    "drift/shape.py",
 )
 """Files of decisions: they neither wait, nor read a clock, nor touch the network."""
 

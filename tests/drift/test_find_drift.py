@@ -1,0 +1,185 @@
+"""Asking again: through the user's own client, gently, and without a token for whoever must not have it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from io import StringIO
+from types import ModuleType
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from gracy_transport.replay.recording import RecordedError, RecordedRequest, RecordedResponse, Recording
+from gracy_transport.replays.drift import find_drift
+from gracy_transport.replays.storages.memory import MemoryReplayStorage
+from gracy_transport.testing import ScriptedResponse, ScriptedWire
+from tests.formats.support import AT
+
+pytestmark = pytest.mark.anyio
+
+HIDDEN = (("authorization", "[redacted]"), ("accept", "application/json"))
+OK = RecordedResponse(200, (("content-type", "application/json"),), b'{"id":1}')
+
+
+def recording(url: str, method: str = "GET", headers: Any = HIDDEN, response: Any = OK, **request: Any) -> Recording:
+    return Recording(RecordedRequest(method, url, headers, **request), AT, response)
+
+
+async def ask(
+    family: ModuleType, *recordings: Recording, answer: Any = None, options: dict[str, Any] | None = None, **more: Any
+) -> tuple[Any, ScriptedWire]:
+    """Returns the drift of recordings against a wire that answers as was recorded, and the wire."""
+    wire = ScriptedWire(ScriptedResponse(json={"id": 2}) if answer is None else answer)
+    settings = {"headers": {"Authorization": "Bearer SECRET"}} if options is None else options
+    async with family.AsyncClient(transport=wire, **settings) as client:
+        return await find_drift(MemoryReplayStorage(recordings), client, **more), wire
+
+
+async def test_what_is_as_it_was_is_clean(family: ModuleType) -> None:
+    """Whatever the values; the client's own credentials are sent."""
+    drift, wire = await ask(family, recording("https://api.test/items/1?a=1&b=%20"))
+    assert (drift.is_clean, drift.exit_status, str(drift)) == (True, 0, "0 of 1 changed")
+    [sent] = wire.sent
+    assert (str(sent.url), sent.headers["authorization"]) == ("https://api.test/items/1?a=1&b=%20", "Bearer SECRET")
+    assert sent.headers["accept"] == "application/json"
+
+
+async def test_what_changed_is_told(family: ModuleType) -> None:
+    """In plain lines, and in a table of rich."""
+    answer = ScriptedResponse(status=201, json={"id": None, "token": "SECRET"}, headers={"Deprecation": "true"})
+    drift, _wire = await ask(family, recording("https://api.test/items/1"), answer=answer)
+    assert drift.lines() == [
+        "GET https://api.test/items/1",
+        "  status: 200 → 201",
+        "  header deprecation: nothing → true",
+        "  json id: number → null",
+        "  json token: nothing → hidden",
+        "1 of 1 changed",
+    ]
+    assert drift.exit_status == 1
+    console = Console(width=120, record=True, file=StringIO())
+    console.print(drift)
+    shown = console.export_text()
+    assert "GET https://api.test/items/1" in shown and "json id" in shown and "SECRET" not in shown
+
+
+async def test_only_safe_methods_are_asked_unless_told_otherwise(family: ModuleType) -> None:
+    """Asking again must not order again."""
+    asked = [recording("https://api.test/x", method, body=b"") for method in ("GET", "HEAD", "POST", "DELETE")]
+    _drift, wire = await ask(family, *asked)
+    assert [request.method for request in wire.sent] == ["GET", "HEAD"]
+    _drift, wire = await ask(family, *asked, recording("https://api.test/y", "POST", body=b"a=1"), methods=["post"])
+    assert [(request.method, request.content) for request in wire.sent] == [("POST", b""), ("POST", b"a=1")]
+
+
+async def test_each_request_is_asked_once_and_compared_with_its_last_answer(family: ModuleType) -> None:
+    """Whoever asked it."""
+    old = recording("https://api.test/x", response=replace(OK, body=b'{"id":"old"}'))
+    new = replace(recording("https://api.test/x", credential="credential-2"), recorded_at=AT + timedelta(days=1))
+    drift, wire = await ask(family, new, old)
+    assert (drift.is_clean, len(wire.sent)) == (True, 1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        (recording("https://api.test/x?api_key=[redacted]&n=1"), "api_key in its URL was redacted: give the client"),
+        (recording("https://api.test/bot[redacted]/x"), "a part of its path was redacted"),
+        (recording("https://api.test/x", body=b'{"password":"[redacted]"}'), "its body holds a secret"),
+        (replace(recording("https://api.test/x"), error=RecordedError("ReadError")), "an error was recorded"),
+        (recording("https://api.test/x", response=None), "an error was recorded"),
+        (
+            recording("https://api.test/x", response=RecordedResponse(200, (("Content-Type", "text/event-stream"),))),
+            "it is a stream",
+        ),
+        (recording("https://a:b/x"), "no request can be made of it (InvalidURL)"),
+    ],
+)
+async def test_what_cannot_be_asked_is_told(asked: Recording, why: str, family: ModuleType) -> None:
+    """And when nothing could be asked, that is no success."""
+    drift, wire = await ask(family, asked)
+    [skipped] = drift.skipped
+    assert skipped.why.startswith(why)
+    assert wire.sent == []
+    assert drift.exit_status == 2
+    assert str(drift).endswith(f"not asked, {skipped.why}\n0 of 0 changed, 1 not asked")
+
+
+async def test_a_client_with_the_parameter_asks(family: ModuleType) -> None:
+    """In place of what was redacted, the others as they were recorded."""
+    options = {"params": {"api_key": "mine"}}
+    drift, wire = await ask(family, recording("https://api.test/x?n=1&api_key=[redacted]&n=2"), options=options)
+    assert drift.is_clean
+    assert sorted(family.URL(wire.sent[0].url).params.multi_items()) == [("api_key", "mine"), ("n", "1"), ("n", "2")]
+
+
+def with_all_ways(family: ModuleType) -> dict[str, Any]:
+    """Returns a client's settings with a secret in every place."""
+    return {
+        "headers": {"X-Api-Key": "SECRET"},
+        "params": {"token": "SECRET"},
+        "cookies": {"session": "SECRET"},
+        "auth": ("me", "SECRET"),
+    }
+
+
+async def test_a_redirect_to_another_host_gets_no_token(family: ModuleType) -> None:
+    """Nothing was recorded with credentials there."""
+    moved = recording("https://cdn.test/file?x=1", headers=())
+    drift, wire = await ask(family, recording("https://api.test/x"), moved, options=with_all_ways(family))
+    api, cdn = sorted(wire.sent, key=lambda request: str(request.url))
+    assert {"authorization", "x-api-key", "cookie"} <= set(api.headers) and "token=SECRET" in str(api.url)
+    assert str(cdn.url) == "https://cdn.test/file?x=1"
+    assert not {"authorization", "x-api-key", "cookie"} & set(cdn.headers)
+    assert drift.bare == 1
+    assert "1 went without what the client adds" in str(drift)
+
+
+@pytest.mark.parametrize(
+    ("urls", "options", "more", "trusted"),
+    [
+        (["https://api.test/x", "https://api.test:443/y"], {}, {}, {"api.test"}),
+        (["https://api.test/x", "https://cdn.test/y"], {}, {}, set[str]()),
+        (["https://api.test/x", "https://cdn.test/y"], {"base_url": "https://api.test/v1"}, {}, {"api.test"}),
+        (["https://api.test/x", "https://cdn.test/y"], {}, {"base_url": "https://staging.test/v2/"}, {"staging.test"}),
+    ],
+)
+async def test_where_nobody_had_a_credential(
+    urls: list[str], options: dict[str, Any], more: dict[str, Any], trusted: set[str], family: ModuleType
+) -> None:
+    """The only host gets the client's, or that of its base URL, or the one that is asked instead."""
+    settings = {"headers": {"Authorization": "Bearer SECRET"}} | options
+    asked = [recording(url, headers=()) for url in urls]
+    _drift, wire = await ask(family, *asked, options=settings, **more)
+    assert {family.URL(request.url).host for request in wire.sent if "authorization" in request.headers} == trusted
+
+
+async def test_another_system_is_asked_under_its_path(family: ModuleType) -> None:
+    """And what is told is named as it was recorded."""
+    drift, wire = await ask(
+        family,
+        recording("https://[redacted]@api.test/items/1?n=1"),
+        base_url="https://staging.test/v2/",
+        answer=ScriptedResponse(status=404),
+    )
+    assert str(wire.sent[0].url) == "https://staging.test/v2/items/1?n=1"
+    assert drift.lines()[:2] == ["GET https://[redacted]@api.test/items/1?n=1", "  status: 200 → 404"]
+
+
+@pytest.mark.parametrize("name", ["ConnectError", "ReadTimeout"])
+async def test_no_answer_is_a_change(name: str, family: ModuleType) -> None:
+    """Of which only the kind is told."""
+    fail: Callable[[], Exception] = lambda: getattr(family, name)("to me:SECRET@api.test")  # noqa: E731
+    drift, _wire = await ask(family, recording("https://api.test/x"), answer=fail())
+    assert drift.lines()[:2] == ["GET https://api.test/x", f"  answer: status 200 → {name}"]
+
+
+async def test_redirects_are_not_followed(family: ModuleType) -> None:
+    """Each hop was recorded, and is asked for itself."""
+    answer = ScriptedResponse(status=302, headers={"Location": "https://elsewhere.test/"})
+    options = {"follow_redirects": True}
+    drift, wire = await ask(family, recording("https://api.test/x"), answer=answer, options=options)
+    assert (len(wire.sent), drift.lines()[1]) == (1, "  status: 200 → 302")

@@ -49,7 +49,12 @@ class ReplayTransport(Layer):
         replay: what is recorded or replayed, or a `ReplayState` to share with other layers.
         clock: where time comes from.
         observers: callables that hear the events of every call.
+
+    Attributes:
+        advice: what a message says that is to be done about a request which nothing is recorded for.
     """
+
+    advice: str = 'record it with GracyReplay("record", ...), or let mode "smart-replay" send what is missing'
 
     def __init__(
         self,
@@ -150,6 +155,5 @@ class ReplayTransport(Layer):
             )
             raise error_for(asked.live, GracyReplayExhausted, hide(message, call.hidden), call=call)
         near = await self._look_up.near_miss(asked)
-        advice = 'record it with GracyReplay("record", ...), or let mode "smart-replay" send what is missing'
-        message = f"nothing is recorded for {asked}{'; ' if near else ''}{near}; {advice}"
+        message = f"nothing is recorded for {asked}{'; ' if near else ''}{near}; {self.advice}"
         raise error_for(asked.live, GracyReplayRequestNotFound, hide(message, call.hidden), call=call)

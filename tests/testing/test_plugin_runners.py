@@ -25,7 +25,7 @@ HEAD = """
 
     class Sdk:
         def __init__(self):
-            self.clients = [httpx.AsyncClient(base_url=API), httpx2.AsyncClient(base_url=API)]
+            self.clients = [package.AsyncClient(base_url=API, verify=False) for package in (httpx, httpx2)]
 
         async def ask(self, path):
             return [(await client.get(path)).json()["path"] for client in self.clients]
@@ -102,7 +102,7 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 @missing("pytest_asyncio", "pytest_trio", "xdist")
 def test_every_runner_records_and_replays_in_many_processes(run: Runs) -> None:
-    """In one directory, in any order: fixtures that are async generators too, and a file that tests have in common."""
+    """In one directory, and in any order: fixtures that are async generators, and a file that tests have in common."""
     for name in ("anyio", "trio", "asyncio", "plain"):
         run.write(f"test_{name}", HEAD, RUNNERS[name])
     run.ini("asyncio_default_fixture_loop_scope = function")
@@ -118,7 +118,7 @@ def test_every_runner_records_and_replays_in_many_processes(run: Runs) -> None:
 
     run(plugins=plugins).assert_outcomes(passed=20)
     assert not run.asked()
-    result = run("--gracy-record=all", "-n4", plugins=plugins)
+    result = run("--gracy-record=all", plugins=plugins)
     result.stdout.fnmatch_lines(["recordings (--gracy-record=all): 17 unchanged"])
     assert len(run.asked()) == asked and run.files() == recorded
 

@@ -19,6 +19,7 @@ __all__ = [
     "SECRET_HEADERS",
     "Hidden",
     "Redacted",
+    "address_and_query",
     "as_hidden",
     "hide",
     "is_secret_header",
@@ -235,11 +236,17 @@ def redact_url(url: _Url, in_place_of: InPlaceOf = _by_name) -> str:
 
     `in_place_of` is as for `redact_query`.
     """
+    address, query = address_and_query(url)
+    return f"{address}{redact_query(query, in_place_of)}" if query else address
+
+
+def address_and_query(url: _Url) -> tuple[str, str]:
+    """Returns a URL up to the question mark, without its userinfo, and what comes after that, without its fragment."""
     path, mark, query = url.raw_path.decode().partition("?")
     userinfo = f"{REDACTED}@" if url.userinfo else ""
     # `netloc` is host and port alone in both families: userinfo never is a part of it.
     origin = f"{url.scheme}://{userinfo}{url.netloc.decode()}" if url.scheme else ""
-    return f"{origin}{path}{mark}{redact_query(query, in_place_of)}"
+    return f"{origin}{path}{mark}", query
 
 
 @lru_cache(maxsize=MOST_KEPT)

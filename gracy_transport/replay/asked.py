@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from ..family import family_of
-from ..redaction import REDACTED, plain_name, redact_url
-from .credentials import Credentials, Issuer, credential_in
+from ..redaction import REDACTED, address_and_query, plain_name, redact_query
+from .credentials import Credentials, Issuer
 from .headers import pairs_of, raw_of
 from .key import key_of, key_of_match
 from .matching import DEFAULT_PARTS, Parts, headers_in, match_of
@@ -64,10 +64,14 @@ class Asked:
         content: its body, secrets and all.
         key: under which answers to it are recorded.
         credential: the name of whose request it is; empty for nobody's.
+        sequence: whose answers to the request come one after the other: its key and credential.
         match: the text that it is looked up by; empty for its method, URL and body.
     """
 
-    __slots__ = ("_body", "_media_type", "_secrets", "_terms", "_url", "content", "credential", "key", "live", "match")
+    __slots__ = (
+        *("_body", "_media_type", "_secrets", "_terms", "_url"),
+        *("content", "credential", "key", "live", "match", "sequence"),
+    )
 
     def __init__(
         self, request: Request, content: bytes, credential: str | None = None, *, terms: Terms = PLAIN
@@ -90,11 +94,7 @@ class Asked:
         else:
             self.match = self._matched(terms.match_on)
             self.key = key_of_match(self.match)
-
-    @property
-    def sequence(self) -> tuple[int, str]:
-        """Whose answers to the request come one after the other: its key and credential."""
-        return self.key, self.credential
+        self.sequence = self.key, self.credential
 
     @property
     def facts(self) -> RecordedRequest:
@@ -138,13 +138,10 @@ class Asked:
             return ""
         if ask is not None:
             return credentials.name_of(ask(self.live) or "")
-        fields = self._secrets.fields
-        if not headers and not fields and not self.live.url.userinfo:
+        fields, userinfo = self._secrets.fields, self.live.url.userinfo
+        if not headers and not fields and not userinfo:
             return ""
-        found = credential_in(
-            headers, self.live.url.userinfo, fields[:parameters], fields[parameters:], self._terms.rules
-        )
-        return credentials.name_of(found)
+        return credentials.name_in(headers, userinfo, fields[:parameters], fields[parameters:], self._terms.rules)
 
     def _matched(self, match_on: Parts | Callable[[Any], object]) -> str:
         if not callable(match_on):
@@ -165,7 +162,10 @@ def request_from(asked: Asked) -> Request:
 
 def _redacted_url(url: Any, secrets: Secrets) -> str:
     """Returns a URL without secrets, from which a request can be made all the same."""
-    text = redact_url(url, secrets.in_place_of)
+    text, query = address_and_query(url)
+    if query:
+        may_be_secret = secrets.knows_issued or secrets.rules.may_be_secret(query)
+        text += redact_query(query, secrets.in_place_of) if may_be_secret else query
     if len(secrets) or secrets.knows_issued:
         start = text.find("/", text.find("://") + 3)
         path, mark, query = text[start:].partition("?")

@@ -150,6 +150,26 @@ class Credentials:
         with self._lock:
             return frozenset(self._seen)
 
+    def name_in(
+        self,
+        headers: tuple[tuple[str, str], ...],
+        userinfo: bytes,
+        parameters: list[tuple[str, str]],
+        fields: list[tuple[str, str]],
+        rules: Rules,
+    ) -> str:
+        """Returns the name of what `credential_in` finds in a request."""
+        whose, names = (headers, userinfo, parameters, fields), (rules.secret_names, rules.public_names)
+        seen = self._digest(repr((whose, names) if any(names) else whose))
+        with self._lock:
+            name = self._given.get(seen)
+        if name is None:
+            name = self.name_of(credential_in(headers, userinfo, parameters, fields, rules))
+            with self._lock:
+                self._given[seen] = name
+                _keep_last(self._given)
+        return name
+
     def name_of(self, credential: str) -> str:
         """Returns the name of a credential: that of who issued it, or the next by order of appearance.
 

@@ -9,7 +9,7 @@ from ..bodies import BODY_CAP
 from ..family import family_of
 from .asked import Asked
 from .failures import error_from
-from .headers import pairs_of, raw_of
+from .headers import headers_of, pairs_of
 from .playing import played
 from .recording import RecordedResponse, Recording
 from .redacting import Headers, redact_answer
@@ -66,7 +66,7 @@ def response_from(recording: Recording, request: Request, clock: Clock | None = 
         raise error_from(recording.error, request)
     is_whole = recording.error is None and not answer.chunks and (clock is None or not answer.delays)
     stream = family.ByteStream(answer.body) if is_whole else played(recording, answer, request, clock)
-    return family.Response(answer.status, headers=raw_of(answer.headers), stream=stream)
+    return family.Response(answer.status, headers=headers_of(family, answer.headers), stream=stream)
 
 
 def _decoded(request: Request, encoding: str, raw: bytes) -> bytes:

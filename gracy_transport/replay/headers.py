@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from ..family import Family
 from .redacting import Headers
 
-__all__ = ["pairs_of", "raw_of"]
+__all__ = ["headers_of", "pairs_of", "raw_of"]
 
 
 def pairs_of(headers: Any) -> Headers:
@@ -15,7 +16,12 @@ def pairs_of(headers: Any) -> Headers:
     return tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers.raw])
 
 
-@lru_cache(maxsize=256)  # many answers of an API have the same headers
 def raw_of(headers: Headers) -> tuple[tuple[bytes, bytes], ...]:
     """Returns pairs of text as a request or a response of either family takes them."""
     return tuple([(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers])
+
+
+@lru_cache(maxsize=256)  # many answers of an API have the same headers
+def headers_of(family: Family, headers: Headers) -> Any:
+    """Returns pairs of text as headers of the family, to be copied by who is given them."""
+    return family.module.Headers(raw_of(headers))

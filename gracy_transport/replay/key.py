@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["key_of", "key_of_match", "key_of_recorded"]
 
+_NORMAL: Final = re.compile(r"https?://[a-z0-9.-]+/[A-Za-z0-9_.~/-]*(?:\?[A-Za-z0-9_.~-]+=[A-Za-z0-9_.~-]*)?")
 _PORTS: Final = {"http": ":80", "https": ":443"}
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.~/-]*")
 _PLAIN_QUERY: Final = re.compile(r"(?:[A-Za-z0-9_.~-]+=[A-Za-z0-9_.~-]*(?:&|\Z))*(?<!&)")
@@ -58,6 +59,8 @@ def _number(asked: bytes) -> int:
 
 def normal_url(url: str) -> str:
     """Returns a URL in the one form that all ways of writing it have: no userinfo, parameters sorted by name."""
+    if _NORMAL.fullmatch(url):  # as most are
+        return url
     origin, slashes, rest = url.partition("://")
     authority, slash, target = rest.partition("/")
     path, _mark, query = target.partition("?")

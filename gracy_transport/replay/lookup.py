@@ -39,7 +39,7 @@ class LookUp:
         """Returns the recording to answer with; `None` when nothing fit to be replayed is recorded for the request."""
         replay = self.replay
         position = replay.sequences.take(asked.sequence)
-        wanted = self._wanted(asked.credential)
+        wanted = self._usual.get(asked.credential) or self._wanted(asked.credential)
         found = await replay.storage.find(asked, position, wanted)
         if found is not None:
             return found
@@ -87,7 +87,7 @@ class LookUp:
         self.replay.sequences.forget(asked.sequence)
 
     async def _find_of_others(self, asked: Asked, position: int) -> Recording | Exhausted | None:
-        wanted = self._wanted(None)
+        wanted = self._usual.get(None) or self._wanted(None)
         found = await self.replay.storage.find(asked, position, wanted)
         return await self._last(asked, position, wanted) if found is None else found
 
@@ -99,9 +99,6 @@ class LookUp:
         return len(replay.recorded_credentials) <= 1
 
     def _wanted(self, credential: str | None) -> Wanted:
-        wanted = self._usual.get(credential)
-        if wanted is not None:
-            return wanted
         config = self.replay.config
         since = config.since(self._clock.wall())
         wanted = Wanted(since, only_good=config.discard_bad_responses, credential=credential)

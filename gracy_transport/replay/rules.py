@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from typing import Annotated, Final, TypeAlias
+from urllib.parse import unquote_plus
 
 from pydantic import AfterValidator
 
@@ -26,6 +28,11 @@ SURE_LENGTH: Final = 20
 
 _PASSING: Final = frozenset({"oauthnonce", "oauthtimestamp", "xamzdate", "xgoogdate"})
 """Parameters that are no secret, but that a signature makes different each time."""
+
+_LONGEST_QUERY: Final = 1024
+"""Characters of a query up to which what is known of its names is remembered."""
+
+_PARAMETER: Final = re.compile(r"(?:^|[&;])([^&;=]*)=")
 
 _LONGEST_NAME: Final = 64
 """Characters up to which what is known of a name is remembered; any answer may bring longer ones."""
@@ -102,10 +109,18 @@ class Rules:
 
     def secret_headers(self, raw: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
         """Returns those of the headers that hold secrets, their names in lower case."""
-        own, public = self.secret_names, self.public_names
-        return tuple(
-            [(name, value.decode("latin-1")) for cased, value in raw if (name := _secret_header(cased, own, public))]
-        )
+        pairs = tuple(raw)
+        names = _secret_headers(tuple([cased for cased, _value in pairs]), self.secret_names, self.public_names)
+        if not names:
+            return ()
+        return tuple([(name, pairs[place][1].decode("latin-1")) for place, name in names])
+
+    def may_be_secret(self, query: str) -> bool:
+        """Tells whether a secret may be in a query; most hold none, which their names tell in a moment."""
+        if self.patterns or ":" in query or "%3" in query:  # a URL within it is judged by what is in that
+            return True
+        judge = _are_public if len(query) <= _LONGEST_QUERY else _are_public.__wrapped__
+        return not judge(tuple(_PARAMETER.findall(query)), self.secret_names, self.public_names)
 
     def hide(self, text: str) -> str:
         """Returns a text without what the patterns match."""
@@ -129,6 +144,21 @@ def _verdict_of(name: str, secret_names: frozenset[str], public_names: frozenset
     if plain in public_names or not (is_secret_name(name) or plain in _PASSING):
         return _Verdict.PUBLIC
     return _Verdict.BY_LENGTH if plain in _DATA_NAMES else _Verdict.SECRET
+
+
+@lru_cache(maxsize=256)  # most requests of a program have the same parameters
+def _are_public(quoted: tuple[str, ...], secret_names: frozenset[str], public_names: frozenset[str]) -> bool:
+    judge = _verdict_of.__wrapped__
+    return all(judge(unquote_plus(name), secret_names, public_names) is _Verdict.PUBLIC for name in quoted)
+
+
+@lru_cache(maxsize=256)  # most requests of a program have the same headers
+def _secret_headers(
+    cased: tuple[bytes, ...], secret_names: frozenset[str], public_names: frozenset[str]
+) -> tuple[tuple[int, str], ...]:
+    """Returns the places and the names, in lower case, of those of the headers that hold secrets."""
+    names = [_secret_header(name, secret_names, public_names) for name in cased]
+    return tuple([(place, name) for place, name in enumerate(names) if name])
 
 
 @lru_cache(maxsize=1024)  # the names of headers are few, and judging one takes as long as all the rest

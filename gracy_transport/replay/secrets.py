@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import sys
 from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 from urllib.parse import quote_plus
@@ -45,7 +46,7 @@ class Secrets:
         fields: the names and values of the secret fields that were found, the first of them.
     """
 
-    __slots__ = ("_in_place_of", "_issued_as", "_places", "fields", "rules")
+    __slots__ = ("_in_place_of", "_issued_as", "_places", "_shortest", "fields", "rules")
 
     def __init__(
         self, rules: Rules = DEFAULT_RULES, in_place_of: InPlaceOf = _redacted, issued_as: InPlaceOf | None = None
@@ -55,6 +56,7 @@ class Secrets:
         self.fields: list[tuple[str, str]] = []
         self._in_place_of = in_place_of
         self._places: dict[str, str] = {}
+        self._shortest = sys.maxsize
 
     def __len__(self) -> int:
         """Counts them."""
@@ -73,10 +75,14 @@ class Secrets:
     def add(self, value: str, place: str = REDACTED) -> None:
         """Remembers a value that is secret for certain, and what stands in its place."""
         if len(self._places) < _MOST and len(value) >= _SHORTEST and value not in self._places:
-            if is_placeholder(value):  # it may stand anywhere
+            if value[0] == "[" and is_placeholder(value):  # it may stand anywhere
                 return
-            # Longest first: one may be a part of another.
-            self._places = dict(sorted([*self._places.items(), (value, place)], key=_length, reverse=True))
+            self._places[value] = place
+            if len(value) > self._shortest:
+                # Longest first: one may be a part of another.
+                self._places = dict(sorted(self._places.items(), key=_length, reverse=True))
+            else:
+                self._shortest = len(value)
 
     def replaced(self, name: str, value: str) -> str:
         """Returns what is recorded in place of the value of a secret field, and remembers that.
@@ -133,9 +139,9 @@ class Secrets:
 
     def remove_from(self, text: str) -> str:
         """Returns the text with each of them replaced, and what the patterns of the rules match."""
-        for value in self._places:
-            text = text.replace(value, self._places[value])
-        return self.rules.hide(text)
+        for value, place in self._places.items():
+            text = text.replace(value, place)
+        return self.rules.hide(text) if self.rules.patterns else text
 
     def _add_uncommon(self, value: str, place: str) -> None:
         if not is_placeholder(value) and (len(value) >= SURE_LENGTH or not (value.isalpha() or value.isdigit())):

@@ -5,9 +5,8 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import anyio.to_thread
 
@@ -92,8 +91,7 @@ class GracyReplayStorage(ABC):
         """Makes sure that everything is stored; called when the transport is closed. Does nothing unless overridden."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """Which recordings count.
 
     Attributes:

@@ -15,37 +15,44 @@ __all__ = ["Shape", "cookies_in", "header_value", "looks_secret", "named_in", "s
 Shape = tuple[str, str]
 """The kind of a secret, and the secret."""
 
+# Every search takes time in proportion to the text: no repetition that may fail runs on without an end.
 _LEFT: Final = r"(?<![A-Za-z0-9_])"
+_ALONE: Final = r"(?<![\w-])"
 _SHAPES: Final = tuple(
-    (kind, re.compile(pattern))
-    for kind, pattern in (
-        ("private key", r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"),
-        ("GitHub token", _LEFT + r"(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{22,})"),
-        ("GitLab token", _LEFT + r"gl(?:pat|dt|ptt|rt|oas)-[\w-]{20,}"),
-        ("Slack token", _LEFT + r"(?:xox[a-z]|xapp)-[\w-]{10,}"),
-        ("Slack webhook", r"hooks\.slack\.com/(?:services|workflows)/[\w/]{20,}"),
-        ("Stripe key", _LEFT + r"(?:[sr]k_(?:live|test)|whsec)_[A-Za-z0-9]{16,}"),
-        ("Anthropic key", _LEFT + r"sk-ant-[\w-]{20,}"),
-        ("OpenAI key", _LEFT + r"sk-(?!ant-)(?=[\w-]*\d)[\w-]{20,}"),
-        ("Hugging Face token", _LEFT + r"hf_[A-Za-z0-9]{30,}"),
-        ("AWS access key", _LEFT + r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9])"),
-        ("Google API key", _LEFT + r"AIza[\w-]{35}"),
-        ("Google token", _LEFT + r"(?:ya29\.[\w-]{20,}|GOCSPX-[\w-]{20,}|1//0[\w-]{30,})"),
-        ("SendGrid key", _LEFT + r"SG\.[\w-]{16,}\.[\w-]{16,}"),
-        ("npm token", _LEFT + r"npm_[A-Za-z0-9]{36}"),
-        ("PyPI token", _LEFT + r"pypi-AgE[\w-]{40,}"),
-        ("DigitalOcean token", _LEFT + r"do[por]_v1_[0-9a-f]{64}"),
-        ("Shopify token", _LEFT + r"shp(?:at|ca|pa|ss)_[0-9A-Fa-f]{32}"),
-        ("Databricks token", _LEFT + r"dapi[0-9a-f]{32}"),
-        ("Telegram token", r"(?<!\d)\d{8,10}:AA[\w-]{33}"),
-        ("Azure storage key", r"AccountKey=[A-Za-z0-9+/]{60,}={0,2}"),
-        ("JWT", _LEFT + r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}"),
+    (kind, tuple(marks.split()), re.compile(pattern))
+    for kind, marks, pattern in (
+        ("private key", "-----BEGIN", r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"),
+        (
+            "GitHub token",
+            "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_",
+            _LEFT + r"(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{22,})",
+        ),
+        ("GitLab token", "glpat- gldt- glptt- glrt- gloas-", _LEFT + r"gl(?:pat|dt|ptt|rt|oas)-[\w-]{20,}"),
+        ("Slack token", "xox xapp-", _LEFT + r"(?:xox[a-z]|xapp)-[\w-]{10,}"),
+        ("Slack webhook", "hooks.slack.com/", r"hooks\.slack\.com/(?:services|workflows)/[\w/]{20,}"),
+        ("Stripe key", "k_live_ k_test_ whsec_", _LEFT + r"(?:[sr]k_(?:live|test)|whsec)_[A-Za-z0-9]{16,}"),
+        ("Anthropic key", "sk-ant-", _LEFT + r"sk-ant-[\w-]{20,}"),
+        ("OpenAI key", "sk-", _ALONE + r"sk-(?!ant-)(?=[\w-]*\d)[\w-]{20,}"),
+        ("Hugging Face token", "hf_", _LEFT + r"hf_[A-Za-z0-9]{30,}"),
+        ("AWS access key", "AKIA ASIA ABIA ACCA", _LEFT + r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9])"),
+        ("Google API key", "AIza", _LEFT + r"AIza[\w-]{35}"),
+        ("Google token", "ya29. GOCSPX- 1//0", _LEFT + r"(?:ya29\.[\w-]{20,}|GOCSPX-[\w-]{20,}|1//0[\w-]{30,})"),
+        ("SendGrid key", "SG.", _ALONE + r"SG\.[\w-]{16,}\.[\w-]{16,}"),
+        ("npm token", "npm_", _LEFT + r"npm_[A-Za-z0-9]{36}"),
+        ("PyPI token", "pypi-AgE", _LEFT + r"pypi-AgE[\w-]{40,}"),
+        ("DigitalOcean token", "_v1_", _LEFT + r"do[por]_v1_[0-9a-f]{64}"),
+        ("Shopify token", "shpat_ shpca_ shppa_ shpss_", _LEFT + r"shp(?:at|ca|pa|ss)_[0-9A-Fa-f]{32}"),
+        ("Databricks token", "dapi", _LEFT + r"dapi[0-9a-f]{32}"),
+        ("Telegram token", ":AA", r"(?<!\d)\d{8,10}:AA[\w-]{33}"),
+        ("Azure storage key", "AccountKey=", r"AccountKey=[A-Za-z0-9+/]{60,}={0,2}"),
+        ("JWT", "eyJ", _ALONE + r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}"),
     )
 )
-_USERINFO: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/\s?#@\"'<>\\]+)@")
+"""Kinds, what must be in a text that holds one (which is quick to look for), and the whole shape."""
+_USERINFO: Final = re.compile(r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{0,30}://([^/\s?#@\"'<>\\]+)@")
 _BEARER: Final = re.compile(r"\b[Bb]earer\s+([\w.~+/=-]{16,})")
 _BASIC: Final = re.compile(r"\b[Bb]asic\s+([A-Za-z0-9+/]{8,}={0,2})")
-_ASSIGNED: Final = re.compile(r"([A-Za-z][\w.-]*)[\"']?\s*[:=]\s*[\"']?([\w.+/=~-]{20,})")
+_ASSIGNED: Final = re.compile(r"(?<![\w.-])([A-Za-z][\w.-]{0,60})[\"']?\s{0,9}[:=]\s{0,9}[\"']?([\w.+/=~-]{20,})")
 _PARAMETER: Final = re.compile(r"(?:^|[?&;])([\w.\[\]%-]+)=([^&;\s\"'<>\\]+)")
 _ELEMENT: Final = re.compile(r"<(?:\w+:)?([\w.-]+)(?:\s[^<>]*)?>([^<>]+)</")
 
@@ -68,17 +75,17 @@ def without_placeholders(text: str) -> str:
 
 def shaped_in(text: str) -> Iterator[Shape]:
     """Yields what has the shape of a secret, wherever it stands in a text that holds no placeholders."""
-    for kind, pattern in _SHAPES:
-        for found in pattern.finditer(text):
+    for kind, marks, pattern in _SHAPES:
+        for found in pattern.finditer(text) if any(mark in text for mark in marks) else ():
             yield kind, found[0]
     for found in _USERINFO.finditer(text) if "://" in text else ():
         user, colon, password = found[1].partition(":")
         if password or (not colon and len(user) >= _LONG):
             yield "userinfo in a URL", password or user
-    for found in _BEARER.finditer(text):
+    for found in _BEARER.finditer(text) if "earer" in text else ():
         if _is_mixed(found[1]):
             yield "bearer token", found[1]
-    for found in _BASIC.finditer(text):
+    for found in _BASIC.finditer(text) if "asic" in text else ():
         if ":" in _decoded(found[1]):
             yield "basic credentials", found[1]
 

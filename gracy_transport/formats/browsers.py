@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import codecs
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +17,7 @@ __all__ = ["exchange_in"]
 
 _CHARSET: Final = re.compile(r"charset\s*=\s*\"?([^\s\";]+)", re.IGNORECASE)
 _GIVEN_UP: Final = re.compile(r"ABORTED|BLOCKED|BLOCKLIST|CANCEL|TOO_MANY_REDIRECTS|REDIRECT_LOOP", re.IGNORECASE)
+_NAME: Final = re.compile(r"[A-Za-z_:]{1,60}")
 _KINDS: Final = (
     ("ConnectTimeout", re.compile(r"CONNECTION_TIMED_OUT|ConnectTimeout")),
     ("ReadTimeout", re.compile(r"TIMED_?OUT|TIMEOUT", re.IGNORECASE)),
@@ -100,7 +100,8 @@ def _error_in(entry: Any, answered: Any) -> RecordedError | None:
             raise Unusable("no answer came (status 0), and it does not say why")
         return None
     if _GIVEN_UP.search(said):
-        raise Unusable(f"it was given up or blocked before its end ({said})")
+        name = _NAME.match(said)
+        raise Unusable(f"it was given up or blocked before its end{f' ({name[0]})' if name else ''}")
     return RecordedError(next((kind for kind, pattern in _KINDS if pattern.search(said)), _ANY_KIND), said)
 
 
@@ -168,6 +169,6 @@ def _bytes(text: Any, encoding: Any, media_type: str) -> bytes:
         return base64.b64decode(text)
     charset = _CHARSET.search(media_type)
     try:
-        return codecs.encode(text, charset[1] if charset else "utf-8")
-    except (LookupError, UnicodeEncodeError):
+        return text_in(text).encode(charset[1] if charset else "utf-8")
+    except (LookupError, UnicodeError):  # no charset, or not that of the text
         return text_in(text).encode("utf-8", "replace")

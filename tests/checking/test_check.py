@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -263,3 +264,16 @@ def test_the_help_tells_of_pre_commit(capsys: pytest.CaptureFixture[str]) -> Non
     with pytest.raises(SystemExit):
         main(["check-recordings", "--help"])
     assert "entry: python -m gracy_transport check-recordings" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["-eyJ", "eyJaaaaaaaa.", "sk-", "ab1", "a" * 9, "<a", "&a", "a ", " ", "-----BEGIN A ", "a://", "a:", "a=", "{"],
+)
+def test_hostile_texts_take_no_longer_than_others(piece: str) -> None:
+    """Some shapes would be searched for from each place to the end, which takes minutes."""
+    text = f"x://{piece * (200_000 // len(piece))} :"
+    began = time.perf_counter()
+    found = [*secrets_in_line(text), *secrets_in({"a": text})]
+    assert time.perf_counter() - began < 20
+    assert all(secret.kind == "JWT" for secret in found)

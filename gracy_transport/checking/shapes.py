@@ -49,6 +49,10 @@ _SHAPES: Final = tuple(
     )
 )
 """Kinds, what must be in a text that holds one (which is quick to look for), and the whole shape."""
+_MARK: Final = re.compile(
+    "|".join([re.escape(mark) for _kind, marks, _shape in _SHAPES for mark in marks] + ["@", "earer", "asic"])
+)
+"""Something of this is in every text that holds a shape."""
 _USERINFO: Final = re.compile(r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{0,30}://([^/\s?#@\"'<>\\]+)@")
 _BEARER: Final = re.compile(r"\b[Bb]earer\s+([\w.~+/=-]{16,})")
 _BASIC: Final = re.compile(r"\b[Bb]asic\s+([A-Za-z0-9+/]{8,}={0,2})")
@@ -75,6 +79,8 @@ def without_placeholders(text: str) -> str:
 
 def shaped_in(text: str) -> Iterator[Shape]:
     """Yields what has the shape of a secret, wherever it stands in a text that holds no placeholders."""
+    if _MARK.search(text) is None:
+        return
     for kind, marks, pattern in _SHAPES:
         for found in pattern.finditer(text) if any(mark in text for mark in marks) else ():
             yield kind, found[0]

@@ -70,9 +70,11 @@ _SECRET_NAMES: Final = frozenset(
 )
 _PLACES: Final = frozenset(
     {
-        *("continuationtoken", "cursortoken", "newstartpagetoken", "nextcontinuationtoken", "nextpagetoken"),
-        *("nextsynctoken", "nexttoken", "pagetoken", "pagingtoken", "previouspagetoken", "prevpagetoken"),
-        *("resumetoken", "startpagetoken", "synctoken"),
+        *("aftertoken", "beforetoken", "continuationtoken", "cursortoken", "deltatoken", "listtoken", "markertoken"),
+        *("newstartpagetoken", "nextbackwardtoken", "nextcontinuationtoken", "nextforwardtoken", "nextpagetoken"),
+        *("nextpaginationtoken", "nextsynctoken", "nexttoken", "pagetoken", "paginationtoken", "pagingtoken"),
+        *("previouspagetoken", "previoustoken", "prevpagetoken", "prevtoken", "resumetoken", "scrolltoken"),
+        *("skiptoken", "startingtoken", "startpagetoken", "starttoken", "synctoken"),
     }
 )
 """Names that end like a secret and say where a list goes on: redacted, all pages would look like the same request."""

@@ -40,7 +40,13 @@ def test_every_secret_name_holds_a_stem() -> None:
     assert [name for name in names if not any(stem.decode() in name for stem in STEMS)] == []
 
 
-@pytest.mark.parametrize("name", ["pageToken", "next_page_token", "NextToken", "continuation-token", "syncToken"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("pageToken", "next_page_token", "NextToken", "continuation-token", "syncToken", "$skiptoken", "$deltatoken"),
+        *("pagination_token", "previous_token", "nextForwardToken", "StartingToken", "scroll_token"),
+    ],
+)
 def test_a_place_in_a_list_is_no_secret(name: str) -> None:
     """Redacted, all pages would look like the same request."""
     assert not is_secret_name(name)

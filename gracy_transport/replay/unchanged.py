@@ -13,13 +13,15 @@ __all__ = ["is_unchanged"]
 
 _PASSING: Final = re.compile(
     r"""
-    date | age | expires | retry-after | server-timing | trace(parent|state) | b3 | report-to | nel
+    date | age | expires | keep-alive | retry-after | server-timing | trace(parent|state) | b3
+    | nel | report-to | reporting-endpoints
     | (.*[-_])?(request|correlation|trace|transaction|span|invocation|operation)[-_]?id([-_].*)?
     | x-b3-.* | .*trace-context | x-amzn-trace-id | x-amz-(id-2|cf-id) | x-amz-apigw-id | x-datadog-.*
     | .*rate-?limit.* | (x-)?quota-.*(remaining|reset|used)
-    | .*(runtime|response-?time|processing-(ms|time)|upstream-service-time|duration|elapsed|took)(-ms)?
+    | .*(runtime|response-?time|processing-(ms|time)|upstream-service-time|duration|elapsed|latency|took)(-ms)?
     | cf-ray | cf-cache-status | x-cache(-.*)? | x-served-by | x-timer | x-varnish | x-vercel-id | x-azure-ref
     | x-nf-.*id | x-render-origin-server | x-backend(-server)? | x-server(-?name)? | x-fastly-.*
+    | x-amz-cf-pop | x-fb-(debug|rev) | x-guploader-uploadid | x-ms-ags-diagnostic | x-slack-unique-id
     """,
     re.VERBOSE,
 )

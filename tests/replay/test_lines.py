@@ -138,8 +138,10 @@ async def test_lines_have_one_order(tmp_path: Path) -> None:
 
 
 CHANGING: list[dict[str, Any]] = [
-    {"date": "Sun, 22 Nov 2026 16:30:00 GMT", "age": "1", "x_request_id": "a", "x_ratelimit_remaining": "9"},
-    {"date": "Mon, 23 Nov 2026 17:31:01 GMT", "age": "7", "x_request_id": "b", "x_ratelimit_remaining": "8"},
+    {"date": "Sun, 22 Nov 2026 16:30:00 GMT", "age": "1", "x_request_id": "a", "x_ratelimit_remaining": "9"}
+    | {"keep_alive": "timeout=5, max=100", "x_kong_upstream_latency": "3", "x_amz_cf_pop": "FRA2", "x_fb_debug": "a"},
+    {"date": "Mon, 23 Nov 2026 17:31:01 GMT", "age": "7", "x_request_id": "b", "x_ratelimit_remaining": "8"}
+    | {"keep_alive": "timeout=5, max=99", "x_kong_upstream_latency": "9", "x_amz_cf_pop": "FRA6", "x_fb_debug": "b"},
 ]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias, cast
 from urllib.parse import unquote_plus
 
-from ..redaction import REDACTED
+from ..redaction import REDACTED, plain_name
 from .content import STYLES, decoded, json_of
 from .rules import SURE_LENGTH, Rules
 from .secrets import Secrets
@@ -19,14 +19,16 @@ IsSecret: TypeAlias = Callable[[Rules, str, Any, dict[str, Any]], bool]
 """Tells by the rules, and by name, value and the object around them whether a field of a JSON body holds a secret."""
 
 STEMS: Final = tuple(
-    b"app-id app_id appid assert auth bearer code cred hmac jwt key otp pass pwd secret sess sig token".split()
+    b"app-id app_id appid assert auth bearer code cred eyj hmac jwt key otp pass pwd secret sess sig token".split()
 )
-"""Each secret name holds one of these, so a body without any of them need not be parsed."""
+"""Each secret name holds one of these, and each JWT, so a body without any of them need not be parsed."""
 
 _PARAMETER: Final = re.compile(r"([?&#;])([^?&#;=\s\"'<>]+)=([^&#;\s\"'<>]*)")
 _USERINFO: Final = re.compile(r"://[^/?#\s@]+@")
 _URL: Final = re.compile(r"://[^\s\"'<>]+")
 _JSON_BEGINS: Final = re.compile(rb"[{\[]")
+_FIELD: Final = re.compile(r'("([^"\\]{1,64})"\s{0,8}:\s{0,8}")((?:[^"\\]|\\.)++)', re.DOTALL)
+_JWT: Final = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*){2,4}")
 _TOKEN: Final = re.compile(rf"(?=.*\d)(?=.*[A-Za-z])[\w.+/=~-]{{{SURE_LENGTH},}}")
 
 
@@ -56,10 +58,28 @@ def redact_urls(text: str, secrets: Secrets) -> str:
 
 
 def redact_text(text: str, secrets: Secrets) -> str:
-    """Returns any text without the secrets in its URLs and those that are known."""
+    """Returns any text without the secrets in its URLs, those that are known, and those in pieces of JSON.
+
+    JSON may be cut off, in a script, or in a call.
+    """
+    if '":' in text or '" :' in text:
+        text = _FIELD.sub(lambda found: _without_value(found, secrets), text)
     if "://" in text:
         text = _URL.sub(lambda found: redact_urls(found[0], secrets), text)
     return secrets.remove_from(text)
+
+
+def _without_value(found: re.Match[str], secrets: Secrets) -> str:
+    begin, name, value = found.groups()
+    is_secret = secrets.rules.is_secret_field(name, value) or _is_jwt(name, value, secrets)
+    return f"{begin}{secrets.replaced(name, value)}" if is_secret else found[0]
+
+
+def _is_jwt(name: str, value: str, secrets: Secrets) -> bool:
+    """Tells whether the value of a field that has no secret's name is one by its looks."""
+    if not value.startswith("eyJ") or _JWT.fullmatch(value) is None:
+        return False
+    return plain_name(name) not in secrets.rules.public_names
 
 
 def redact_json(body: bytes, is_secret: IsSecret, secrets: Secrets) -> bytes:
@@ -111,23 +131,27 @@ def _written_like(text: str, value: Any, errors: str) -> bytes:
         return (STYLES["compact-ascii"].write(value, allow_nan=True) + tail).encode()
 
 
-def _clean(value: Any, is_secret: IsSecret, secrets: Secrets, *, is_inside: bool = False) -> Any:
-    """Returns a value without secrets; `is_inside` a secret's name whatever looks like a token is one."""
+def _clean(value: Any, is_secret: IsSecret, secrets: Secrets, name: str = "", *, is_inside: bool = False) -> Any:
+    """Returns the value of a field without secrets; `is_inside` a secret's name whatever looks like a token is one."""
     if isinstance(value, dict):
         fields = cast("dict[str, Any]", value)
         return {
-            name: _hide(name, each, secrets)
-            if is_secret(secrets.rules, name, each, fields)
-            else _clean(each, is_secret, secrets, is_inside=is_inside or _is_vault(secrets.rules, name, each))
-            for name, each in fields.items()
+            inner: _hide(inner, each, secrets)
+            if is_secret(secrets.rules, inner, each, fields)
+            else _clean(each, is_secret, secrets, inner, is_inside=is_inside or _is_vault(secrets.rules, inner, each))
+            for inner, each in fields.items()
         }
     if isinstance(value, list):
-        return [_clean(each, is_secret, secrets, is_inside=is_inside) for each in cast("Iterable[Any]", value)]
+        return [_clean(each, is_secret, secrets, name, is_inside=is_inside) for each in cast("Iterable[Any]", value)]
     if not isinstance(value, str):
         return _hide_number(value, secrets)
     if is_inside and _TOKEN.fullmatch(value):
         return secrets.replaced("", value)
     value = secrets.recognised(value)
+    if _is_jwt(name, value, secrets):
+        return secrets.replaced(name, value)
+    if value.startswith(("{", "[")):  # JSON in JSON, as queues and functions in the cloud have it
+        return redact_json(value.encode(errors="surrogatepass"), is_secret, secrets).decode(errors="surrogatepass")
     return secrets.remove_from(redact_urls(value, secrets) if "://" in value else value)
 
 

@@ -22,6 +22,7 @@ JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 EVENTS = "text/event-stream"
 LONG = "abcdefghijklmnopqrstuvwxyz"
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 
 
 def answer(body: Any, media_type: str = JSON, *known: str) -> Any:
@@ -190,6 +191,13 @@ def test_the_headers_of_an_answer() -> None:
             {"message": "your token is sec-ret-1", "token": "sec-ret-1"},
             {"message": "your token is [redacted]", "token": "[redacted]"},
         ),
+        ({"access": JWT, "refresh": [JWT]}, {"access": "[redacted]", "refresh": ["[redacted]"]}),
+        ({"Body": '{"a": 1, "token": "x"}'}, {"Body": '{"a": 1, "token": "[redacted]"}'}),
+        (
+            [json.dumps({"Message": json.dumps({"password": "x"})})],
+            [json.dumps({"Message": '{"password": "[redacted]"}'})],
+        ),
+        ({"note": '[see {"n": \ud800'}, {"note": '[see {"n": \ud800'}),
     ],
 )
 def test_the_fields_of_an_answer(body: Any, redacted: Any) -> None:
@@ -231,6 +239,18 @@ def test_an_echo_of_what_was_sent(body: bytes, media_type: str, redacted: bytes)
         ),
         (b'data:{"a": 1}\r\ndata:{"token":"x"}\r\n', EVENTS, b'data:{"a": 1}\r\ndata:{"token":"[redacted]"}\r\n'),
         (b"see https://me:mine@x.test/", "text/plain", b"see https://[redacted]@x.test/"),
+        (
+            b'{"access_token":"x","note":"a","refresh_token": "y',
+            JSON,
+            b'{"access_token":"[redacted]","note":"a","refresh_token": "[redacted]',
+        ),
+        (b'{"private_key":"a\\n\\"b","n":1', JSON, b'{"private_key":"[redacted]","n":1'),
+        (b'call({"access_token":"x","n":1});', "text/javascript", b'call({"access_token":"[redacted]","n":1});'),
+        (
+            b'<script>s={"a":{"password" : "x"}}</script>',
+            "text/html",
+            b'<script>s={"a":{"password" : "[redacted]"}}</script>',
+        ),
         (
             b"<Url>https://x.test/?a=1&amp;X-Amz-Signature=x</Url>;token=a",
             "application/xml",

@@ -205,3 +205,10 @@ def test_a_file_of_xml_takes_no_time() -> None:
     )
     for body in [b"<token>" + piece * 20_000 for piece in pieces] + [b"<x " + piece * 20_000 for piece in pieces]:
         assert answer(Rules(), body, XML) is not None
+
+
+def test_a_jwt_under_a_public_name_is_data() -> None:
+    """A signed document that the program reads, and not a token; one by one or in a list."""
+    jwt = "eyJhbGciOiJFUzI1NiJ9.eyJwcmljZSI6MX0.c2lnbmF0dXJl"
+    body = {"signed_transactions": [jwt], "access": f"{jwt}x"}
+    assert answer(rules(public={"signedTransactions"}), body) == body | {"access": "[redacted]"}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from importlib import import_module
@@ -316,6 +318,28 @@ def test_the_example_of_the_docs_runs(run: Runs) -> None:
         name = f"test_a_pokemon_is_found_in_the_end[{backend}].jsonl"
         (folder / name).write_text("\n".join(answers), "utf-8")
     run().assert_outcomes(passed=2)
+
+
+def test_a_file_that_cannot_be_written_is_an_error_of_its_test(run: Runs) -> None:
+    """Else a recording would be missing without a word."""
+    run.write("test_api", HEAD, "\nasync def test_item():\n    await ask('item')\n")
+    run.pytester.path.joinpath("recordings").write_text("in the way", "utf-8")
+    result = run("--gracy-record=once")
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        ["*ERROR at teardown of test_item*", "what was recorded could not be written to *test_item.jsonl: *"]
+    )
+
+
+def test_the_plugin_loads_nothing_that_not_every_session_needs() -> None:
+    """It is imported wherever the package is installed; what the fixtures need comes when they are asked for."""
+    code = (
+        "import pytest, gracy_transport.testing, sys; before = set(sys.modules); import gracy_transport.testing.plugin"
+    )
+    code += "; print(*sorted(set(sys.modules) - before))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    room = "gracy_transport.testing.plugin"
+    assert loaded == [room, f"{room}.ledger", f"{room}.wishes"]
 
 
 def test_file_names_are_safe_short_and_distinct() -> None:

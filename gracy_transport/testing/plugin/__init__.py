@@ -63,8 +63,8 @@ networks (`10.0.0.0/8`). A test that only replays is without network by itself; 
 
 A refusal, and a request that nothing is recorded for, end the test as `pytest.fail` does: this is no `Exception`, so
 neither a retry nor an `except Exception` hides it, and a test that goes on all the same fails at its end. A test about
-that clears `no_network.refused`. Not seen are sockets that are made without Python's: those of uvloop, of C extensions
-(gRPC, database drivers), of other processes.
+that clears `no_network.refused`. Not seen are sockets that are not Python's own: those of uvloop, of C extensions
+(gRPC, database drivers), of other processes, and on Windows what asyncio sends to an address that nobody looked up.
 
 # Further fixtures
 
@@ -118,8 +118,9 @@ def pytest_configure(config: pytest.Config) -> None:
     mode = config.getoption("gracy_record") or config.getini("gracy_record")
     if mode not in MODES:
         raise pytest.UsageError(f"gracy_record is {mode!r}: set it to one of {', '.join(MODES)}")
-    picks = any("::" in str(arg) for arg in config.args) or bool(config.getoption("lf", default=False))
-    config.stash[_LEDGER] = Ledger(mode, is_whole=not picks)
+    picks = any("::" in str(arg) for arg in config.args)
+    is_whole = not (picks or config.getoption("lf", default=False) or config.getoption("collectonly", default=False))
+    config.stash[_LEDGER] = Ledger(mode, is_whole=is_whole)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -149,9 +150,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
         recorded = item.stash.get(_RECORDED, None)
         if recorded is not None:
             del item.stash[_RECORDED]
-            fate = recorded.settle(is_whole=is_whole)
-            if fate is not None:
-                item.config.stash[_LEDGER].note(recorded.path, fate)
+            _settle(item, recorded, is_whole=is_whole)
     return result
 
 
@@ -257,6 +256,15 @@ def _wish_of(item: pytest.Item) -> Wish:
         return wish_of(item)
     except (TypeError, ValueError) as wrong:
         pytest.fail(f"{item.nodeid}: {wrong}", pytrace=False)
+
+
+def _settle(item: pytest.Item, recorded: RecordedTest, *, is_whole: bool) -> None:
+    try:
+        fate = recorded.settle(is_whole=is_whole)
+    except OSError as error:
+        pytest.fail(f"what was recorded could not be written to {recorded.path}: {error}", pytrace=False)
+    if fate is not None:
+        item.config.stash[_LEDGER].note(recorded.path, fate)
 
 
 def _allowed_by(mark: pytest.Mark) -> list[str]:

@@ -53,7 +53,7 @@ class Ledger:
         if not wants_recording(item):
             return
         files = [mark.kwargs["file"] for mark in item.iter_markers("recording") if mark.kwargs.get("file")]
-        path = item.path.parent / files[0] if files else own_path(item)
+        path = item.path.parent / str(files[0]) if files else own_path(item)
         self._used.add(path)
         if not path.exists():
             self._absent.add(path)

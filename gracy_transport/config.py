@@ -12,7 +12,7 @@ from pydantic import BeforeValidator
 from .call import EXTENSION, CallOptions
 from .concurrency import ConcurrentRequestLimit, Limits
 from .deadline import PositiveSeconds
-from .logevents import LogEvent, LogLevel
+from .logevents import LogEvent
 from .redaction import Redacted
 from .retry import GracefulRetry
 from .throttle import GracefulThrottle, ThrottleRule, Throttling
@@ -20,7 +20,6 @@ from .validation import GracefulValidator, StatusCodes, Validators
 from .values import ABSENT, OR_ABSENT, Absent, FrozenDict, Value
 
 __all__ = [
-    "DEFAULT_CONFIG",
     "ConcurrentRequestLimit",
     "ConfigFields",
     "GracefulThrottle",
@@ -146,23 +145,6 @@ class GracyConfig(Value, frozen=True):
     def __repr__(self) -> str:
         """Shows only what was given."""
         return f"GracyConfig({', '.join(f'{name}={value!r}' for name, value in self.given().items())})"
-
-
-DEFAULT_CONFIG: Final = GracyConfig(
-    log_request=None,
-    log_response=None,
-    log_errors=LogEvent(LogLevel.ERROR),
-    retry=None,
-    strict_status_code=None,
-    allowed_status_code=None,
-    validators=None,
-    parser=None,
-    throttling=None,
-    concurrent_requests=None,
-    deadline=None,
-    redact=None,
-)
-"""What the facade starts from: errors are logged, nothing else is on."""
 
 
 def call_options(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from enum import IntEnum
 from traceback import format_exception
 from typing import TYPE_CHECKING, Any, Final
@@ -98,6 +97,8 @@ class LogEvent(Value, frozen=True):
             for match in _PLACEHOLDER.finditer(message):
                 name = match[1]
                 if name not in PLACEHOLDERS:
+                    from difflib import get_close_matches
+
                     nearest: list[str] = get_close_matches(name.upper(), PLACEHOLDERS, n=1, cutoff=0.5)
                     hint = (
                         f"did you mean {{{nearest[0]}}}?" if nearest else f"known are {', '.join(sorted(PLACEHOLDERS))}"

@@ -6,20 +6,17 @@ thread.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from threading import get_ident
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 __all__ = ["Loop", "current_loop"]
 
 Post: TypeAlias = Callable[[Callable[[], object]], object]
 
 
-@dataclass(frozen=True, slots=True)
-class Loop:
+class Loop(NamedTuple):
     """An event loop of either backend.
 
     Attributes:
@@ -55,7 +52,7 @@ class Loop:
         if self.thread != get_ident():
             return False
         try:
-            return self.native is (_trio_token() if self.is_trio else asyncio.get_running_loop())
+            return self.native is (_trio_token() if self.is_trio else _asyncio_loop())
         except RuntimeError:
             return False
 
@@ -71,7 +68,13 @@ def current_loop() -> Loop:
             return Loop(_trio_token(), is_trio=True, thread=get_ident())
         except (RuntimeError, AttributeError):
             pass  # not in trio, or another thread is just importing it: asyncio then
-    return Loop(asyncio.get_running_loop(), is_trio=False, thread=get_ident())
+    return Loop(_asyncio_loop(), is_trio=False, thread=get_ident())
+
+
+def _asyncio_loop() -> Any:
+    import asyncio  # it is half of what importing the stack would cost, and whoever runs a loop of it has it
+
+    return asyncio.get_running_loop()
 
 
 def _trio_token() -> Any:

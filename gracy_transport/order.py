@@ -14,8 +14,7 @@ its own permit.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from weakref import WeakSet
 
 from .admission import AdmissionTransport, Book, Desk, HintKeeper, Keeper, KeyedGates, ServerHints
@@ -29,10 +28,12 @@ from .layer import Layer
 from .logs import LoggingTransport
 from .metrics import MetricsRegistry, MetricsTransport
 from .pauses import PauseKeeper
-from .replay import GracyReplay, ReplayState, ReplayTransport
 from .retry import Common, RetryTransport
 from .throttle import RuleGates, ThrottleKeeper, ThrottleRule
 from .validation import ValidationTransport, judge
+
+if TYPE_CHECKING:
+    from .replay import GracyReplay, ReplayState
 
 __all__ = ["ORDER", "Plan", "Shared", "build_chain"]
 
@@ -53,7 +54,7 @@ class Shared:
         self.desk = Desk(clock)
         self.metrics = MetricsRegistry(clock)
         self.retries = Common()
-        self.replay = None if replay is None else ReplayState(replay)
+        self.replay = None if replay is None else _state_of(replay)
         self.rules: Book[ThrottleRule, RuleGates] = Book(clock)
         self.limits: Book[ConcurrentRequestLimit, KeyedGates] = Book(clock)
         self.is_hooked = False
@@ -82,8 +83,7 @@ class Shared:
         return keepers
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """What a chain is built from."""
 
     config: GracyConfig
@@ -134,9 +134,7 @@ def _hooks(inner: AsyncTransport, plan: Plan) -> AsyncTransport:
 
 def _replay_above(inner: AsyncTransport, plan: Plan) -> AsyncTransport:
     state = plan.shared.replay
-    if state is None or not state.config.disable_throttling:
-        return inner
-    return ReplayTransport(inner, state, clock=plan.shared.clock)
+    return inner if state is None or not state.config.disable_throttling else _replay(inner, state, plan)
 
 
 def _admission(inner: AsyncTransport, plan: Plan) -> AsyncTransport:
@@ -164,8 +162,21 @@ def _hints(plan: Plan, logs: Keeper | None) -> HintKeeper | None:
 
 def _replay_below(inner: AsyncTransport, plan: Plan) -> AsyncTransport:
     state = plan.shared.replay
-    if state is None or state.config.disable_throttling:
-        return inner
+    return inner if state is None or state.config.disable_throttling else _replay(inner, state, plan)
+
+
+# The largest of the concerns, and the only one that no field of a config asks for: whoever gives a replay has it.
+
+
+def _state_of(replay: GracyReplay) -> ReplayState:
+    from .replay import ReplayState
+
+    return ReplayState(replay)
+
+
+def _replay(inner: AsyncTransport, state: ReplayState, plan: Plan) -> AsyncTransport:
+    from .replay import ReplayTransport
+
     return ReplayTransport(inner, state, clock=plan.shared.clock)
 
 

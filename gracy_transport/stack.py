@@ -16,10 +16,10 @@ from .family import AsyncTransport
 from .layer import Layer
 from .metrics import MetricsRegistry, Reporting
 from .order import Plan, Shared, build_chain
-from .replay import GracyReplay
 
 if TYPE_CHECKING:
     from .family import Request, Response
+    from .replay import GracyReplay
 
 __all__ = ["GracyTransport", "attach"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 __all__ = ["Attempt", "Fate", "CallTimeline", "Step", "Wait", "timeline_of"]
 
@@ -59,8 +59,7 @@ class Attempt:
         return "maybe_applied" if self.was_sent else "never_sent"
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(NamedTuple):
     """One wait of a call.
 
     Attributes:
@@ -76,8 +75,7 @@ class Wait:
     began: float
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """A wait or an attempt in the timeline of a call. A plain value.
 
     Attributes:
@@ -97,8 +95,7 @@ class Step:
         return f"at {self.at:.1f} s: {self.kind} {self.seconds:.1f} s, {self.what}"
 
 
-@dataclass(frozen=True, slots=True)
-class CallTimeline:
+class CallTimeline(NamedTuple):
     """What a call went through until now. A plain value without secrets, which can be kept and pickled.
 
     `str` of it is one line: `GET /pokemon/ditto 200 in 41.2 s: throttle 30.0, back-off 6.1, 3 attempts`.

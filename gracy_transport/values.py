@@ -61,7 +61,7 @@ class Value(BaseModel, frozen=True):
         pydantic.ValidationError: at construction, naming the field, when a value is wrong.
     """
 
-    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, defer_build=True)
 
     if TYPE_CHECKING:
         # A subclass that writes its own constructor, for positional arguments, calls this one by field names.

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import subprocess
+import sys
 import types
+from pathlib import Path
+
+import pytest
 
 import gracy_transport
-from gracy_transport import exceptions, testing
+from gracy_transport import exceptions, metrics, testing
 
 PINNED = [
     "Gracy",
@@ -53,13 +59,42 @@ PINNED = [
 
 
 def test_every_public_name_is_exported_and_no_other() -> None:
-    """`__all__` is sorted by kind and equals what the module shows."""
-    shown = {
-        name
-        for name, value in vars(gracy_transport).items()
-        if not name.startswith("_") and not isinstance(value, types.ModuleType) and name != "annotations"
-    }
-    assert shown == set(gracy_transport.__all__)
+    """What `dir` shows, what `import *` brings and what type checkers see is one and the same."""
+    starred: dict[str, object] = {}
+    exec("from gracy_transport import *", starred)
+    del starred["__builtins__"]
+    shown = {name for name in dir(gracy_transport) if not name.startswith("_")} - {"events", "exceptions"}
+    assert set(starred) == shown == set(gracy_transport.__all__)
+
+
+@pytest.mark.parametrize("package", [gracy_transport, metrics], ids=lambda package: package.__name__)
+def test_names_that_are_loaded_late_come_from_where_type_checkers_look(package: types.ModuleType) -> None:
+    """Each stands twice, in an import that only type checkers read and in the table, with the same module."""
+    assert package.__file__ is not None
+    tree = ast.parse(Path(package.__file__).read_text("utf-8"))
+    seen, table = {}, {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level == 1:
+            seen |= {alias.name: f".{node.module or alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Dict):
+            table = ast.literal_eval(node)
+    seen.pop("loaded_late", None)
+    assert table == seen
+    assert set(package.__all__) == set(table) - {"events", "exceptions", "__version__"}
+    assert set(table) <= set(dir(package))
+    assert all(getattr(package, name) is not None for name in table)
+
+
+def test_a_name_that_is_not_there_is_said_to_be_missing() -> None:
+    """As of any module."""
+    with pytest.raises(AttributeError, match="module 'gracy_transport' has no attribute 'Grazy'"):
+        gracy_transport.Grazy  # type: ignore[attr-defined]  # noqa: B018 - it is not there
+
+
+def test_the_errors_and_the_events_need_no_import_of_their_own() -> None:
+    """`import gracy_transport` is enough to write `except gracy_transport.exceptions.BadResponse`."""
+    code = "import gracy_transport as g; g.exceptions.BadResponse, g.events.CallStarted"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_pinned_names_are_there() -> None:

@@ -10,10 +10,14 @@ from pathlib import Path
 
 import pytest
 
+import gracy_transport
+
 PACKAGE = Path(__file__).parent.parent / "gracy_transport"
 
 FLOORS = {
     "cellar": (
+        "late",
+        "version",
         "values",
         "clock",
         "loops",
@@ -46,7 +50,7 @@ FLOORS = {
         "hooks",
         "pauses",
     ),
-    "assembly": ("config", "order", "stack"),
+    "assembly": ("config", "defaults", "order", "stack"),
     "roof": (
         "facade",
         "common_hooks",
@@ -218,17 +222,49 @@ def test_no_recording_or_config_is_ever_unpickled(path: str) -> None:
     assert not names & {"pickle", "marshal", "shelve", "dill"}
 
 
-def test_importing_the_package_loads_nothing_of_weight() -> None:
-    """httpx, anyio and pydantic are enough: no rich, no other family, no other backend, no database."""
-    code = "import gracy_transport, sys; print(*sorted(set(sys.modules) & set(sys.argv[1:])))"
-    heavy = ["rich", "httpx2", "trio", "sqlite3", "h11._connection", "plotly", "hypothesis", "pytest"]
-    bare = "import httpx, anyio, pydantic, sys; print(*sorted(set(sys.modules) & set(sys.argv[1:])))"
-    ours, theirs = (
-        set(
-            subprocess.run(
-                [sys.executable, "-c", text, *heavy], capture_output=True, text=True, check=True
-            ).stdout.split()
-        )
-        for text in (code, bare)
+def loaded(*statements: str) -> set[str]:
+    """Returns what a process of its own has loaded after these statements, one after the other, beyond `BARE`."""
+    bare, ours = (
+        subprocess.run(
+            [sys.executable, "-c", "\n".join([*BARE, *more, "import sys", "print(*sys.modules)"])],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()
+        for more in ((), statements)
     )
-    assert ours <= theirs
+    return set(ours) - set(bare)
+
+
+BARE = ("import httpx, anyio, pydantic", "class Model(pydantic.BaseModel): field: int")
+WEIGHTY = {
+    *("asyncio", "concurrent.futures", "difflib", "email.parser", "importlib.metadata", "sqlite3", "subprocess"),
+    *("h11._connection", "httpx2", "hypothesis", "plotly", "pytest", "rich", "trio"),
+}
+"""What costs a program milliseconds: loaded by whoever uses it, when it is used."""
+
+ABOVE = {f"gracy_transport.{room}" for room in FLOORS["roof"]} | {"gracy_transport.replay", "gracy_transport.defaults"}
+"""Rooms that a stack without a replay has no use for."""
+
+
+def test_importing_the_package_loads_nothing_but_itself() -> None:
+    """A name costs when it is asked for."""
+    assert loaded("import gracy_transport") == {"gracy_transport", "gracy_transport.late"}
+
+
+def test_a_stack_loads_nothing_of_weight() -> None:
+    """httpx, anyio and pydantic are enough, and of ours the rooms it works with."""
+    stack = loaded(
+        "from gracy_transport import GracyTransport, GracyConfig, GracefulRetry, GracefulThrottle, ThrottleRule",
+        "rule = ThrottleRule('.*', 2)",
+        "stack = GracyTransport(httpx.MockTransport(print), GracyConfig(retry=GracefulRetry(), throttling=rule))",
+    )
+    assert "gracy_transport.retry.transport" in stack
+    assert not stack & (WEIGHTY | ABOVE | {"gracy_transport.metrics.report"})
+
+
+def test_no_public_name_loads_anything_of_weight() -> None:
+    """Not even all of them together: no other family, no other backend, no database, nothing that shows a report."""
+    everything = loaded(f"from gracy_transport import {', '.join(gracy_transport.__all__)}")
+    assert "gracy_transport.facade.api" in everything
+    assert not everything & (WEIGHTY - {"asyncio", "concurrent.futures", "subprocess"})

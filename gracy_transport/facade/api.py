@@ -13,7 +13,7 @@ import httpx
 
 from ..call import Observer
 from ..clock import SYSTEM_CLOCK, Clock
-from ..config import DEFAULT_CONFIG
+from ..defaults import DEFAULT_CONFIG
 from ..logevents import LOGGER_NAME
 from ..metrics import MetricsRegistry, Reporting
 from ..replay import GracyReplay

@@ -8,7 +8,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from ..call import Call, CallOptions
-from ..config import DEFAULT_CONFIG, GracyConfig
+from ..config import GracyConfig
+from ..defaults import DEFAULT_CONFIG
 from ..exceptions import CompositionError
 from ..pauses import PauseKeeper
 from ..redaction import Hidden, hide

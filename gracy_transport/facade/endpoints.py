@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from enum import Enum, StrEnum
 from typing import Final, TypeAlias
 from urllib.parse import quote
@@ -138,6 +137,8 @@ class Template:
                     f"give it as an endpoint argument, get(ENDPOINT, {{{name!r}: ...}})"
                 )
         unknown = next(name for name in given if name not in self.names)
+        from difflib import get_close_matches
+
         nearest = get_close_matches(unknown.upper(), self.names, n=1, cutoff=0.5)
         known = " and ".join(f"{{{name}}}" for name in nearest or self.names) or "none"
         raise ValueError(

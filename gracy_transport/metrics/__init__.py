@@ -2,18 +2,21 @@
 
 `sketch.py` holds latencies, `rows.py` the counters by endpoint, `report.py` the values that are given out,
 `ring.py` the last attempts one by one, `columns.py` how figures are written, and `transport.py` is the layer that
-counts.
+counts. A stack counts from its first request on; the rest is loaded when somebody wants to see it.
 """
 
 from __future__ import annotations
 
-from .columns import COLUMNS, Column, plain
-from .report import OTHER, TOTAL, GracyReport, ReportRow
-from .reporting import Reporting
-from .ring import MOST_MOMENTS, TimedAttempt, TimedWait, Timeline
-from .rows import MOST_ROWS, MetricsRegistry
-from .sketch import ACCURACY, Latencies, LatencySketch
-from .transport import MetricsTransport
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .columns import COLUMNS, Column, plain
+    from .report import TOTAL, GracyReport, ReportRow
+    from .reporting import Reporting
+    from .ring import MOST_MOMENTS, TimedAttempt, TimedWait, Timeline
+    from .rows import MOST_ROWS, OTHER, MetricsRegistry
+    from .sketch import ACCURACY, Latencies, LatencySketch
+    from .transport import MetricsTransport
 
 __all__ = [
     "ACCURACY",
@@ -35,3 +38,30 @@ __all__ = [
     "Timeline",
     "plain",
 ]
+
+if not TYPE_CHECKING:
+    from ..late import loaded_late
+
+    __getattr__, __dir__ = loaded_late(
+        __name__,
+        {
+            "ACCURACY": ".sketch",
+            "COLUMNS": ".columns",
+            "MOST_MOMENTS": ".ring",
+            "MOST_ROWS": ".rows",
+            "OTHER": ".rows",
+            "TOTAL": ".report",
+            "Column": ".columns",
+            "GracyReport": ".report",
+            "Latencies": ".sketch",
+            "LatencySketch": ".sketch",
+            "MetricsRegistry": ".rows",
+            "MetricsTransport": ".transport",
+            "ReportRow": ".report",
+            "Reporting": ".reporting",
+            "TimedAttempt": ".ring",
+            "TimedWait": ".ring",
+            "Timeline": ".ring",
+            "plain": ".columns",
+        },
+    )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from .report import ReportRow
@@ -12,8 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["COLUMNS", "Column", "plain"]
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """One figure of a row.
 
     Attributes:

@@ -13,15 +13,13 @@ from typing import Any, Final
 
 from .columns import COLUMNS, plain
 from .ring import Timeline
+from .rows import OTHER
 from .sketch import Latencies
 
-__all__ = ["OTHER", "TOTAL", "GracyReport", "ReportRow"]
+__all__ = ["TOTAL", "GracyReport", "ReportRow"]
 
 TOTAL: Final = "TOTAL"
 """What stands in the place of the URL in the row that sums up a report."""
-
-OTHER: Final = "(other)"
-"""The row of all URLs that came when there were too many to have a row each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

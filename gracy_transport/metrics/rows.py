@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from itertools import count
 from threading import RLock
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ..clock import SYSTEM_CLOCK, Clock
 from ..exceptions import DeadlineExceeded, GracyException
-from .report import OTHER, GracyReport, ReportRow
 from .ring import Ring, Timeline
 from .sketch import LatencySketch
 
-__all__ = ["MOST_ROWS", "MetricsRegistry", "Row"]
+if TYPE_CHECKING:
+    from .report import GracyReport, ReportRow
+
+__all__ = ["MOST_ROWS", "OTHER", "MetricsRegistry", "Row"]
 
 MOST_ROWS: Final = 1000
 """Rows of URLs without a template, and again as many of URLs with one: more endpoints than anybody reads
 about, and few enough to fit into some megabytes."""
+
+OTHER: Final = "(other)"
+"""The row of all URLs that came when there were too many to have a row each."""
 
 
 class Row:
@@ -119,6 +124,8 @@ class Row:
 
     def snapshot(self, url: str, since_1970: float) -> ReportRow:
         """Returns what is counted now, as a value; `since_1970` is added to monotonic instants."""
+        from .report import ReportRow
+
         _, ok, redirect, client, server = self.responses[1:]
         return ReportRow(
             url=url,
@@ -184,6 +191,8 @@ class MetricsRegistry:
 
     def report(self) -> GracyReport:
         """Returns what has been counted so far, as a value. Reading it changes nothing."""
+        from .report import GracyReport  # here and above: many stacks are never asked for one
+
         with self.lock:
             moments = self._ring.moments()  # before the rows, so that the row of each moment is among them
             counted = self._rows.copy()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import uuid4
 
 from ..bodies import variant
@@ -21,8 +20,7 @@ __all__ = ["with_key"]
 _HEADER: Final = "Idempotency-Key"
 
 
-@dataclass(frozen=True, slots=True)
-class MintedKey:
+class MintedKey(NamedTuple):
     """A key that was made for a call, and what it stands for: it must not be seen with anything else."""
 
     text: str

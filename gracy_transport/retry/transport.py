@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import random as chances
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..bodies import discard
 from ..call import Call, Observer, Outcome, Wait
@@ -38,8 +37,7 @@ __all__ = ["RetryTransport"]
 _logger = logging.getLogger(LOGGER_NAME)
 
 
-@dataclass(frozen=True, slots=True)
-class _Pass:
+class _Pass(NamedTuple):
     """A request on its way through this layer, after its first failure."""
 
     request: Request

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from ..exceptions import BadResponse, CompositionError, GracyException
 from ..family import is_error_like
@@ -38,8 +37,7 @@ _CHALLENGES: Final = frozenset({401, 407})
 _VERDICTS: Final = ("x-should-retry", "stripe-should-retry")
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What the decision needs to know of a request.
 
     Attributes:
@@ -55,21 +53,20 @@ class Facts:
     is_followed: bool
 
 
-@dataclass(frozen=True, slots=True)
 class Accept:
     """The outcome is the caller's: a response that is fine, or an error that is none of our business."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+
+class Retry(NamedTuple):
     """The next attempt starts in `delay` seconds, because of `reason`."""
 
     delay: float
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class GiveUp:
+class GiveUp(NamedTuple):
     """No further attempt is made, because of `reason`; `hint` is the wait the server asked for, if any.
 
     `too_long` is the back-off for which the deadline of the call leaves no time, if that is why.

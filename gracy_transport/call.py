@@ -11,8 +11,7 @@ and a reference back would keep every body alive until the garbage collector com
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from .matching import origin_of, path_of, target_of
 from .options import NO_OPTIONS, CallOptions
@@ -35,8 +34,7 @@ Observer: TypeAlias = Callable[["Event"], object]
 _MAY_GO_ON: Final = frozenset({401, 407})
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What one attempt gave: the response, if any, and the error that judges it, if any."""
 
     response: Response | None = None

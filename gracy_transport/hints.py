@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from .retry_after import LONGEST, LONGEST_TEXT, parse_http_date, retry_after
 from .structured import Item, Token, parse_list
@@ -38,8 +37,7 @@ _NOTHING: Final = Item("", {})
 _UNITS: Final = ("requests", "tokens", "input-tokens", "output-tokens")
 
 
-@dataclass(frozen=True, slots=True)
-class Hint:
+class Hint(NamedTuple):
     """One thing a server said about one of its limits. What it did not say is `None`; seconds count from now.
 
     Attributes:
@@ -85,7 +83,7 @@ def hints_in(status: int, headers: Mapping[str, str], wall: float) -> tuple[Hint
     if not pauses:
         return tuple(limits)
     until = pauses[0].pause
-    return pauses + tuple([replace(hint, reset=until) if hint.remaining == 0 else hint for hint in limits])
+    return pauses + tuple([hint._replace(reset=until) if hint.remaining == 0 else hint for hint in limits])
 
 
 def _limits(said: Mapping[str, str], now: float) -> Iterator[Hint]:

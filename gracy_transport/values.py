@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Final, TypeVar, Union, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler
@@ -52,6 +53,10 @@ OR_ABSENT: Final = _OrAbsent()
 """For `Annotated[X | None | Absent, OR_ABSENT]`: a wrong value is told what `X` takes, and nothing of absence."""
 
 
+_ONE_BUILDS: Final = RLock()
+"""Taken again by its holder, since the validator of a class is made of those of its fields."""
+
+
 class Value(BaseModel, frozen=True):
     """The base of all configuration: a frozen pydantic model that forbids unknown fields.
 
@@ -61,7 +66,14 @@ class Value(BaseModel, frozen=True):
         pydantic.ValidationError: at construction, naming the field, when a value is wrong.
     """
 
+    # Most programs use a few of these classes: the validator of each is built for its first value.
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, defer_build=True)
+
+    @classmethod
+    def model_rebuild(cls, **options: Any) -> bool | None:
+        """Builds the validator, one class at a time: older versions of pydantic mix up what two threads build."""
+        with _ONE_BUILDS:
+            return super().model_rebuild(**options)
 
     if TYPE_CHECKING:
         # A subclass that writes its own constructor, for positional arguments, calls this one by field names.

@@ -72,7 +72,8 @@ def test_names_that_are_loaded_late_come_from_where_type_checkers_look(package: 
     """Each stands twice, in an import that only type checkers read and in the table, with the same module."""
     assert package.__file__ is not None
     tree = ast.parse(Path(package.__file__).read_text("utf-8"))
-    seen, table = {}, {}
+    seen: dict[str, str] = {}
+    table: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.level == 1:
             seen |= {alias.name: f".{node.module or alias.name}" for alias in node.names}

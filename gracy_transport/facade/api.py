@@ -16,7 +16,6 @@ from ..clock import SYSTEM_CLOCK, Clock
 from ..defaults import DEFAULT_CONFIG
 from ..logevents import LOGGER_NAME
 from ..metrics import MetricsRegistry, Reporting
-from ..replay import GracyReplay
 from ..values import ABSENT
 from .hooks import hooks_of
 from .living import Living, of_all_living
@@ -28,6 +27,7 @@ from .verbs import EndpointT
 
 if TYPE_CHECKING:
     from ..events import Event
+    from ..replay import GracyReplay
 
 __all__ = ["Gracy", "GracyAPI", "GracyApi"]
 

@@ -13,12 +13,12 @@ from ..config import GracyConfig
 from ..loops import current_loop
 from ..options import CallOptions
 from ..order import Shared
-from ..replay import GracyReplay
 from ..stack import GracyTransport, attach
 from .building import Builder
 from .endpoints import Template, is_absolute
 
 if TYPE_CHECKING:
+    from ..replay import GracyReplay
     from .scope import Active
 
 __all__ = ["Session", "Sessions"]

@@ -110,3 +110,23 @@ def test_frozen_dict_does_not_follow_the_dictionary_it_came_from() -> None:
     frozen = FrozenDict(source)
     source["a"] = 2
     assert frozen["a"] == 1
+
+
+def test_the_first_values_of_a_class_may_be_made_in_many_threads_at_once() -> None:
+    """The validator is built once, for whoever comes first; the others wait for it."""
+
+    class Part(Value, frozen=True):
+        number: int
+
+    class Whole(Value, frozen=True):
+        part: Part
+
+    start = Barrier(8)
+
+    def make(number: int) -> Whole:
+        start.wait()
+        return Whole(part=Part(number=number))
+
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(make, range(8)))
+    assert [whole.part.number for whole in made] == list(range(8))

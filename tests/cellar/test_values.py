@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Annotated, Any
 
 import pytest
@@ -112,15 +114,21 @@ def test_frozen_dict_does_not_follow_the_dictionary_it_came_from() -> None:
     assert frozen["a"] == 1
 
 
+class Part(Value, frozen=True):
+    """What only the test below makes: its validator is built there."""
+
+    number: int
+
+
+class Whole(Value, frozen=True):
+    """Likewise."""
+
+    part: Part
+    parts: tuple[Part, ...] = ()
+
+
 def test_the_first_values_of_a_class_may_be_made_in_many_threads_at_once() -> None:
-    """The validator is built once, for whoever comes first; the others wait for it."""
-
-    class Part(Value, frozen=True):
-        number: int
-
-    class Whole(Value, frozen=True):
-        part: Part
-
+    """A validator is built once, for whoever comes first; the others wait for it."""
     start = Barrier(8)
 
     def make(number: int) -> Whole:

@@ -62,16 +62,11 @@ def convert_recordings(old: Path, new: Path, *, patience: float = PATIENCE, comm
         source = kind_of(old)
         if source is None:
             return _refuse(f"{old} is nothing that recordings are read from: {_SOURCES}")
-        is_old = source is Kind.ORIGINAL
-        found = found_in_rows(rows_of(old, patience=patience, command=command)) if is_old else found_in(old, source)
-        recordings = _counted(found, count)
-    except Unfit as problem:
-        return _refuse(f"{old} {problem}")
-    except UnreadableRecording as problem:
-        return _refuse(str(problem))
     except OSError as problem:
         return _refuse(f"{old} cannot be read ({problem.strerror}): check its permissions")
-    return _write(new, target, recordings, count, old)
+    is_old = source is Kind.ORIGINAL
+    found = found_in_rows(rows_of(old, patience=patience, command=command)) if is_old else found_in(old, source)
+    return _write(new, target, _counted(found, count), count, old)
 
 
 def _write(new: Path, target: Kind, recordings: Iterator[Recording], count: _Count, old: Path) -> int:

@@ -20,7 +20,7 @@ from gracy_transport.replay.recording import RecordedRequest, RecordedResponse, 
 from gracy_transport.replays.storages.lines import JSONLinesReplayStorage
 from gracy_transport.replays.storages.sqlite import SQLiteReplayStorage
 from gracy_transport.testing import ScriptedResponse, ScriptedWire
-from tests.conversion.support import answered, old_file, row
+from tests.conversion.support import answered, bare, old_file, row
 from tests.fire.test_canaries import ANSWERED, COOKIES, FORM, HEADERS, JSON, QUERY, URL
 from tests.formats.support import AT, chrome_entry, har_file, pairs
 
@@ -277,3 +277,52 @@ def test_hostile_texts_take_no_longer_than_others(piece: str) -> None:
     found = [*secrets_in_line(text), *secrets_in({"a": text})]
     assert time.perf_counter() - began < 20
     assert all(secret.kind == "JWT" for secret in found)
+
+
+def said_of(path: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """Returns what is printed of the one secret in a file, without the name of the file."""
+    assert check(path) == 1
+    return capsys.readouterr().out.removeprefix(f"{path}, ").rstrip()
+
+
+def test_what_is_assigned_in_any_text_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By the name on the left, once."""
+    path = tmp_path / "settings.toml"
+    path.write_text('name = "x"\napi_key = "aB3dE6gH9jK2mN5pQ8sT1"\ntoken: str = make_a_token()\n', "utf-8")
+    assert said_of(path, capsys) == "line 2: value of api_key (aB3d…)"
+
+
+def test_events_and_lines_are_looked_into(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each is JSON of its own."""
+    body = b'data: {"n": 1}\n\ndata: {"refresh_token": "aB3dE6gH9jK2"}\n\n'
+    write_har(
+        tmp_path / "x.har",
+        [Recording(RecordedRequest("GET", "https://api.test/x"), AT, RecordedResponse(200, (), body))],
+    )
+    assert said_of(tmp_path / "x.har", capsys).startswith("entry 1: response.content.text:3.refresh_token: value of")
+
+
+@pytest.mark.parametrize("name", ["x.har", "x.jsonl"])
+def test_base64_is_looked_into(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In a HAR and in our own recordings."""
+    body = b"\xff\xfe " + SHAPES["GitHub token"].encode()
+    write_har(
+        tmp_path / "a.har",
+        [Recording(RecordedRequest("GET", "https://api.test/x"), AT, RecordedResponse(200, (), body))],
+    )
+    assert main(["convert-recordings", str(tmp_path / "a.har"), str(tmp_path / name)]) == 0
+    capsys.readouterr()
+    assert said_of(tmp_path / name, capsys).endswith(": GitHub token (ghp_…)")
+
+
+def test_rows_that_cannot_be_read_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody knows what is in them."""
+    assert check(old_file(tmp_path, [bare(b"no pickle")])) == 2
+    assert "row 1, GET https://api.test/items/1: cannot be looked at, its pickle is broken" in capsys.readouterr().err
+
+
+def test_a_broken_line_is_looked_at_as_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A merge that went wrong hides nothing."""
+    path = tmp_path / "x.jsonl"
+    path.write_text(f'{{"gracy":1}}\n<<<<<<< {SHAPES["GitHub token"]}\n', "utf-8")
+    assert said_of(path, capsys) == "line 2: GitHub token (ghp_…)"

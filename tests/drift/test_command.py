@@ -142,3 +142,13 @@ def test_what_is_no_secret_may_be_given(tmp_path: Path) -> None:
     assert header_in("Authorization: Basic env:PAIR", {"PAIR": "bWU6\n"}) == ("Authorization", "Basic bWU6")
     with pytest.raises(Wrong):
         header_in("Cookie: a=b", {})
+
+
+def test_in_a_terminal_it_is_a_table(
+    server: OriginProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Drawn by rich."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert run(recorded(tmp_path, server, "/item", "/same")) == 1
+    said = capsys.readouterr().out
+    assert "Drift" in said and "1 of 2 changed" in said

@@ -252,6 +252,12 @@ def test_importing_the_package_loads_nothing_but_itself() -> None:
     assert loaded("import gracy_transport") == {"gracy_transport", "gracy_transport.late"}
 
 
+def test_what_the_plugin_of_pytest_stands_in_loads_nothing_but_itself() -> None:
+    """Every session of pytest loads it, wherever the package is installed."""
+    ours = {name for name in loaded("import gracy_transport.testing") if name.startswith("gracy_transport")}
+    assert ours == {"gracy_transport", "gracy_transport.late", "gracy_transport.testing"}
+
+
 def test_a_stack_loads_nothing_of_weight() -> None:
     """httpx, anyio and pydantic are enough, and of ours the rooms it works with."""
     stack = loaded(

@@ -10,17 +10,13 @@ happened, `FaultTransport` lets requests fail on purpose. Three modules are impo
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .clock import FakeClock
-from .faults import Fault, FaultTransport
-from .wire import NEVER, ScriptedResponse, ScriptedWire, Sent
-
 if TYPE_CHECKING:
-    from ..events import Event
-    from ..layer import Layer
+    from .capturing import capture_events
+    from .clock import FakeClock
+    from .faults import Fault, FaultTransport
+    from .wire import NEVER, ScriptedResponse, ScriptedWire, Sent
 
 __all__ = [
     "NEVER",
@@ -33,17 +29,19 @@ __all__ = [
     "capture_events",
 ]
 
+if not TYPE_CHECKING:  # every session of pytest loads this package, because its plugin is in it
+    from ..late import loaded_late
 
-@contextmanager
-def capture_events(layer: Layer) -> Generator[list[Event]]:
-    """Collects the events of all calls that pass a layer (a `GracyTransport`, say) while the block runs.
-
-    Blocks may overlap in any way, in tasks for example: each ends its own collection only.
-    """
-    events: list[Event] = []
-    note = events.append
-    layer.observers = (*layer.observers, note)
-    try:
-        yield events
-    finally:
-        layer.observers = tuple(each for each in layer.observers if each is not note)
+    __getattr__, __dir__ = loaded_late(
+        __name__,
+        {
+            "NEVER": ".wire",
+            "FakeClock": ".clock",
+            "Fault": ".faults",
+            "FaultTransport": ".faults",
+            "ScriptedResponse": ".wire",
+            "ScriptedWire": ".wire",
+            "Sent": ".wire",
+            "capture_events": ".capturing",
+        },
+    )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..family import family_of
 from ..redaction import REDACTED, address_and_query, plain_name, redact_query
+from .coding import without_encoding
 from .credentials import Credentials, Issuer
 from .headers import pairs_of, raw_of
 from .key import key_of, key_of_match
@@ -61,7 +62,7 @@ class Asked:
 
     Attributes:
         live: the request itself, secrets and all.
-        content: its body, secrets and all.
+        content: its body, secrets and all, without a content encoding.
         key: under which answers to it are recorded.
         credential: the name of whose request it is; empty for nobody's.
         sequence: whose answers to the request come one after the other: its key and credential.
@@ -69,7 +70,7 @@ class Asked:
     """
 
     __slots__ = (
-        *("_body", "_media_type", "_secrets", "_terms", "_url"),
+        *("_body", "_is_decoded", "_media_type", "_secrets", "_terms", "_url"),
         *("content", "credential", "key", "live", "match", "sequence"),
     )
 
@@ -77,7 +78,10 @@ class Asked:
         self, request: Request, content: bytes, credential: str | None = None, *, terms: Terms = PLAIN
     ) -> None:
         self.live = request
-        self.content = content
+        encoding = request.headers.get("content-encoding", "") if content else ""
+        # Encoded, it would hold its secrets, and gzip's time of day.
+        self.content = without_encoding(request, encoding, content) if encoding else content
+        self._is_decoded = self.content is not content
         self._terms = terms
         self._secrets = secrets = Secrets(terms.rules, issued_as=terms.issued_as)
         self._media_type = request.headers.get("content-type", "") if content else ""
@@ -86,7 +90,7 @@ class Asked:
             secrets.add_header(name, value, shortest=SURE_LENGTH)
         self._url = _redacted_url(request.url, secrets)
         parameters = len(secrets.fields)
-        self._body = redact_asked_body(content, self._media_type, secrets) if content else b""
+        self._body = redact_asked_body(self.content, self._media_type, secrets) if content else b""
         self.credential = self._named(headers, parameters) if credential is None else credential
         self.match = ""
         if terms.match_on == DEFAULT_PARTS:
@@ -102,6 +106,8 @@ class Asked:
         match_on = self._terms.match_on
         matched = () if callable(match_on) else headers_in(match_on)
         headers = redact_asked_headers(pairs_of(self.live.headers), self._known(), matched)
+        if self._is_decoded:
+            headers = tuple([pair for pair in headers if pair[0] != "content-encoding"])
         return RecordedRequest(self.live.method, self._url, headers, self._body, self.credential, self.match)
 
     @property

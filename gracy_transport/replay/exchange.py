@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from ..bodies import BODY_CAP
 from ..family import family_of
 from .asked import Asked
+from .coding import without_encoding
 from .failures import error_from
 from .headers import headers_of, pairs_of
 from .playing import played
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Asked", "decoded_answer", "read_answer", "recording_of", "response_from"]
 
-_PIECE: Final = 16 * 1024
-"""Bytes that are decoded at a time: compressed at most about 1,000 : 1, so that the cap on what comes out can hold."""
-
 
 def decoded_answer(request: Request, headers: Any, raw: bytes) -> tuple[Headers, bytes]:
     """Returns headers and body of an answer as it came from the wire, decoded where it can be.
@@ -33,7 +30,7 @@ def decoded_answer(request: Request, headers: Any, raw: bytes) -> tuple[Headers,
     """
     pairs = pairs_of(headers)
     encoding = ", ".join([value for name, value in pairs if name.lower() == "content-encoding"])
-    content = _decoded(request, encoding, raw) if encoding and raw else raw
+    content = without_encoding(request, encoding, raw) if encoding and raw else raw
     return (_without(pairs, "transfer-encoding"), raw) if content == raw else (_plain(pairs, len(content)), content)
 
 
@@ -67,22 +64,6 @@ def response_from(recording: Recording, request: Request, clock: Clock | None = 
     is_whole = recording.error is None and not answer.chunks and (clock is None or not answer.delays)
     stream = family.ByteStream(answer.body) if is_whole else played(recording, answer, request, clock)
     return family.Response(answer.status, headers=headers_of(family, answer.headers), stream=stream)
-
-
-def _decoded(request: Request, encoding: str, raw: bytes) -> bytes:
-    """Returns the decoded body, or the raw one when it cannot be decoded or would be over the cap."""
-    family = family_of(request)
-    pieces = (raw[start : start + _PIECE] for start in range(0, len(raw), _PIECE))
-    view = family.Response(200, headers={"content-encoding": encoding}, content=pieces)
-    content = bytearray()
-    try:
-        for chunk in view.iter_bytes():
-            content += chunk
-            if len(content) > BODY_CAP:
-                return raw
-    except family.module.DecodingError:
-        return raw
-    return bytes(content)
 
 
 def _without(headers: Headers, *dropped: str) -> Headers:

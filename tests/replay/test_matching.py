@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from types import ModuleType
 from typing import Any
 
@@ -71,6 +72,25 @@ def test_a_recording_says_what_it_is_looked_up_by(parts: Any, one: Any, _other: 
     assert found.match
     assert key_of_recorded(found.facts) == found.key
     assert key_of_recorded(RecordedRequest.from_document(found.facts.to_document())) == found.key
+
+
+def test_a_compressed_body_is_looked_up_by_what_is_in_it(family: ModuleType) -> None:
+    """It is recorded so, without its secrets; compressed it holds the time, and would never be found again."""
+    facts = [
+        Asked(family.Request("POST", URL, headers=headers, content=body), body).facts
+        for headers, body in (
+            ({"content-type": "application/json"}, b'{"a":1,"password":"x"}'),
+            (
+                {"content-type": "application/json", "content-encoding": "gzip"},
+                gzip.compress(b'{"a":1,"password":"y"}'),
+            ),
+            ({"content-type": "application/json", "content-encoding": "gzip"}, b"no gzip"),
+        )
+    ]
+    assert facts[0] == facts[1]
+    assert facts[0].body == b'{"a":1,"password":"[redacted]"}'
+    assert facts[2].body == b"no gzip"
+    assert ("content-encoding", "gzip") in facts[2].headers
 
 
 def test_the_text_can_be_read() -> None:

@@ -72,7 +72,8 @@ def difference(recorded: RecordedRequest, asked: RecordedRequest) -> str:
     else:
         parts = [*_of_pairs("parameter", _query(recorded.url), _query(asked.url)), *_of_body(recorded, asked)]
     told = list(islice(parts, _PARTS + 1))
-    if not told and recorded.credential != asked.credential:  # else it may not matter: one credential matches any
+    is_same = (recorded.method, recorded.url) == (asked.method, asked.url) and not told
+    if is_same and recorded.credential != asked.credential:  # else it may not matter: one credential matches any
         return f"it is asked {_by(asked.credential)} and was recorded {_by(recorded.credential)}"
     return ", ".join(told[:_PARTS]) + (" and more differs" if len(told) > _PARTS else "")
 

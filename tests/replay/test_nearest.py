@@ -48,6 +48,8 @@ CASES = [
     (asked(), asked(body=b"a"), "it has a body now and had none"),
     (asked(body=b"a=1", headers=FORM), asked(body=b"a=2", headers=FORM), 'field "a" is "2" and was recorded as "1"'),
     (asked(credential="credential-1"), asked(), "it is asked without a credential and was recorded with credential-1"),
+    (asked(f"{URL}/1", credential="credential-1"), asked(f"{URL}/2"), ""),
+    (asked(method="GET", credential="credential-1"), asked(), ""),
     (asked(match="GET\na"), asked(match="GET\nb"), 'what it is matched by is "b" and was recorded as "a"'),
     (asked(match="a"), asked(match="a", body=b"x"), ""),
 ]

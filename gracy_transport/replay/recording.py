@@ -272,7 +272,15 @@ def pace_in(document: Mapping[str, Any]) -> tuple[tuple[int, ...], tuple[float, 
 
 def headers_of(pairs: Any) -> Headers:
     """Returns headers from a document's list of pairs. Raises TypeError or ValueError for anything else."""
-    return tuple([(_text(name), _text(value)) for name, value in pairs])
+    return tuple([(_bytes(name), _bytes(value)) for name, value in pairs])
+
+
+def _bytes(value: object) -> str:
+    """Returns a text of which each letter stands for a byte, as it may not after somebody wrote in it."""
+    text = _text(value)
+    if not text.isascii():
+        text.encode("latin-1")
+    return text
 
 
 def _text(value: object) -> str:

@@ -165,6 +165,7 @@ REQUEST = {"method": "GET", "url": "https://api.test/"}
         {"request": REQUEST, "response": []},
         {"request": REQUEST, "response": {"status": 200, "headers": [["one"]]}},
         {"request": REQUEST, "response": {"status": 200, "headers": [["a", 1]]}},
+        {"request": REQUEST, "response": {"status": 200, "headers": [["a", "\u2013"]]}},
         {"request": REQUEST, "response": {"status": 200, "body": {}}},
         {"request": REQUEST, "response": {"status": 200, "body": {"text": 1}}},
         {"request": REQUEST, "response": {"status": 200, "body": {"base64": "!"}}},

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
-from .matching import origin_of, path_of, target_of
+from .matching import path_of, place_of
 from .options import NO_OPTIONS, CallOptions
 from .redaction import Hidden, hide, redact_endpoint
 from .timeline import Attempt, CallTimeline, Wait, timeline_of
@@ -69,6 +69,7 @@ class Call:
         "_authorization",
         "_earlier",
         "_last_status",
+        "_place",
         "attempt",
         "counters",
         "deadline",
@@ -113,6 +114,7 @@ class Call:
         self.last: Outcome | None = None
         self.waits_for: str | None = None
         self._earlier: tuple[Attempt, ...] = ()
+        self._place: tuple[str, str] | None = None
         self._last_status: int | None = None
         self._authorization: str | None = None
 
@@ -129,12 +131,16 @@ class Call:
     @property
     def origin(self) -> str:
         """`scheme://host:port` of the request (the port only where its URL names one)."""
-        return origin_of(self.url)
+        return (self._place or self._find_place())[0]
 
     @property
     def target(self) -> str:
         """The URL that patterns see: without userinfo, query and fragment."""
-        return target_of(self.url)
+        return (self._place or self._find_place())[1]
+
+    def _find_place(self) -> tuple[str, str]:
+        place = self._place = place_of(self.url)  # once for each hop: limits and reports ask several times
+        return place
 
     @property
     def unformatted_endpoint(self) -> str:
@@ -217,7 +223,7 @@ class Call:
     def go_on_with(self, request: Request, now: float) -> None:
         """Takes in the next hop, whose first attempt starts now."""
         self.is_inside = True
-        self.url, self.method = request.url, request.method
+        self.url, self.method, self._place = request.url, request.method, None
         self.begin_attempt(now)
 
     @property

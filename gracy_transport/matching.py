@@ -13,18 +13,12 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 if TYPE_CHECKING:
     from .family import URL
 
-__all__ = ["MOST_KEPT", "Memo", "origin_of", "path_of", "target_of"]
+__all__ = ["MOST_KEPT", "Memo", "path_of", "place_of"]
 
 MOST_KEPT: Final = 4096
 """URLs that something is remembered of: more than most programs ask for again, and less than a megabyte."""
 
 Answer = TypeVar("Answer")
-
-
-def origin_of(url: URL) -> str:
-    """Returns `scheme://host:port` of a URL (the port only where the URL names one)."""
-    parts = url._uri_reference  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    return _origin(parts.scheme, parts.host, parts.port)
 
 
 def path_of(url: URL) -> str:
@@ -36,21 +30,25 @@ def path_of(url: URL) -> str:
     return path or "/"
 
 
-def target_of(url: URL) -> str:
-    """Returns origin and path of a URL: all of it but userinfo, query and fragment."""
+def place_of(url: URL) -> tuple[str, str]:
+    """Returns origin and target of a URL: `scheme://host:port`, and the same with the path.
+
+    The port is there only where the URL names one. The target is all of a URL but userinfo, query and fragment.
+    """
     parts = url._uri_reference  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    return _target(parts.scheme, parts.host, parts.port, parts.path)
+    return _place(parts.scheme, parts.host, parts.port, parts.path)
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _place(scheme: str, host: str, port: int | None, path: str) -> tuple[str, str]:
+    origin = _origin(scheme, host, port)
+    return origin, origin + (path or "/")
 
 
 @lru_cache(maxsize=MOST_KEPT)
 def _origin(scheme: str, host: str, port: int | None) -> str:
     name = f"[{host}]" if ":" in host else host
     return f"{scheme}://{name}" if port is None else f"{scheme}://{name}:{port}"
-
-
-@lru_cache(maxsize=MOST_KEPT)
-def _target(scheme: str, host: str, port: int | None, path: str) -> str:
-    return _origin(scheme, host, port) + (path or "/")
 
 
 class Memo(Generic[Answer]):

@@ -11,7 +11,7 @@ import httpx
 from pydantic import Field, field_validator, model_validator
 
 from ...family import package_of
-from ...matching import target_of
+from ...matching import place_of
 from ...values import ABSENT, FrozenDict, Value, one_or_many
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class Fault(Value, frozen=True):
             (self.first is None or asked <= self.first)
             and asked % self.every == 0
             and (self.methods is None or request.method in self.methods)
-            and self.url_pattern.match(target_of(request.url)) is not None
+            and self.url_pattern.match(place_of(request.url)[1]) is not None
         )
 
     def __str__(self) -> str:

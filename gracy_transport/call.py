@@ -199,7 +199,7 @@ class Call:
     def leave(self, request: Request, response: Response | None) -> None:
         """Notes that the call left the stack with this response, or with an error when there is none."""
         self.is_inside = False
-        self.rejected = self.last = self.waits_for = None
+        self.rejected = self.last = self.waits_for = self.stack = None
         if response is None:
             self._last_status = None
             return

@@ -25,7 +25,8 @@ __all__ = ["Layer", "end_attempt"]
 class Layer(TransportBase):
     """A transport that wraps a transport.
 
-    A concern implements `handle(request, call)` and delegates with `await self.pass_on(request, call)`. The first
+    A concern implements `async def handle(request, call)` and delegates with `await self.pass_on(request, call)`; where
+    it has no part in some calls, a plain `def` that returns `self.pass_on(request, call)` spares a coroutine. The first
     layer a request meets opens its Call; the layers below are handed it, or find it in the request.
 
     Args:
@@ -78,9 +79,9 @@ class Layer(TransportBase):
             call.observe(*self._observers)
         return self.handle(request, call)
 
-    async def handle(self, request: Request, call: Call) -> Response:
-        """Does this layer's part for a request of `call` and delegates with `self.pass_on`."""
-        return await self.pass_on(request, call)
+    def handle(self, request: Request, call: Call) -> Awaitable[Response]:
+        """Does this layer's part for a request of `call` and delegates with `self.pass_on`, as a coroutine."""
+        return self.pass_on(request, call)
 
     async def _enter(self, request: Request) -> Response:
         """Opens the Call, lets the layers work, and notes how it left."""

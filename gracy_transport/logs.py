@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from .bodies import buffer, has_end
@@ -112,14 +112,15 @@ class LoggingTransport(Layer):
         self._events: _Events = (self.config.log_request, self.config.log_response, self.config.log_errors)
         self._loudest = _loudest(self._events)
 
-    async def handle(self, request: Request, call: Call) -> Response:
+    def handle(self, request: Request, call: Call) -> Awaitable[Response]:
         """Logs the request, delegates, and logs what came of it."""
         events, loudest = self._events, self._loudest
         if call.options.config is not None:
             events = self._events_for(call)
             loudest = _loudest(events)
-        if not is_logged(loudest):
-            return await self.pass_on(request, call)
+        return self._logged(request, call, events) if is_logged(loudest) else self.pass_on(request, call)
+
+    async def _logged(self, request: Request, call: Call, events: _Events) -> Response:
         began = self.clock.now()
         log(events[0], _STARTED, call)
         try:

@@ -83,19 +83,28 @@ class GracyTransport(Reporting, Layer):
             return self._enter(
                 variant(request, extensions=extensions_with(request, **{EXTENSION: options_of(request)}))
             )
-        return super().take(request, call)
+        if self._observers:
+            call.observe(*self._observers)
+        return self._pass_below(request, call)
 
-    async def handle(self, request: Request, call: Call) -> Response:
-        """Sends the request through the chain for the call's config."""
-        own = call.options.config
-        if self.hidden and not call.hidden:  # there is a layer above, which knows nothing of it
+    def handle(self, request: Request, call: Call) -> Awaitable[Response]:
+        """Sends the request of a call that it has opened through the chain for the call's config, as a coroutine."""
+        call.stack = self  # until it leaves
+        return self._chain_of(call).take(request, call)
+
+    async def _pass_below(self, request: Request, call: Call) -> Response:
+        """Sends the request of a call that a layer above has opened through the chain for its config."""
+        if self.hidden and not call.hidden:  # of which the layer above knows nothing
             call.hide(self.hidden)
-        chain = self._base if own is None else self._chain_for(own)
         outer, call.stack = call.stack, self
         try:
-            return await chain.take(request, call)
+            return await self._chain_of(call).take(request, call)
         finally:
             call.stack = outer
+
+    def _chain_of(self, call: Call) -> Layer:
+        own = call.options.config
+        return self._base if own is None else self._chain_for(own)
 
     def _chain_for(self, own: Any) -> Layer:
         with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import count
+from math import inf
 from threading import RLock
 from typing import TYPE_CHECKING, Final
 
@@ -33,10 +34,8 @@ class Row:
     """
 
     __slots__ = (
-        "aborts",
         "calls",
         "cancelled",
-        "failures",
         "first_at",
         "last_at",
         "latencies",
@@ -45,7 +44,7 @@ class Row:
         "remember_attempt",
         "remember_wait",
         "replays",
-        "responses",
+        "results",
         "retries",
         "slot_seconds",
         "slot_waits",
@@ -60,9 +59,7 @@ class Row:
         self.remember_wait = ring.remember_wait
         self.calls = 0
         self.successes = 0
-        self.failures = 0
-        self.responses = [0, 0, 0, 0, 0, 0]
-        self.aborts = 0
+        self.results = [0, 0, 0, 0, 0, 0]  # attempts: others, aborts, 2xx, 3xx, 4xx, 5xx
         self.retries = 0
         self.replays = 0
         self.throttles = 0
@@ -71,8 +68,8 @@ class Row:
         self.slot_seconds = 0.0
         self.refused = 0
         self.cancelled = 0
-        self.first_at: float | None = None
-        self.last_at = 0.0
+        self.first_at = inf
+        self.last_at = -inf
         self.latencies = LatencySketch()
 
     def count_attempt(
@@ -87,22 +84,16 @@ class Row:
             is_success: whether its response was accepted.
             is_replayed: whether that came from a recording.
         """
-        self.replays += is_replayed
-        if status is None:
-            self.aborts += 1
-        else:
-            # 1xx, and codes that do not exist, have no column: they only count in the attempts.
-            self.responses[status // 100 if 200 <= status < 600 else 0] += 1
+        if is_replayed:
+            self.replays += 1
+        # 1xx, and codes that do not exist, have no column: they only count in the attempts.
+        self.results[1 if status is None else status // 100 if 200 <= status < 600 else 0] += 1
         if is_success:
             self.successes += 1
-        else:
-            self.failures += 1
-        if self.first_at is None:
-            self.first_at = self.last_at = began
-        elif began > self.last_at:
-            self.last_at = began
-        elif began < self.first_at:
+        if began < self.first_at:
             self.first_at = began
+        if began > self.last_at:
+            self.last_at = began
         latency = ended - began
         self.latencies.record(latency)
         self.remember_attempt((began, latency, status or 0, self.number))
@@ -122,22 +113,28 @@ class Row:
         else:
             self.cancelled += 1
 
+    @property
+    def attempts(self) -> int:
+        """How many attempts there were."""
+        return sum(self.results)
+
     def snapshot(self, url: str, since_1970: float) -> ReportRow:
         """Returns what is counted now, as a value; `since_1970` is added to monotonic instants."""
         from .report import ReportRow
 
-        _, ok, redirect, client, server = self.responses[1:]
+        _, aborts, ok, redirect, client, server = self.results
+        attempts = self.attempts
         return ReportRow(
             url=url,
             calls=self.calls,
-            attempts=self.successes + self.failures,
+            attempts=attempts,
             successes=self.successes,
-            failures=self.failures,
+            failures=attempts - self.successes,
             responses_2xx=ok,
             responses_3xx=redirect,
             responses_4xx=client,
             responses_5xx=server,
-            aborts=self.aborts,
+            aborts=aborts,
             retries=self.retries,
             replays=self.replays,
             throttles=self.throttles,
@@ -146,8 +143,8 @@ class Row:
             slot_seconds=self.slot_seconds,
             refused=self.refused,
             cancelled=self.cancelled,
-            first_at=None if self.first_at is None else self.first_at + since_1970,
-            last_at=None if self.first_at is None else self.last_at + since_1970,
+            first_at=self.first_at + since_1970 if attempts else None,
+            last_at=self.last_at + since_1970 if attempts else None,
             latencies=self.latencies.snapshot(),
         )
 
@@ -215,6 +212,6 @@ class MetricsRegistry:
         """Says how much has been counted, in a few words."""
         with self.lock:
             rows = self._rows.copy().values()
-            attempts = sum(row.successes + row.failures for row in rows)
+            attempts = sum(row.attempts for row in rows)
         plural = "" if len(rows) == 1 else "s"
         return f"{len(rows)} row{plural}, {attempts:,} attempt{'' if attempts == 1 else 's'}"

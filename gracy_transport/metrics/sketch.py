@@ -81,17 +81,20 @@ class Latencies:
 class LatencySketch:
     """Counts latencies. Not locked: whoever shares it between threads holds a lock."""
 
-    __slots__ = ("_counts", "count", "longest", "total")
+    __slots__ = ("_counts", "longest", "total")
 
     def __init__(self) -> None:
-        self.count = 0
         self.total = 0.0
         self.longest = 0.0
         self._counts: dict[int, int] = {}
 
+    @property
+    def count(self) -> int:
+        """How many latencies were recorded."""
+        return sum(self._counts.copy().values())
+
     def record(self, seconds: float) -> None:
         """Counts one latency; what lies outside of the range falls into the first or the last bucket."""
-        self.count += 1
         self.total += seconds
         if seconds > self.longest:  # noqa: PLR1730 - max() takes three times as long
             self.longest = seconds
@@ -107,7 +110,6 @@ class LatencySketch:
 
     def merge(self, other: Latencies) -> None:
         """Counts everything another sketch had counted."""
-        self.count += other.count
         self.total += other.total
         self.longest = max(self.longest, other.longest)
         for bucket, count in other.buckets:
@@ -115,7 +117,8 @@ class LatencySketch:
 
     def snapshot(self) -> Latencies:
         """Returns what is known now, as a value."""
-        return Latencies(self.count, self.total, self.longest, tuple(sorted(self._counts.copy().items())))
+        buckets = tuple(sorted(self._counts.copy().items()))
+        return Latencies(sum(count for _bucket, count in buckets), self.total, self.longest, buckets)
 
 
 def _middle(bucket: int) -> float:

@@ -126,8 +126,8 @@ def on_end(request: Request, response: Response, at_end: AtEnd, *facts: Any) -> 
     from the wire: after a HEAD, with a 204 or a 304, and where the body was read, or is in memory, already.
     """
     stream: Any = response.stream
-    is_bodiless = request.method == "HEAD" or response.status_code in _BODILESS
-    if is_bodiless or response.is_closed or type(stream) is family_of(request).ByteStream:
+    is_over = type(stream) is family_of(request).ByteStream or response.is_closed
+    if is_over or request.method == "HEAD" or response.status_code in _BODILESS:
         at_end(*facts, None)
     elif isinstance(stream, _WatchedStream) and stream.at_end:
         stream.at_end += ((at_end, facts),)

@@ -260,7 +260,7 @@ def open_call(request: Request, now: float) -> Call:
     if type(found) is Call and found.goes_on_with(request):
         found.go_on_with(request, now)
         return found
-    call = extensions[EXTENSION] = Call(request, _options_in(found), now)
+    call = extensions[EXTENSION] = Call(request, NO_OPTIONS if found is None else _options_in(found), now)
     return call
 
 
@@ -270,8 +270,6 @@ def options_of(request: Request) -> CallOptions:
 
 
 def _options_in(found: object) -> CallOptions:
-    if found is None:
-        return NO_OPTIONS
     if type(found) is Call:
         return found.options
     return found if type(found) is CallOptions else NO_OPTIONS

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
     from .family import URL
@@ -51,27 +51,23 @@ def _origin(scheme: str, host: str, port: int | None) -> str:
     return f"{scheme}://{name}" if port is None else f"{scheme}://{name}:{port}"
 
 
-class Memo(Generic[Answer]):
-    """Remembers what a pure function said of a URL, for a bounded number of URLs.
+class Memo(dict[str, Answer]):
+    """Remembers what a pure function said of a URL, for a bounded number of URLs: `memo[url]` is the answer.
 
     When it is full it forgets everything: simple, constant in memory, and right after at most one more look-up each.
     """
 
-    __slots__ = ("_answers", "_find")
+    __slots__ = ("_find",)
 
     CAPACITY: Final = MOST_KEPT
 
     def __init__(self, find: Callable[[str], Answer]) -> None:
+        super().__init__()
         self._find = find
-        self._answers: dict[str, Answer] = {}
 
-    def __call__(self, url: str) -> Answer:
-        """Returns the answer for that URL."""
-        try:
-            return self._answers[url]
-        except KeyError:
-            pass
-        if len(self._answers) >= self.CAPACITY:
-            self._answers.clear()
-        answer = self._answers[url] = self._find(url)
+    def __missing__(self, url: str) -> Answer:
+        """Finds the answer for a URL that is not remembered."""
+        if len(self) >= self.CAPACITY:
+            self.clear()
+        answer = self[url] = self._find(url)
         return answer

@@ -204,9 +204,9 @@ class ThrottleKeeper:
         if self._for_all is not None:
             return self._for_all
         if not self._is_keyed:
-            return self._gates_at(call.target)
+            return self._gates_at[call.target]
         found: Gates = ()
-        for gates in self._matching_at(call.target):
+        for gates in self._matching_at[call.target]:
             key = gates.rule.key
             found += gates.get(None if key is None else key(request))
         return found
@@ -215,7 +215,7 @@ class ThrottleKeeper:
         """Returns what tells a request from those that other rules match, or the same with other keys."""
         if self._for_all is not None:
             return None
-        matching = self._matching_at(call.target)
+        matching = self._matching_at[call.target]
         if not self._is_keyed:
             return matching
         return tuple([(gates, None if gates.rule.key is None else gates.rule.key(request)) for gates in matching])

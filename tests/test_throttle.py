@@ -278,8 +278,8 @@ async def test_memory_stays_bounded_over_distinct_urls(clock: FakeClock) -> None
     for number in range(5_000):
         await transport.handle_async_request(httpx.Request("GET", f"https://api.test/{number}"))
     (keeper,) = transport.keepers
-    assert len(keeper._gates_at._answers) <= 4096  # type: ignore[attr-defined]
-    assert len(set(keeper._gates_at._answers.values())) == 1  # type: ignore[attr-defined]
+    assert len(keeper._gates_at) <= 4096  # type: ignore[attr-defined]
+    assert len(set(keeper._gates_at.values())) == 1  # type: ignore[attr-defined]
 
 
 async def test_streams_pass_unread(family: ModuleType, clock: FakeClock) -> None:

@@ -130,7 +130,8 @@ class Desk:
                 if self._rooms:
                     self._returned.append(gates)  # somebody waits, and may have to be woken
                 else:
-                    self._admission.give_back(gates)
+                    for gate in gates:
+                        gate.give_back()
             finally:
                 self._lock.release()
         if self._returned:

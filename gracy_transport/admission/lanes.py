@@ -56,7 +56,7 @@ class Admission:
 
     def try_now(self, gates: Gates, now: float) -> bool:
         """Takes and stamps a unit of each gate if all have room and nobody who waits would be passed."""
-        if self._guarded is not None and not all(self._has_room(gate, now, None) for gate in gates):
+        if self._guarded is not None and self._closed_gate(gates, now, None) is not None:
             return False
         for gate in gates:
             if gate.waiting or not gate.has_room(now):
@@ -86,7 +86,7 @@ class Admission:
         for gate in waiter.gates:
             gate.queued += 1
         if lane.parked_at is None:
-            gate = self._closed_gate(lane, now) or busiest(waiter.gates)
+            gate = self._closed_gate(lane.gates, now, lane) or busiest(waiter.gates)
             park(lane, gate)
             self._arm(gate, now)
         elif lane.ticket == waiter.ticket:  # put back, in front of those who were in the lane
@@ -183,8 +183,8 @@ class Admission:
         is_spared = guarded is not None and guarded is not lane and gate in guarded.gates
         return gate.has_room(now, 1 if is_spared else 0)
 
-    def _closed_gate(self, lane: Lane, now: float) -> Gate | None:
-        return next((gate for gate in lane.gates if not self._has_room(gate, now, lane)), None)
+    def _closed_gate(self, gates: Gates, now: float, lane: Lane | None) -> Gate | None:
+        return next((gate for gate in gates if not self._has_room(gate, now, lane)), None)
 
     def _arm(self, gate: Gate, now: float) -> None:
         """Sets the timer of a gate with waiters to when it can open; a timer that is too early is set again then."""
@@ -243,7 +243,7 @@ class Admission:
     def _try_lane(self, lane: Lane, gate: Gate, now: float, granted: list[Waiter]) -> Gates:
         """Lets the head of a lane go, or moves the lane to the next closed gate; returns gates that so got room."""
         unpark(lane, gate)
-        closed = self._closed_gate(lane, now)
+        closed = self._closed_gate(lane.gates, now, lane)
         if closed is not None:
             if not lane.is_paused(now):
                 self._bounce(lane)

@@ -109,7 +109,10 @@ class AdmissionTransport(Layer):
         hinted = None if hints is None else hints.gate_of(request, call)
         gates, counted, slots = self._gates_for(request, call, hinted)
         if not gates and not counted:
-            return await self._send(request, call, None, 0)
+            response = await self.pass_on(request, call)
+            if hints is not None and hints.has_a_word(response.status_code):
+                await self._heed(request, call, response, None, 0)
+            return response
         at = self.desk.try_now(gates, counted)
         waited = None if at is not None else await self._wait(request, call, gates, counted)
         try:
@@ -123,7 +126,9 @@ class AdmissionTransport(Layer):
             if call.observers and at is not None:
                 tell(RequestDispatched(call, at))
             number = 0 if hinted is None else hinted.sent
-            response = await self._send(request, call, hinted, number)
+            response = await self.pass_on(request, call)
+            if hints is not None and hints.has_a_word(response.status_code):
+                await self._heed(request, call, response, hinted, number)
             if slots:
                 on_end(request, response, self._give_back, slots)
         except BaseException:
@@ -132,17 +137,16 @@ class AdmissionTransport(Layer):
             raise
         return response
 
-    async def _send(self, request: Request, call: Call, hinted: HintGate | None, number: int) -> Response:
-        """Delegates, and takes in what the answer says of limits."""
-        response = await self.pass_on(request, call)
-        hints = self.hints
-        if hints is not None and hints.has_a_word(response.status_code):
-            try:
-                hints.heed(request, call, response, hinted, number)
-            except BaseException:  # the `key` of a rule is the user's own, and nobody would close the response
-                await discard(response)
-                raise
-        return response
+    async def _heed(
+        self, request: Request, call: Call, response: Response, hinted: HintGate | None, number: int
+    ) -> None:
+        """Takes in what an answer says of limits."""
+        assert self.hints is not None
+        try:
+            self.hints.heed(request, call, response, hinted, number)
+        except BaseException:  # the `key` of a rule is the user's own, and nobody would close the response
+            await discard(response)
+            raise
 
     def _gates_for(self, request: Request, call: Call, hinted: Gate | None) -> tuple[Gates, Gates, Gates]:
         """Returns the gates to wait at, those to be counted in, and which of them have slots to give back."""

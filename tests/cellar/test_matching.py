@@ -46,7 +46,7 @@ def test_a_memo_asks_once_for_each_url() -> None:
 
     memo = Memo(find)
     here, there = "https://api.test/a", "https://api.test/b"
-    assert [memo(here), memo(there), memo(here)] == [1, 2, 1]
+    assert [memo[here], memo[there], memo[here]] == [1, 2, 1]
     assert asked == [here, there]
 
 
@@ -57,6 +57,6 @@ def test_a_memo_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     urls = [f"https://api.test/{number}" for number in range(10)]
     kept = []
     for url in urls:
-        assert memo(url) == url
-        kept.append(len(memo._answers))
+        assert memo[url] == url
+        kept.append(len(memo))
     assert kept == [1, 2, 3, 1, 2, 3, 1, 2, 3, 1]

@@ -6,7 +6,7 @@ import logging
 import warnings
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import anyio
 
@@ -42,8 +42,10 @@ BODY_CAP: Final = 10 * 1024 * 1024
 _PIECE: Final = 16 * 1024
 """Bytes that are decoded at a time: they come to 1,000 times as many at most, so that the cap can hold."""
 
-AtEnd: TypeAlias = Callable[..., None]
-"""Called once, synchronously, when a body is over: with the error that broke it, or `None`, as the last argument."""
+Fact = TypeVar("Fact")
+
+AtEnd: TypeAlias = Callable[[Fact, BaseException | None], None]
+"""Called once, synchronously, when a body is over: with a fact of its own, and the error that broke it or `None`."""
 
 _AT_HAND: Final = 64
 """Chunks that are let go at most when a body is left half-way: a stream that never waits has no end otherwise."""
@@ -54,11 +56,11 @@ _BODILESS: Final = frozenset({204, 304})
 class _WatchedStream:
     """A response body that says when it is over: at its end, when it breaks, is closed, or is dropped unread."""
 
-    def __init__(self, source: AsyncByteStream, request: Request, at_end: tuple[AtEnd, tuple[Any, ...]]) -> None:
+    def __init__(self, source: AsyncByteStream, request: Request, at_end: tuple[AtEnd[Any], Any]) -> None:
         self._source = source
         self._chunks: AsyncIterator[bytes] | None = None
         self._request = request
-        self.at_end: tuple[tuple[AtEnd, tuple[Any, ...]], ...] = (at_end,)
+        self.at_end: tuple[tuple[AtEnd[Any], Any], ...] = (at_end,)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         self._chunks = self._source.__aiter__()
@@ -91,8 +93,8 @@ class _WatchedStream:
 
     def _over(self, error: BaseException | None) -> None:
         at_end, self.at_end = self.at_end, ()
-        for tell, facts in at_end:
-            tell(*facts, error)
+        for tell, fact in at_end:
+            tell(fact, error)
 
     def __del__(self) -> None:
         if self.at_end:
@@ -119,8 +121,8 @@ def stream_of(request: Request, kind: type) -> Any:
         return made
 
 
-def on_end(request: Request, response: Response, at_end: AtEnd, *facts: Any) -> None:
-    """Calls `at_end(*facts, error)` once when the body of the response is over.
+def on_end(request: Request, response: Response, at_end: AtEnd[Fact], fact: Fact) -> None:
+    """Calls `at_end(fact, error)` once when the body of the response is over.
 
     That is at its end, on an error in it, on closing, or when it is dropped unread; at once where nothing is to come
     from the wire: after a HEAD, with a 204 or a 304, and where the body was read, or is in memory, already.
@@ -128,11 +130,11 @@ def on_end(request: Request, response: Response, at_end: AtEnd, *facts: Any) -> 
     stream: Any = response.stream
     is_over = type(stream) is family_of(request).ByteStream or response.is_closed
     if is_over or request.method == "HEAD" or response.status_code in _BODILESS:
-        at_end(*facts, None)
+        at_end(fact, None)
     elif isinstance(stream, _WatchedStream) and stream.at_end:
-        stream.at_end += ((at_end, facts),)
+        stream.at_end += ((at_end, fact),)
     else:
-        response.stream = stream_of(request, _WatchedStream)(stream, request, (at_end, facts))
+        response.stream = stream_of(request, _WatchedStream)(stream, request, (at_end, fact))
 
 
 def is_to_come(request: Request, response: Response) -> bool:

@@ -73,7 +73,12 @@ class Row:
         self.latencies = LatencySketch()
 
     def count_attempt(
-        self, status: int | None, began: float, ended: float, *, is_success: bool, is_replayed: bool
+        self,
+        status: int | None,
+        began: float,
+        ended: float,
+        is_success: bool,  # noqa: FBT001 - for every request, and names would take a quarter more
+        is_replayed: bool,  # noqa: FBT001 - likewise
     ) -> None:
         """Counts an attempt that has ended.
 
@@ -90,9 +95,9 @@ class Row:
         self.results[1 if status is None else status // 100 if 200 <= status < 600 else 0] += 1
         if is_success:
             self.successes += 1
-        if began < self.first_at:
+        if began < self.first_at:  # noqa: PLR1730 - min() takes three times as long
             self.first_at = began
-        if began > self.last_at:
+        if began > self.last_at:  # noqa: PLR1730 - likewise
             self.last_at = began
         latency = ended - began
         self.latencies.record(latency)
@@ -156,6 +161,7 @@ class MetricsRegistry:
         clock: what turns monotonic instants into dates; the one of the layers that record.
 
     Attributes:
+        rows: by unformatted URL; `row` makes those that are missing.
         lock: hold it, shortly, while you change a row. A body that is dropped unread is counted by its
             destructor, which may run in the middle of anything, even in the thread that holds the lock: so a
             thread can take it twice.
@@ -165,7 +171,7 @@ class MetricsRegistry:
         # Taken once: the two clocks drift apart, and a report that is read twice should be the same.
         self._since_1970 = clock.wall() - clock.now()
         self.lock = RLock()
-        self._rows: dict[str, Row] = {}
+        self.rows: dict[str, Row] = {}
         self._free = {True: MOST_ROWS, False: MOST_ROWS}
         self._ring = Ring()
         self._numbers = count()
@@ -175,13 +181,13 @@ class MetricsRegistry:
 
         URLs without a template cannot use up the rows of those that have one.
         """
-        row = self._rows.get(url)
+        row = self.rows.get(url)
         if row is not None:
             return row
         if self._free[has_template] <= 0:
-            return self._rows.get(OTHER) or self._rows.setdefault(OTHER, self._new_row())
+            return self.rows.get(OTHER) or self.rows.setdefault(OTHER, self._new_row())
         self._free[has_template] -= 1
-        return self._rows.setdefault(url, self._new_row())
+        return self.rows.setdefault(url, self._new_row())
 
     def _new_row(self) -> Row:
         return Row(next(self._numbers), self._ring)
@@ -192,7 +198,7 @@ class MetricsRegistry:
 
         with self.lock:
             moments = self._ring.moments()  # before the rows, so that the row of each moment is among them
-            counted = self._rows.copy()
+            counted = self.rows.copy()
             rows = [row.snapshot(url, self._since_1970) for url, row in counted.items()]
         urls = tuple((row.number, url) for url, row in counted.items())
         return GracyReport.of(rows, Timeline(urls, self._since_1970, *moments))
@@ -200,7 +206,7 @@ class MetricsRegistry:
     def reset(self) -> None:
         """Forgets everything. Attempts that are under way count when they end, in the new report."""
         with self.lock:
-            self._rows = {}
+            self.rows = {}
             self._free = {True: MOST_ROWS, False: MOST_ROWS}
             self._ring = Ring()
 
@@ -211,7 +217,7 @@ class MetricsRegistry:
     def state(self) -> str:
         """Says how much has been counted, in a few words."""
         with self.lock:
-            rows = self._rows.copy().values()
+            rows = self.rows.copy().values()
             attempts = sum(row.attempts for row in rows)
         plural = "" if len(rows) == 1 else "s"
         return f"{len(rows)} row{plural}, {attempts:,} attempt{'' if attempts == 1 else 's'}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..bodies import on_end
 from ..call import Attempt, Call, Observer
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from ..family import Request, Response
 
 __all__ = ["MetricsTransport", "is_below_400"]
+
+_Counted: TypeAlias = tuple[Call, Attempt, str, int, bool]
+"""What is known of an attempt before its body is over: the URL of its row, how many calls began with it (one or none),
+and whether its answer was accepted."""
 
 
 def is_below_400(status: int) -> bool:
@@ -77,16 +81,15 @@ class MetricsTransport(Reporting, Layer):
             call.counters = others
         attempt = call.attempt
         attempt.status = response.status_code
-        url, calls = call.unformatted_url, int(arrived.number == 1)
         # Judged now: when the body is over, the call will know no more of a rejected response that was passed on.
         is_success = call.rejected is None and self.is_success(response.status_code)
-
+        counted = (call, attempt, call.unformatted_url, int(arrived.number == 1), is_success)
         if response.is_closed:
-            self._answered(call, attempt, url, calls, is_success, None)
+            self._answered(counted, None)
             # A client times a body as it reads it. This one was read before, and would have no `elapsed`.
             response.elapsed = timedelta(0, self.clock.now() - arrived.started)
         else:
-            on_end(request, response, self._answered, call, attempt, url, calls, is_success)
+            on_end(request, response, self._answered, counted)
         return response
 
     @property
@@ -97,25 +100,18 @@ class MetricsTransport(Reporting, Layer):
         """Says how much has been counted."""
         return self.registry.state()
 
-    def _answered(  # noqa: PLR0917 - `on_end` gives its facts by place
-        self,
-        call: Call,
-        attempt: Attempt,
-        url: str,
-        calls: int,
-        is_success: bool,  # noqa: FBT001 - likewise
-        error: BaseException | None,
-    ) -> None:
+    def _answered(self, counted: _Counted, error: BaseException | None) -> None:
         """Counts an attempt when its body is over; a body that broke makes it an abort."""
+        call, attempt, url, calls, is_success = counted
         ended = attempt.ended = self.clock.now()
         began = attempt.started if attempt.dispatched is None else attempt.dispatched  # `.began`, without its call
         registry = self.registry
         registry.lock.acquire()  # every request comes here, and `with` takes more than twice as long
         try:
-            row = registry.row(url, has_template=call.options.template is not None)
+            row = registry.rows.get(url) or registry.row(url, has_template=call.options.template is not None)
             row.calls += calls
             if error is None:
-                row.count_attempt(attempt.status, began, ended, is_success=is_success, is_replayed=call.is_replayed)
+                row.count_attempt(attempt.status, began, ended, is_success, call.is_replayed)
             else:
                 attempt.error = type(error).__name__
                 row.count_error(error, None, began, ended, is_replayed=call.is_replayed)

@@ -86,8 +86,7 @@ class RetryTransport(Layer):
 
     async def handle(self, request: Request, call: Call) -> Response:
         """Answers with what the first accepted attempt gave, or else the last one."""
-        own = call.override("retry")
-        config: GracefulRetry | None = self.config if own is ABSENT else own
+        config = self.config if call.options.config is None else self._config_of(call)
         if config is None:
             return await self.pass_on(request, call)
         call.gave_up = None
@@ -104,7 +103,9 @@ class RetryTransport(Layer):
         except Exception as error:  # noqa: BLE001 - `retry_on` may name any of them
             outcome = await self._failed(call, error)
         else:
-            if not is_unwanted(config, response.status_code, is_followed=call.options.is_followed):
+            status = response.status_code
+            is_plain = status < 300 and config.retry_on is None  # nothing to ask, as for most
+            if is_plain or not is_unwanted(config, status, is_followed=call.options.is_followed):
                 return response
             outcome = Outcome(response)
         try:
@@ -113,6 +114,10 @@ class RetryTransport(Layer):
             return settled(outcome)
         finally:
             del outcome  # its error refers back to this frame through its traceback
+
+    def _config_of(self, call: Call) -> GracefulRetry | None:
+        own = call.override("retry")
+        return self.config if own is ABSENT else own
 
     async def _attempt(self, request: Request, call: Call, config: GracefulRetry) -> Outcome:
         if call.deadline is not None:

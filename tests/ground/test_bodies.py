@@ -43,10 +43,10 @@ class Watching(Layer):
 
     async def handle(self, request: Any, call: Call) -> Any:
         response = await self.inner.handle_async_request(request)
-        on_end(request, response, self.note)
+        on_end(request, response, self.note, None)
         return response
 
-    def note(self, error: BaseException | None) -> None:
+    def note(self, _: None, error: BaseException | None) -> None:
         self.ends.append(None if error is None else type(error).__name__)
 
 
@@ -159,7 +159,7 @@ async def test_a_body_can_be_closed_while_another_task_reads_it(family: ModuleTy
     request = family.Request("GET", "https://api.test/")
     response = await wire.handle_async_request(request)
     ended: list[BaseException | None] = []
-    on_end(request, response, ended.append)
+    on_end(request, response, lambda _, error: ended.append(error), None)
     async with anyio.create_task_group() as group:
         group.start_soon(response.aread)
         await clock.sleep(1.0)
@@ -173,7 +173,7 @@ async def test_a_stream_that_was_read_has_no_more_to_give(family: ModuleType) ->
     """Asked once more after its end, it says so again."""
     request = family.Request("GET", "https://api.test/")
     response = await ScriptedWire(ScriptedResponse(chunks=[b"a"])).handle_async_request(request)
-    on_end(request, response, lambda _error: None)
+    on_end(request, response, lambda _, _error: None, None)
     chunks = aiter(response.stream)
     assert [chunk async for chunk in chunks] == [b"a"]
     with pytest.raises(StopAsyncIteration):
@@ -202,9 +202,9 @@ async def test_two_watchers_share_one_wrapper(family: ModuleType) -> None:
     """Both hear of the end, and the second adds nothing to the stream."""
     request, response, _ = await response_of(family)
     ends: list[str] = []
-    on_end(request, response, lambda _: ends.append("first"))
+    on_end(request, response, lambda which, _: ends.append(which), "first")
     stream = response.stream
-    on_end(request, response, lambda _: ends.append("second"))
+    on_end(request, response, lambda which, _: ends.append(which), "second")
     assert response.stream is stream
     await response.aclose()
     assert ends == ["first", "second"]
@@ -214,9 +214,9 @@ async def test_a_watcher_that_comes_after_the_end_watches_the_closing(family: Mo
     """Read to its end, the body of an open response is over when that is closed."""
     request, response, _ = await response_of(family)
     ends: list[str] = []
-    on_end(request, response, lambda _: ends.append("first"))
+    on_end(request, response, lambda which, _: ends.append(which), "first")
     assert [chunk async for chunk in response.stream] == [b"one", b"two", b"three"]
-    on_end(request, response, lambda _: ends.append("second"))
+    on_end(request, response, lambda which, _: ends.append(which), "second")
     assert ends == ["first"]
     await response.aclose()
     assert ends == ["first", "second"]
@@ -245,7 +245,7 @@ async def test_the_source_is_closed_even_when_an_iteration_fails_to(family: Modu
             closed.append("source")
 
     response = family.Response(200, stream=Source())
-    on_end(request_of(family), response, lambda error: closed.append("over"))
+    on_end(request_of(family), response, lambda what, _: closed.append(what), "over")
     await anext(aiter(response.stream))
     with pytest.raises(OSError, match="stubborn"):
         await response.aclose()
@@ -255,7 +255,7 @@ async def test_the_source_is_closed_even_when_an_iteration_fails_to(family: Modu
 async def test_a_watched_stream_is_one_of_the_clients_family(family: ModuleType) -> None:
     """Any other ends in a bare AssertionError in the client."""
     request, response, _ = await response_of(family)
-    on_end(request, response, lambda _: None)
+    on_end(request, response, lambda _, _error: None, None)
     assert isinstance(response.stream, family.AsyncByteStream)
     await response.aclose()
 
@@ -522,7 +522,7 @@ async def test_leaving_a_body_half_way_ends_the_generators_below_it(family: Modu
 
     request = family.Request("GET", "https://api.test")
     response = family.Response(200, stream=Nested())
-    on_end(request, response, lambda _error: None)
+    on_end(request, response, lambda _, _error: None, None)
     chunks = aiter(response.stream)
     assert await anext(chunks) == b"first"
     await response.aclose()
@@ -541,7 +541,7 @@ async def test_leaving_a_body_that_never_waits_comes_to_an_end(family: ModuleTyp
 
     request = family.Request("GET", "https://api.test")
     response = family.Response(200, stream=Endless())
-    on_end(request, response, lambda _error: None)
+    on_end(request, response, lambda _, _error: None, None)
     assert await anext(aiter(response.stream)) == b"more"
     await response.aclose()
     assert len(given) < 100

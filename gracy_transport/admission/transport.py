@@ -98,6 +98,7 @@ class AdmissionTransport(Layer):
     ) -> None:
         super().__init__(inner, clock=clock, observers=observers)
         self.keepers = tuple(keepers)
+        self._finders = tuple([(keeper.gates_for, keeper.has_slots) for keeper in keepers])
         self.may_refuse = any(keeper.is_bounded for keeper in keepers)
         self.counted = tuple(counted)
         self.hints = hints
@@ -151,17 +152,19 @@ class AdmissionTransport(Layer):
     def _gates_for(self, request: Request, call: Call, hinted: Gate | None) -> tuple[Gates, Gates, Gates]:
         """Returns the gates to wait at, those to be counted in, and which of them have slots to give back."""
         gates: Gates = ()
-        counted: Gates = ()
         slots: Gates = ()
+        for gates_for, has_slots in self._finders:
+            found = gates_for(request, call)
+            gates += found
+            if has_slots:
+                slots += found
+        if hinted is None and not self.counted:
+            return gates, (), slots  # as for most
+        counted: Gates = ()
         if hinted is not None and call.options.is_bare:
             counted = (hinted,)
         elif hinted is not None:
-            gates = (hinted,)
-        for keeper in self.keepers:
-            found = keeper.gates_for(request, call)
-            gates += found
-            if keeper.has_slots:
-                slots += found
+            gates = (hinted, *gates)
         for keeper in self.counted:
             found = tuple([gate for gate in keeper.gates_for(request, call) if gate not in gates])
             counted += found

@@ -292,8 +292,41 @@ class KeepsTheConnection(Honest):
         return response
 
 
+class DropsTheTimeouts(Honest):
+    """Makes a request of its own, and forgets the extensions."""
+
+    async def handle_async_request(self, request: Any) -> Any:
+        kind = type(request)
+        return await self.inner.handle_async_request(
+            kind(request.method, request.url, headers=request.headers, stream=request.stream)
+        )
+
+
+class DecodesTwice(Honest):
+    """Gives a decoded body on with the headers of the encoded one."""
+
+    async def handle_async_request(self, request: Any) -> Any:
+        response = await self.inner.handle_async_request(request)
+        family, content = family_of(request), await response.aread()
+        return family.Response(response.status_code, headers=response.headers, stream=family.ByteStream(content))
+
+
+class TriesAgainWithoutTheBody(Honest):
+    """Sends what is left of the body, which is nothing."""
+
+    async def handle_async_request(self, request: Any) -> Any:
+        response = await self.inner.handle_async_request(request)
+        if response.status_code < 500:
+            return response
+        await response.aclose()
+        return await self.inner.handle_async_request(type(request)(request.method, request.url))
+
+
 BROKEN: dict[str, Callable[[Any], Any]] = {
     "enters_and_leaves_inner_once": NeverEnters,
+    "passes_the_extensions_of_the_request_on": DropsTheTimeouts,
+    "passes_a_compressed_answer_on": DecodesTwice,
+    "sends_no_other_body": TriesAgainWithoutTheBody,
     "leaves_inner_when_the_block_raises": LeavesWithoutAWord,
     "closes_inner_once": NeverCloses,
     "closing_twice_is_harmless": ClosesOnce,

@@ -71,14 +71,17 @@ The promises, by the names of their checks:
 | `errors_of_entering_come_out` | and what was never entered is not left |
 | `errors_of_closing_come_out` | those of `aclose` and of `__aexit__` |
 | `passes_the_request_on` | method, URL, headers, body |
+| `passes_the_extensions_of_the_request_on` | its timeouts, and all else |
 | `leaves_the_request_alone` | the caller's request is not changed, nor what its extensions hold |
 | `answers_in_the_family_of_the_request` | response and stream are of the client's package |
 | `passes_the_answer_on` | status, headers, body |
+| `passes_a_compressed_answer_on` | decoded once, or not at all |
 | `keeps_the_extensions_of_the_answer` | the HTTP version, the network stream |
 | `errors_come_out_unchanged` | with the type that the inner transport raised |
 | `passes_answers_without_a_body` | HEAD, 204 and 304 |
 | `passes_an_upgrade` | a 101, unread and open |
 | `sends_the_body_as_it_is_pulled` | an upload is not read ahead |
+| `sends_no_other_body` | a request that is sent again has the body it had |
 | `answers_before_the_body_is_over` | a download is not read before the caller reads it |
 | `chunks_arrive_one_by_one` | each piece when it is there |
 | `reading_to_the_end_closes_the_body_once` | the inner body |
@@ -114,14 +117,17 @@ CHECKS: Final = tuple(
         closing.errors_of_entering_come_out,
         closing.errors_of_closing_come_out,
         passing.passes_the_request_on,
+        passing.passes_the_extensions_of_the_request_on,
         passing.leaves_the_request_alone,
         passing.answers_in_the_family_of_the_request,
         passing.passes_the_answer_on,
+        passing.passes_a_compressed_answer_on,
         passing.keeps_the_extensions_of_the_answer,
         passing.errors_come_out_unchanged,
         passing.passes_answers_without_a_body,
         passing.passes_an_upgrade,
         streaming.sends_the_body_as_it_is_pulled,
+        streaming.sends_no_other_body,
         streaming.answers_before_the_body_is_over,
         streaming.chunks_arrive_one_by_one,
         streaming.reading_to_the_end_closes_the_body_once,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from types import ModuleType
 from typing import Any
 
@@ -27,6 +28,24 @@ async def passes_the_request_on(wrap: Wrap, family: ModuleType) -> None:
     require((method, url) == (request.method, str(request.url)), f"it asked for {method} {url}")
     require(set(request.headers.raw) <= headers, f"it sent the headers {sorted(headers)}")
     require(body == b"a body", f"it sent the body {body!r}")
+
+
+async def passes_the_extensions_of_the_request_on(wrap: Wrap, family: ModuleType) -> None:
+    """What the client says in the extensions of a request reaches the inner transport: its timeouts, and all else."""
+    seen: list[dict[str, Any]] = []
+
+    async def answer(inner: Probe, sent: Any) -> Any:
+        seen.append(dict(sent.extensions))
+        return inner.respond()
+
+    request, marker = request_of(family), object()
+    request.extensions["own"] = marker
+    async with wrap(probe(family, answer)) as transport:
+        response = await transport.handle_async_request(request)
+        await response.aread()
+    require(seen, "the inner transport was never asked")
+    kept = seen[-1].get("own") is marker and set(seen[-1].get("timeout", ())) == set(request.extensions["timeout"])
+    require(kept, f"it was asked with the extensions {seen[-1]}")
 
 
 async def leaves_the_request_alone(wrap: Wrap, family: ModuleType) -> None:
@@ -66,6 +85,25 @@ async def passes_the_answer_on(wrap: Wrap, family: ModuleType) -> None:
         content = await response.aread()
     require(response.status_code == 201, f"the status became {response.status_code}")
     require(set(headers) <= set(response.headers.multi_items()), f"the headers became {response.headers}")
+    require(content == b"".join(CHUNKS), f"the body became {content!r}")
+
+
+async def passes_a_compressed_answer_on(wrap: Wrap, family: ModuleType) -> None:
+    """A body that is compressed can be read: who decodes it takes the `Content-Encoding` away, too."""
+
+    async def answer(inner: Probe, _: Any) -> Any:
+        compressed = gzip.compress(b"".join(CHUNKS))
+        headers = {"content-encoding": "gzip", "content-length": str(len(compressed))}
+        return inner.respond(chunks=(compressed[:5], compressed[5:]), headers=headers)
+
+    async with wrap(probe(family, answer)) as transport:
+        response = await transport.handle_async_request(request_of(family))
+        is_read = response.is_stream_consumed  # then it holds what it decoded itself
+        content = await response.aread() if is_read else b"".join([chunk async for chunk in response.stream])
+        await response.aclose()
+    encoding, is_gzip = response.headers.get("content-encoding"), content.startswith(b"\x1f\x8b")
+    require(is_read or is_gzip == (encoding == "gzip"), f"{content!r} came with the content encoding {encoding}")
+    content = gzip.decompress(content) if is_gzip else content
     require(content == b"".join(CHUNKS), f"the body became {content!r}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
@@ -31,6 +32,29 @@ async def sends_the_body_as_it_is_pulled(wrap: Wrap, family: ModuleType) -> None
         await response.aread()
     require(seen, "the inner transport was never asked")
     require(seen == [0, 1, 2, 3], f"of 3 pieces so many were made as they were asked for one by one: {seen}")
+
+
+async def sends_no_other_body(wrap: Wrap, family: ModuleType) -> None:
+    """A request that is sent again has the body it had, or is not sent: one that can be read once is gone by then."""
+    whole = b"".join(CHUNKS)
+
+    async def once() -> AsyncIterator[bytes]:
+        for chunk in CHUNKS:
+            yield chunk
+
+    for content in (whole, once()):
+        sent_bodies: list[bytes] = []
+
+        async def answer(inner: Probe, sent: Any, sent_bodies: list[bytes] = sent_bodies) -> Any:
+            sent_bodies.append(b"".join([chunk async for chunk in sent.stream]))
+            return inner.respond(503 if len(sent_bodies) == 1 else 200)
+
+        async with wrap(probe(family, answer)) as transport:
+            with suppress(Exception):  # it may refuse the answer, and say that it cannot send again
+                response = await transport.handle_async_request(request_of(family, "PUT", "/", content))
+                await response.aread()
+        require(sent_bodies, "the inner transport was never asked")
+        require(set(sent_bodies) == {whole}, f"{whole!r} was sent as {sent_bodies}")
 
 
 async def answers_before_the_body_is_over(wrap: Wrap, family: ModuleType) -> None:

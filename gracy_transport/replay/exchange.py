@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..family import family_of
 from .asked import Asked
 from .coding import without_encoding
+from .cookies import keep_cookies
 from .failures import error_from
 from .headers import headers_of, pairs_of
 from .playing import played
@@ -63,7 +64,8 @@ def response_from(recording: Recording, request: Request, clock: Clock | None = 
         raise error_from(recording.error, request)
     is_whole = recording.error is None and not answer.chunks and (clock is None or not answer.delays)
     stream = family.ByteStream(answer.body) if is_whole else played(recording, answer, request, clock)
-    return family.Response(answer.status, headers=headers_of(family, answer.headers), stream=stream)
+    headers = headers_of(family, keep_cookies(answer.headers, recording.recorded_at))
+    return family.Response(answer.status, headers=headers, stream=stream)
 
 
 def _without(headers: Headers, *dropped: str) -> Headers:

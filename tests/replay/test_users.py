@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from gracy_transport.exceptions import GracyReplayRequestNotFound
 from gracy_transport.replay import GracyReplay
-from gracy_transport.testing import ScriptedResponse, ScriptedWire
+from gracy_transport.testing import FakeClock, ScriptedResponse, ScriptedWire
 from tests.replay.support import URL, client_of, storage_in
 
 pytestmark = pytest.mark.anyio
@@ -220,3 +220,27 @@ def test_wrong_rules_are_named(tmp_path: Path, options: dict[str, Any], said: st
     """With their field."""
     with pytest.raises(ValidationError, match=said):
         GracyReplay("record", storage_in(tmp_path), **options)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "replayed"),
+    [
+        ("Expires=Mon, 01 Jan 2001 01:00:00 GMT; Path=/", "Max-Age=3600; Path=/"),
+        ("Path=/; expires=Mon, 01-Jan-2001 00:00:30 GMT", "Path=/; Max-Age=30"),
+        ("Expires=Thu, 01 Jan 1970 00:00:00 GMT", "Expires=Thu, 01 Jan 1970 00:00:00 GMT"),
+        ("Expires=soon", "Expires=soon"),
+        ("Max-Age=60", "Max-Age=60"),
+    ],
+)
+async def test_a_cookie_lasts_as_long_as_it_did(
+    family: ModuleType, tmp_path: Path, attributes: str, replayed: str
+) -> None:
+    """Else a replay would be nobody's a day after a login was recorded; one that deletes a cookie still does."""
+    wire = ScriptedWire(ScriptedResponse(headers={"Set-Cookie": f"sid=of-alice-1; {attributes}"}))
+    clock = FakeClock(wall=978_307_200.0)
+    async with client_of(family, "record", tmp_path, wire, options={"clock": clock}) as client:
+        await client.get(URL)
+    async with client_of(family, "replay", tmp_path) as client:
+        response = await client.get(URL)
+        assert response.headers["set-cookie"].partition("; ")[2] == replayed
+        assert bool(client.cookies) is ("1970" not in replayed)

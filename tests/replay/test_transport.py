@@ -312,7 +312,7 @@ async def test_a_body_that_would_decode_to_too_much_stays_encoded(
     family: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A few bytes can stand for gigabytes."""
-    monkeypatch.setattr("gracy_transport.replay.exchange.BODY_CAP", 50_000)
+    monkeypatch.setattr("gracy_transport.replay.coding.BODY_CAP", 50_000)
     raw = gzip.compress(bytes(200_000))
     headers = {"content-encoding": "gzip"}
     async with client_of(family, "record", tmp_path, answered(content=raw, headers=headers)) as client:

@@ -10,12 +10,12 @@ from ..family import family_of
 from ..redaction import REDACTED, address_and_query, plain_name, redact_query
 from .coding import without_encoding
 from .credentials import Credentials, Issuer
-from .headers import pairs_of, raw_of
+from .headers import raw_of
 from .key import key_of, key_of_match
 from .matching import DEFAULT_PARTS, Parts, headers_in, match_of
 from .placeholders import holder_of
 from .recording import RecordedRequest
-from .redacting import Headers, redact_asked_body, redact_asked_headers
+from .redacting import pairs_worth_recording, redact_asked_body, redact_asked_headers
 from .rules import DEFAULT_RULES, SURE_LENGTH, Rules
 from .secrets import Secrets
 
@@ -70,7 +70,7 @@ class Asked:
     """
 
     __slots__ = (
-        *("_body", "_is_decoded", "_media_type", "_secrets", "_terms", "_url"),
+        *("_body", "_headers", "_is_decoded", "_media_type", "_secrets", "_terms", "_url"),
         *("content", "credential", "key", "live", "match", "sequence"),
     )
 
@@ -85,13 +85,13 @@ class Asked:
         self._terms = terms
         self._secrets = secrets = Secrets(terms.rules, issued_as=terms.issued_as)
         self._media_type = request.headers.get("content-type", "") if content else ""
-        headers = terms.rules.secret_headers(request.headers.raw)
+        self._headers = headers = terms.rules.secret_headers(request.headers.raw)
         for name, value in headers:
             secrets.add_header(name, value, shortest=SURE_LENGTH)
         self._url = _redacted_url(request.url, secrets)
         parameters = len(secrets.fields)
         self._body = redact_asked_body(self.content, self._media_type, secrets) if content else b""
-        self.credential = self._named(headers, parameters) if credential is None else credential
+        self.credential = self._named(parameters) if credential is None else credential
         self.match = ""
         if terms.match_on == DEFAULT_PARTS:
             self.key = key_of(request.method, self._url, self._body, self._media_type)
@@ -104,8 +104,10 @@ class Asked:
     def facts(self) -> RecordedRequest:
         """The request as it is recorded."""
         match_on = self._terms.match_on
-        matched = () if callable(match_on) else headers_in(match_on)
-        headers = redact_asked_headers(pairs_of(self.live.headers), self._known(), matched)
+        matched = frozenset[str]() if callable(match_on) else headers_in(match_on)
+        headers = pairs_worth_recording(self.live.headers, matched)
+        if headers:
+            headers = redact_asked_headers(headers, self._known(), matched)
         if self._is_decoded:
             headers = tuple([pair for pair in headers if pair[0] != "content-encoding"])
         return RecordedRequest(self.live.method, self._url, headers, self._body, self.credential, self.match)
@@ -131,20 +133,20 @@ class Asked:
 
     def _with_headers(self, secrets: Secrets) -> Secrets:
         secrets.add_all(self._secrets)
-        for name, value in self._terms.rules.secret_headers(self.live.headers.raw):
+        for name, value in self._headers:
             secrets.add_header(name, value)
         if self.live.url.userinfo:
             secrets.add_user(self.live.url.username, self.live.url.password)
         return secrets
 
-    def _named(self, headers: Headers, parameters: int) -> str:
+    def _named(self, parameters: int) -> str:
         """Returns the name of the credential; `parameters` is how many of the secret fields are in the URL."""
         credentials, ask = self._terms.credentials, self._terms.credential
         if credentials is None:
             return ""
         if ask is not None:
             return credentials.name_of(ask(self.live) or "")
-        fields, userinfo = self._secrets.fields, self.live.url.userinfo
+        headers, fields, userinfo = self._headers, self._secrets.fields, self.live.url.userinfo
         if not headers and not fields and not userinfo:
             return ""
         return credentials.name_in(headers, userinfo, fields[:parameters], fields[parameters:], self._terms.rules)

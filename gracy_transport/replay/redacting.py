@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from typing import Final, TypeAlias
+from functools import lru_cache
+from typing import Any, Final, TypeAlias
 
 from ..redaction import REDACTED, redact_query
 from .content import BOUNDARY, boundary_of, decoded, has_json, is_form, is_text, is_xml, with_plain_boundary
 from .fields import is_secret_answered, is_secret_asked, redact_json, redact_text, redact_urls
+from .rules import Rules
 from .secrets import Secrets
 from .xml import redact_xml
 
-__all__ = ["Headers", "redact_answer", "redact_asked_body", "redact_asked_headers"]
+__all__ = ["Headers", "pairs_worth_recording", "redact_answer", "redact_asked_body", "redact_asked_headers"]
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]
 """Header pairs in their order; a value may hold any byte, written as the Latin-1 letter of its number."""
@@ -39,8 +41,26 @@ _NOISE: Final = frozenset(
 )
 """Request headers that are not recorded: made by the client for itself, or different each time."""
 
+_ANYTHING: Final = [("accept", "*/*")]
+"""What a request without headers of its own has left."""
+
 _URL_HEADERS: Final = frozenset({"content-location", "link", "location", "origin", "referer", "refresh"})
 _PART_NAME: Final = re.compile(rb'name="([^"]*)"')
+
+
+def pairs_worth_recording(headers: Any, matched: frozenset[str] = frozenset()) -> Headers:
+    """Returns, of the headers of a request of either family, those that `redact_asked_headers` may keep."""
+    pairs: list[tuple[bytes, bytes]] = headers.raw
+    names = _worth_recording(tuple([name for name, _value in pairs]), matched)
+    found = [(name, pairs[place][1].decode("latin-1")) for place, name in names]
+    return () if found == _ANYTHING and not matched else tuple(found)
+
+
+@lru_cache(maxsize=256)  # most requests of a program have the same headers
+def _worth_recording(cased: tuple[bytes, ...], matched: frozenset[str]) -> tuple[tuple[int, str], ...]:
+    """Returns the places and the names, in lower case, of the headers that are worth recording."""
+    names = [name.decode("latin-1").lower() for name in cased]
+    return tuple([(place, name) for place, name in enumerate(names) if name not in _NOISE or name in matched])
 
 
 def redact_asked_headers(
@@ -83,14 +103,27 @@ def redact_answer(headers: Headers, body: bytes, secrets: Secrets) -> tuple[Head
     Bytes that are no text stay as they are.
     """
     media_type = next((value for name, value in headers if name.lower() == "content-type"), "")
+    names = tuple([name for name, _value in headers])
     # Two rounds, since a token may also stand before the field that shows it to be one.
     for _round in range(2):
         count = len(secrets)
-        headers = tuple([(name, _redact_answered_header(name.lower(), value, secrets)) for name, value in headers])
+        if len(secrets) or secrets.knows_issued or secrets.rules.patterns or not _are_plain(names, secrets.rules):
+            headers = tuple([(name, _redact_answered_header(name.lower(), value, secrets)) for name, value in headers])
         body = _redact_answered_body(body, media_type, secrets)
         if len(secrets) == count:
             break
     return headers, body
+
+
+def _are_plain(names: tuple[str, ...], rules: Rules) -> bool:
+    return _hold_no_secrets(names, rules.secret_names, rules.public_names)
+
+
+@lru_cache(maxsize=256)  # many answers of an API have the same headers
+def _hold_no_secrets(names: tuple[str, ...], secret_names: frozenset[str], public_names: frozenset[str]) -> bool:
+    """Tells whether headers of those names have neither secrets nor URLs in them."""
+    rules = Rules(secret_names=secret_names, public_names=public_names)
+    return not any(rules.is_secret_header(name) or name.lower() in _URL_HEADERS for name in names)
 
 
 def _redact_plain_header(name: str, value: str, secrets: Secrets) -> str:

@@ -139,7 +139,7 @@ def row_of(recording: Recording, key: int, position: int) -> Row:
         request.url,
         _json(asked) if asked else None,
         None if response is None else response.status,
-        None if response is None else _json(response.headers),
+        None if response is None else _headers_text(response.headers),
         _json(answered) if answered else None,
         None if response is None else _readable(response.body),
         None if error is None else _json(error.to_document()),
@@ -213,6 +213,11 @@ def _insert(connection: sqlite3.Connection, rows: list[Row]) -> None:
 
 
 @lru_cache(maxsize=256)  # many answers of an API have the same headers
+def _headers_text(headers: Headers) -> str:
+    return _json(headers)
+
+
+@lru_cache(maxsize=256)  # as above
 def _headers(text: bytes) -> Headers:
     return headers_of(_value_of(text.decode()))
 

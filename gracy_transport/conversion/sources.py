@@ -14,8 +14,8 @@ from ..formats.found import Found
 from ..formats.har import found_in_har
 from ..redaction import redact_endpoint
 from ..replay.lines import JSONLinesReplayStorage
+from ..replay.opening import is_ours
 from ..replay.recording import Recording
-from ..replay.schema import is_ours
 from ..replay.sqlite import SQLiteReplayStorage
 from ..replay.storage import RecordingStorage
 

@@ -15,8 +15,9 @@ from ..formats.har import write_har
 from ..replay.jsonl import Line, write_lines
 from ..replay.key import key_of_recorded
 from ..replay.lines import host_in
+from ..replay.opening import open_to_write
 from ..replay.recording import Recording
-from ..replay.schema import Row, open_to_write, row_of, write
+from ..replay.schema import Row, row_of, write
 from ..replay.sequence import Sequences
 from .sources import Kind
 

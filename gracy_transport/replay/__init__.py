@@ -1,4 +1,42 @@
-"""Recording and replaying: exchanges are remembered once and answered from memory afterwards."""
+"""Recording and replaying: exchanges are remembered once and answered from memory afterwards.
+
+The way of a request, and what each file is about:
+
+    config      what a user says of it, as a value: GracyReplay
+    transport   the layer: answers from the storage, or sends and records
+    state       what is known while it runs: counts, sequences, the storage
+    sequence    which of the answers to a request comes next
+    run         what one storage object recorded since it was made: what replaces what
+    lookup      what is replayed: the next answer, the last again, or none
+    recorder    sends a request and records what comes of it
+    tee         copies a body while it passes
+    exchange    between live requests and answers and recordings
+    cookies     lets a replayed cookie last as long as it did
+    headers     headers as pairs of text, and back
+    failures    errors in recordings: which, and how they are raised again
+    pieces      in which pieces a body came, and comes again
+
+    asked       a request as it is looked up: its key, its credential, without secrets
+    key         the number under which a request is remembered: method, URL and body in one form
+    matching    by which other parts it may be looked up
+    content     what is in a body: JSON, a form, a multipart upload, bytes; `coding` takes gzip and its like off
+    nearest     in what a request differs from what is recorded
+
+    rules       what counts as a secret
+    secrets     the secrets of one exchange
+    redacting   headers and bodies without secrets; `fields` does JSON and texts, `xml` XML
+    placeholders what stands in place of a secret, and what it tells
+    credentials whose a request is, and the name of that user
+
+    recording   one exchange as a value and as a JSON document
+    storage     what a storage is: the small interface of anybody's, the rich one of ours
+    adapter     the small one seen as the rich one; `grouping` batches what it records
+    memory      a storage in memory; `shelf` is its index, and that of lines
+    sqlite      a storage in SQLite: `schema` its table, `opening` the file, `ahead` reads it, `writer` writes it
+    lines       a storage in lines of JSON: `jsonl` is a file of them, `books` all files of a process, `unchanged`
+                says which lines stay, `locking` keeps other processes out
+    background  writes now and then, for `writer` and `books`
+"""
 
 from __future__ import annotations
 

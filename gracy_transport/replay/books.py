@@ -61,7 +61,6 @@ class Books:
         self._warned = 0
         self._replaced: dict[Sequence, dict[int, Line]] = {}
         self._recorded_at: dict[tuple[Sequence, int], datetime] = {}
-        self._renewed_before: datetime | None = None
         self._looked = float("-inf")
         self._background = Background(self._write, self._let_go, LONGEST)
 
@@ -99,18 +98,27 @@ class Books:
     def find(self, key: int, position: int, wanted: Wanted) -> Recording | None:
         """Returns the recording at a position among those of a key that are wanted, or `None`."""
         with self._lock:
-            since = wanted.since
-            if since is not None and (self._renewed_before is None or self._renewed_before < since):
-                self._renewed_before = since
             return self._shelf.find(key, position, wanted)
 
-    def add(self, sequence: Sequence, recording: Recording, position: int, home: Path, *, is_first: bool) -> bool:
-        """Takes a recording; returns whether `write` has to be called, since nothing else will write it."""
+    def add(
+        self,
+        sequence: Sequence,
+        recording: Recording,
+        position: int,
+        home: Path,
+        *,
+        is_first: bool,
+        renewed_before: datetime | None,
+    ) -> bool:
+        """Takes a recording; returns whether `write` has to be called, since nothing else will write it.
+
+        A line that says the same stays, unless it was recorded before `renewed_before`.
+        """
         with self._lock:
             if is_first:
                 self._replaced[sequence] = {each.position: each for each in self._shelf.remove(sequence)}
             line = self._replaced.get(sequence, {}).pop(position, None)
-            if line is None or not self._may_stay(line, recording):
+            if line is None or not _may_stay(line, recording, renewed_before):
                 line = Line.of(recording, sequence, position, home)
             self._recorded_at[sequence, position] = recording.recorded_at
             self._shelf.add(line)
@@ -151,13 +159,6 @@ class Books:
             with self._lock:
                 self._shelf.drop(is_over)
             self._write_changed()
-
-    def _may_stay(self, old: Line, new: Recording) -> bool:
-        """Tells whether an old line does for a new recording, unless it is too old for those who replay it."""
-        with suppress(UnreadableRecording):
-            is_old = self._renewed_before is not None and old.recording.recorded_at < self._renewed_before
-            return not is_old and is_unchanged(old.recording, new)
-        return False
 
     def _stamps(self) -> dict[Path, Stamp | None]:
         paths = [self._path] if self.is_file else sorted(self._path.glob("*.jsonl"))
@@ -214,6 +215,14 @@ class Books:
 
     def _let_go(self) -> None:
         self._looked = float("-inf")
+
+
+def _may_stay(old: Line, new: Recording, renewed_before: datetime | None) -> bool:
+    """Tells whether an old line does for a new recording, unless it is too old for those who replay it."""
+    with suppress(UnreadableRecording):
+        is_old = renewed_before is not None and old.recording.recorded_at < renewed_before
+        return not is_old and is_unchanged(old.recording, new)
+    return False
 
 
 def _by_home(lines: Iterable[Line]) -> dict[Path, list[Line]]:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from ..bodies import stream_of
 from ..family import family_of
 from .asked import Asked
 from .coding import without_encoding
 from .cookies import keep_cookies
 from .failures import error_from
 from .headers import headers_of, pairs_of
-from .playing import played
+from .pieces import pieces_in
 from .recording import RecordedResponse, Recording
 from .redacting import Headers, redact_answer
 
 if TYPE_CHECKING:
     from ..clock import Clock
-    from ..family import Request, Response
+    from ..family import AsyncByteStream, Request, Response
 
 __all__ = ["Asked", "decoded_answer", "read_answer", "recording_of", "response_from"]
 
@@ -63,7 +65,7 @@ def response_from(recording: Recording, request: Request, clock: Clock | None = 
     if answer is None:
         raise error_from(recording.error, request)
     is_whole = recording.error is None and not answer.chunks and (clock is None or not answer.delays)
-    stream = family.ByteStream(answer.body) if is_whole else played(recording, answer, request, clock)
+    stream = family.ByteStream(answer.body) if is_whole else _played(recording, answer, request, clock)
     headers = headers_of(family, keep_cookies(answer.headers, recording.recorded_at))
     return family.Response(answer.status, headers=headers, stream=stream)
 
@@ -78,3 +80,31 @@ def _plain(headers: Headers, length: int) -> Headers:
 
 def _with_length(headers: Headers, length: int) -> Headers:
     return tuple((name, str(length) if name.lower() == "content-length" else value) for name, value in headers)
+
+
+class _PlayedStream:
+    """The body of a replayed answer."""
+
+    def __init__(self, pieces: Iterator[tuple[bytes, float]], clock: Clock | None, error: Exception | None) -> None:
+        self._pieces, self._clock, self._error = pieces, clock, error
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        for piece, delay in self._pieces:
+            if delay and self._clock is not None:
+                await self._clock.sleep(delay)
+            if piece:
+                return piece
+        if self._error is not None:
+            raise self._error
+        raise StopAsyncIteration
+
+
+def _played(recording: Recording, answer: RecordedResponse, request: Request, clock: Clock | None) -> AsyncByteStream:
+    """Returns the body of a recorded answer as a stream of the request's family; without a clock it knows no pauses."""
+    error = None if recording.error is None else error_from(recording.error, request)
+    stream: Any = stream_of(request, _PlayedStream)
+    body: AsyncByteStream = stream(pieces_in(answer), clock, error)
+    return body

@@ -81,7 +81,8 @@ class JSONLinesReplayStorage(RecordingStorage):
         if books.are_stale():
             await anyio.to_thread.run_sync(books.refresh)
         home = self.path if books.is_file else self.path / f"{host_in(recording.request.url)}{_ENDING}"
-        if books.add(asked.sequence, recording, position, home, is_first=is_first):
+        old = self.run.renewed_before
+        if books.add(asked.sequence, recording, position, home, is_first=is_first, renewed_before=old):
             await anyio.to_thread.run_sync(books.write)
 
     async def find(self, asked: Asked, position: int, wanted: Wanted = ANY) -> Recording | None:

@@ -53,7 +53,7 @@ class LookUp:
     async def near_miss(self, asked: Asked) -> str:
         """Returns why nothing fit to be replayed is recorded, in words."""
         config, storage = self.replay.config, self.replay.storage
-        since = config.since(self._clock.wall())
+        since = self.replay.since(self._clock.wall())
         if since is None and not config.discard_bad_responses:
             return await storage.hint(asked)
         unwanted = await storage.find(asked, LAST, Wanted(credential=asked.credential))
@@ -100,7 +100,7 @@ class LookUp:
 
     def _wanted(self, credential: str | None) -> Wanted:
         config = self.replay.config
-        since = config.since(self._clock.wall())
+        since = self.replay.since(self._clock.wall())
         wanted = Wanted(since, only_good=config.discard_bad_responses, credential=credential)
         if not isinstance(config.discard_replays_older_than, timedelta):
             self._usual[credential] = wanted

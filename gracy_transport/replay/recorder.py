@@ -141,6 +141,7 @@ class Recorder:
                 asked = self.replay.asked(request, asked.content or b"")
             position = run.take(asked.sequence) if exchange.position is None else exchange.position
             now = self._clock.wall()
+            self.replay.since(now)
             # The time of day may be set back, and nothing of this run may look as if it was of an earlier one.
             recording = record(asked, datetime.fromtimestamp(max(now, run.start(now)), UTC), position)
             await self.replay.storage.save(asked, recording, position, is_first=run.begin(asked.sequence))

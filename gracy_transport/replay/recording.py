@@ -18,7 +18,9 @@ Redaction is done before: a recording never held a secret.
 
 A request may also have `"credential": "credential-1"` (whose it was, by order of appearance) and `"match": "…"` (what
 it is looked up by, where that is not its method, URL and body); a response `"chunks": [sizes]` and `"delays":
-[seconds]` (how its body came in). An error beside a response is what broke its body.
+[seconds]` (how its body came in), and `"sized": 1` where a Content-Length that says no more than the length of the body
+stands at that place among the headers, from 0: a body may be edited without counting. An error beside a response is
+what broke its body.
 
 Names a reader does not know are ignored; `"reason"` and `"http_version"` in a response are reserved. Whatever an old
 reader would misread raises the version, and a reader refuses a higher one than its own.
@@ -36,6 +38,7 @@ from typing import Any, Final
 
 from ..exceptions import UnreadableRecording
 from .content import STYLES, JsonText, json_of, text_of
+from .headers import with_length, without_length
 from .redacting import Headers
 
 __all__ = ["VERSION", "RecordedError", "RecordedRequest", "RecordedResponse", "Recording"]
@@ -99,7 +102,11 @@ class RecordedResponse:
 
     def to_document(self) -> Document:
         """Returns the response as a JSON document."""
-        return {"status": self.status, **content_document(self.headers, self.body), **self.pace_document()}
+        headers, place = without_length(self.headers, len(self.body))
+        document: Document = {"status": self.status, **content_document(headers, self.body)}
+        if place is not None:
+            document["sized"] = place
+        return document | self.pace_document()
 
     def pace_document(self) -> Document:
         """Returns how the body came in as a part of the document."""
@@ -109,7 +116,10 @@ class RecordedResponse:
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> RecordedResponse:
         """Returns the response a document describes. Raises KeyError, TypeError or ValueError for a broken one."""
-        return cls(int(document["status"]), *content_in(document), *pace_in(document))
+        headers, body = content_in(document)
+        if "sized" in document:
+            headers = with_length(headers, int(document["sized"]), len(body))
+        return cls(int(document["status"]), headers, body, *pace_in(document))
 
 
 @dataclass(frozen=True, slots=True)

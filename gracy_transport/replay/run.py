@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from datetime import datetime
 
 from .credentials import Credentials
 from .sequence import Sequences
@@ -17,10 +18,12 @@ class Run(Sequences):
         since: when the first request to be recorded was sent, in seconds since 1970 UTC; `None` before that.
         credentials: the names of the users whose requests are recorded.
         askers: the credentials of those whose requests may be recorded, the empty one of nobody among them.
+        renewed_before: what was recorded before that is too old for those who record and replay here; `None` while
+            nothing is.
         began_empty: whether the storage was empty when somebody first wanted to know; `None` before that.
     """
 
-    __slots__ = ("_begun", "askers", "began_empty", "credentials", "since")
+    __slots__ = ("_begun", "askers", "began_empty", "credentials", "renewed_before", "since")
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,12 +32,18 @@ class Run(Sequences):
         self.askers: set[str] = set()
         self.since: float | None = None
         self.began_empty: bool | None = None
+        self.renewed_before: datetime | None = None
 
     def start(self, now: float) -> float:
         """Notes that something is about to be recorded; returns when the run began."""
         if self.since is None:
             self.since = now
         return self.since
+
+    def renew_before(self, since: datetime | None) -> None:
+        """Notes that what was recorded before that moment is too old; the latest such moment counts."""
+        if since is not None and (self.renewed_before is None or self.renewed_before < since):
+            self.renewed_before = since
 
     @property
     def has_recorded(self) -> bool:

@@ -18,8 +18,9 @@ from ..exceptions import UnreadableRecording
 from .ahead import Ahead, Wish
 from .exchange import Asked
 from .nearest import nearest
+from .opening import open_to_read
 from .recording import Recording
-from .schema import ALL, CREDENTIALS, NEAREST, NEXT, SOME, open_to_read, recording_of_row, row_of
+from .schema import ALL, CREDENTIALS, NEAREST, NEXT, SOME, recording_of_row, row_of
 from .storage import ANY, RecordingStorage, Wanted
 from .writer import Writer
 

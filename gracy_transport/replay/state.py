@@ -56,6 +56,12 @@ class ReplayState:
             self.storage.run.askers.add(asked.credential)
         return asked
 
+    def since(self, now: float) -> datetime | None:
+        """Returns from which date on recordings count at that moment; the storage gets to know it, too."""
+        since = self.config.since(now)
+        self.storage.run.renew_before(since)
+        return since
+
     @cached_property
     def recorded_credentials(self) -> frozenset[str]:
         """The credentials of what was recorded when this was first asked for."""

@@ -11,7 +11,8 @@ from typing import Final
 
 from ..logevents import LOGGER_NAME
 from .background import Background
-from .schema import FORGET, Row, open_to_write, write
+from .opening import open_to_write
+from .schema import FORGET, Row, write
 
 __all__ = ["Writer", "warn_unwritten"]
 

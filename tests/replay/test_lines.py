@@ -187,6 +187,7 @@ async def test_what_is_too_old_gets_a_new_time(tmp_path: Path) -> None:
     asked = asked_for()
     await keep(storage, (asked, recording(asked)))
     fresh = Wanted(AT + timedelta(days=1))
+    storage.run.renew_before(fresh.since)
     assert await storage.find(asked, 0, fresh) is None
     await keep(storage, (asked, recording(asked, at=AT + timedelta(days=2))))
     assert await JSONLinesReplayStorage(tmp_path).find(asked, 0, fresh) is not None

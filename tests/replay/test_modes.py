@@ -16,6 +16,7 @@ from gracy_transport.exceptions import GracyReplayExhausted, GracyReplayRequestN
 from gracy_transport.replay import GracyReplay, RecordedRequest, RecordedResponse, Recording, RecordingStorage
 from gracy_transport.replay.config import Mode
 from gracy_transport.replay.exchange import Asked
+from gracy_transport.replay.lines import JSONLinesReplayStorage
 from gracy_transport.replays.storages.sqlite import SQLiteReplayStorage
 from gracy_transport.testing import FakeClock, ScriptedResponse, ScriptedWire
 from tests.replay.support import URL, client_of, storage_in
@@ -262,6 +263,31 @@ async def test_what_becomes_too_old_meanwhile_is_recorded_anew(family: ModuleTyp
             assert await ask(family, client, 3) == [f"live {hour}"] * 3
             await clock.advance(3601)
     assert stored(tmp_path) == ["live 3"]
+
+
+@pytest.mark.parametrize("mode", ["record", "refresh", "smart-replay"])
+async def test_what_is_too_old_gets_a_new_date_when_it_is_recorded_again_unchanged(
+    family: ModuleType, tmp_path: Path, mode: Mode
+) -> None:
+    """Also where nobody asked for it before; what is not too old stays as it is."""
+    lines, clock = tmp_path / "api.jsonl", FakeClock()
+    limit: dict[str, Any] = {"discard_replays_older_than": timedelta(hours=1), "options": {"clock": clock}}
+
+    def wire() -> ScriptedWire:
+        return ScriptedWire(lambda _request: ScriptedResponse(content=b"as ever"))
+
+    async with client_of(family, mode, JSONLinesReplayStorage(lines), wire(), **limit) as client:
+        await client.get(URL)
+    before = lines.read_bytes()
+    await clock.advance(1800)
+    async with client_of(family, mode, JSONLinesReplayStorage(lines), wire(), **limit) as client:
+        await client.get(URL)
+    assert lines.read_bytes() == before
+    await clock.advance(1801)
+    async with client_of(family, mode, JSONLinesReplayStorage(lines), wire(), **limit) as client:
+        await client.get(URL)
+    async with client_of(family, "replay", JSONLinesReplayStorage(lines), **limit) as client:
+        assert (await client.get(URL)).text == "as ever"
 
 
 async def test_fifty_tasks_each_get_their_own_answer(family: ModuleType, tmp_path: Path) -> None:

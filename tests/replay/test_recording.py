@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from gracy_transport.exceptions import UnreadableRecording
 from gracy_transport.replay import RecordedError, RecordedRequest, RecordedResponse, Recording
 from gracy_transport.replay.recording import body_document, body_of
+from gracy_transport.replay.redacting import Headers
 
 AT = datetime(2026, 11, 22, 16, 30, 0, 123456, UTC)
 HEADERS = (("content-type", "application/json"), ("x-name", "na\xefve"))
@@ -108,6 +109,35 @@ def test_the_document_of_an_answer() -> None:
         '"response":{"status":200,"headers":[["content-type","application/json"],["x-name","naïve"]],'
         '"body":{"json":{"id":1}}}}'
     )
+
+
+@pytest.mark.parametrize(
+    ("headers", "stored"),
+    [
+        ((("content-length", "8"),), {"sized": 0}),
+        (
+            (("Server", "s"), ("Content-Length", "8"), ("Age", "1")),
+            {"headers": [["Server", "s"], ["Age", "1"]], "sized": 1},
+        ),
+        ((("server", "s"), ("content-length", "8")), {"headers": [["server", "s"]], "sized": 1}),
+        ((("server", "s"), ("Content-Length", "8")), {"headers": [["server", "s"], ["Content-Length", "8"]]}),
+        ((("content-length", "9"),), {"headers": [["content-length", "9"]]}),
+        ((("content-length", "08"),), {"headers": [["content-length", "08"]]}),
+        ((("content-length", "8"), ("content-length", "8")), {"headers": [["content-length", "8"]], "sized": 0}),
+    ],
+)
+def test_the_length_of_a_body_is_left_out(headers: Headers, stored: dict[str, Any]) -> None:
+    """Where it comes back just as it was: in its place, and written like the other names."""
+    answer = RecordedResponse(200, headers, b'{"id":1}')
+    assert answer.to_document() == {"status": 200, **stored, "body": {"json": {"id": 1}}}
+    assert RecordedResponse.from_document(answer.to_document()) == answer
+
+
+def test_the_length_of_a_body_that_was_edited_is_right() -> None:
+    """Nobody has to count letters."""
+    document = RecordedResponse(200, (("content-length", "8"),), b'{"id":1}').to_document()
+    document["body"] = {"json": {"id": 1234}}
+    assert RecordedResponse.from_document(document).headers == (("content-length", "11"),)
 
 
 def test_the_document_of_an_error() -> None:

@@ -509,7 +509,7 @@ async def test_making_the_file_waits_for_others(tmp_path: Path, monkeypatch: pyt
     """Two processes may switch a new file to WAL at the same moment; there is an end to waiting, though."""
     path = tmp_path / "test.sqlite3"
     storage = storage_in(tmp_path)
-    monkeypatch.setattr("gracy_transport.replay.schema.BUSY", 0.05)
+    monkeypatch.setattr("gracy_transport.replay.opening.BUSY", 0.05)
     with contextlib.closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as holder:
         holder.execute("CREATE TABLE x (y)")
         holder.execute("DROP TABLE x")
@@ -613,7 +613,7 @@ async def test_a_file_that_cannot_be_opened_in_any_way(tmp_path: Path, monkeypat
 
 async def test_a_file_that_somebody_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is not read as if nobody did."""
-    monkeypatch.setattr("gracy_transport.replay.schema.BUSY", 0.01)
+    monkeypatch.setattr("gracy_transport.replay.opening.BUSY", 0.01)
     path = tmp_path / "test.sqlite3"
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as holder:
         holder.execute("CREATE TABLE x (y)")

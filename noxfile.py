@@ -89,7 +89,7 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Runs the benchmarks; arguments after `--` go to them."""
-    session.install("-e", ".[httpx2]")
+    session.install("-e", ".", *group("bench"))
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 

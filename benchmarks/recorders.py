@@ -57,12 +57,20 @@ def ours() -> list[Recorder]:
     return [
         Recorder("ReplayTransport, memory", _layer(in_memory), replay_at_most=1.1, record_at_most=1.5),
         Recorder(
-            *("ReplayTransport, SQLite", _layer(_in_sqlite)),
-            **{"replay_at_most": 1.1, "record_at_most": 1.5, "load_at_most": 10, "size_at_most": 250},
+            "ReplayTransport, SQLite",
+            _layer(_in_sqlite),
+            replay_at_most=1.1,
+            record_at_most=1.5,
+            load_at_most=10,
+            size_at_most=250,
         ),
         Recorder(
-            *("ReplayTransport, lines", _layer(lambda folder: JSONLinesReplayStorage(folder / "lines.jsonl"))),
-            **{"replay_at_most": 1.1, "record_at_most": 1.5, "load_at_most": 100, "size_at_most": 250},
+            "ReplayTransport, lines",
+            _layer(lambda folder: JSONLinesReplayStorage(folder / "lines.jsonl")),
+            replay_at_most=1.1,
+            record_at_most=1.5,
+            load_at_most=100,
+            size_at_most=250,
         ),
         Recorder("the stack with everything on, SQLite", _stack),
     ]

@@ -48,7 +48,7 @@ async def ask(*, quick: bool) -> list[Figure]:
 async def _of(recorder: Recorder, bare: Get, urls: Sequence[str], folder: Path) -> list[Figure]:
     name = recorder.name
     recorded = await _pass(recorder, "record", bare, urls, folder)
-    size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+    size = _size_of(folder)
     loaded = min([await _load(recorder, urls[0], folder) for _ in range(3)])
     replayed = await _pass(recorder, "replay", bare, urls[: recorder.most], folder)
     figures = [
@@ -66,6 +66,10 @@ async def _of(recorder: Recorder, bare: Get, urls: Sequence[str], folder: Path) 
             Figure(f"{name}: size of each", size / len(urls), "bytes", at_most=recorder.size_at_most),
         ]
     return figures
+
+
+def _size_of(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.iterdir())
 
 
 async def _pass(recorder: Recorder, mode: Mode, bare: Get, urls: Sequence[str], folder: Path) -> Pass:

@@ -37,6 +37,7 @@ SECRET_HEADERS: Final = frozenset(
     {
         "authorization",
         "proxy-authorization",
+        "authentication",
         "cookie",
         "set-cookie",
         "x-api-key",
@@ -59,13 +60,14 @@ SECRET_HEADERS: Final = frozenset(
 # and the names under which APIs take keys in the query.
 _SECRET_NAMES: Final = frozenset(
     {
-        *("accesskey", "accesstoken", "apikey", "apitoken", "appid", "appkey", "assertion", "auth", "authcode"),
-        *("authkey", "authorization", "authtoken", "awsaccesskeyid", "awssecretaccesskey", "bearer"),
-        *("clientassertion", "clientsecret", "code", "codeverifier", "credential", "credentials", "devicecode"),
-        *("hmac", "idtoken", "jsessionid", "jwt", "key", "otp", "pass", "passphrase", "passwd", "password"),
-        *("phpsessid", "privatekey", "pwd", "refreshtoken", "secret", "secretaccesskey", "secretkey", "session"),
-        *("sessionid", "sessiontoken", "sig", "signature", "subscriptionkey", "token", "xamzcredential"),
-        *("xamzsecuritytoken", "xamzsignature", "xgoogcredential", "xgoogsignature"),
+        *("accesskey", "accesskeyid", "accesstoken", "accountkey", "apikey", "apitoken", "appid", "appkey"),
+        *("assertion", "auth", "authcode", "authkey", "authorization", "authtoken", "awsaccesskeyid"),
+        *("awssecretaccesskey", "bearer", "clientassertion", "clientsecret", "code", "codeverifier", "consumerkey"),
+        *("credential", "credentials", "devicecode", "encryptionkey", "hmac", "idtoken", "jsessionid", "jwt", "key"),
+        *("masterkey", "otp", "pass", "passphrase", "passwd", "password", "passwordconfirmation", "phpsessid"),
+        *("privatekey", "pwd", "refreshtoken", "secret", "secretaccesskey", "secretkey", "session", "sessionid"),
+        *("sessionkey", "sessiontoken", "sharedaccesskey", "sig", "signature", "signingkey", "subscriptionkey"),
+        *("token", "xamzcredential", "xamzsecuritytoken", "xamzsignature", "xgoogcredential", "xgoogsignature"),
     }
 )
 _PLACES: Final = frozenset(
@@ -82,7 +84,17 @@ _PLACES: Final = frozenset(
 _NOT_A_LETTER: Final = re.compile(r"[^a-z0-9]")
 _SECRET_ENDINGS: Final = ("token", "secret", "password", "apikey", "signature")
 _HEADER_ENDINGS: Final = (
-    *("-apikey", "-assertion", "-passphrase", "-secret", "-sign", "-signature", "-signature-256", "-token"),
+    *(
+        "-apikey",
+        "-assertion",
+        "-authorization",
+        "-passphrase",
+        "-secret",
+        "-sign",
+        "-signature",
+        "-signature-256",
+        "-token",
+    ),
     *("access-key", "api-key", "application-key", "auth-key", "functions-key", "master-key", "subscription-key"),
 )
 _PLACE_ENDINGS: Final = tuple(_PLACES)

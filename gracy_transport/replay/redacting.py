@@ -45,7 +45,7 @@ _ANYTHING: Final = [("accept", "*/*")]
 """What a request without headers of its own has left."""
 
 _URL_HEADERS: Final = frozenset({"content-location", "link", "location", "origin", "referer", "refresh"})
-_PART_NAME: Final = re.compile(rb'name="([^"]*)"')
+_PART_NAME: Final = re.compile(rb'(?<!\w)name="?((?<=")[^"]*|[^";\s]+)', re.IGNORECASE)
 
 
 def pairs_worth_recording(headers: Any, matched: frozenset[str] = frozenset()) -> Headers:

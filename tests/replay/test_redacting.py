@@ -132,6 +132,15 @@ def test_a_multipart_body() -> None:
     assert redact_asked_body(body, "multipart/form-data") == body
 
 
+@pytest.mark.parametrize(
+    "named", [b"name=password", b'filename="x"; name="password"', b'Name="password"', b'name="my; token"']
+)
+def test_a_part_may_say_its_name_in_other_ways(named: bytes) -> None:
+    """Without quotes, and after the name of a file, which is not its own."""
+    body = b"--x\r\nContent-Disposition: form-data; " + named + b"\r\n\r\nsecret-1\r\n--x--\r\n"
+    assert b"secret-1" not in redact_asked_body(body, "multipart/form-data; boundary=x")
+
+
 def test_a_part_of_a_multipart_body_may_be_json() -> None:
     """Its secrets are as secret as others."""
     body = b'--1\r\nContent-Type: application/json\r\n\r\n{"token":"secret-1","a":1}\r\n--1--'

@@ -87,9 +87,11 @@ class Desk:
             DeskLate: when a pause began that will not be over by `until`. A wait that takes too long for any other
                 reason is for the caller to end.
         """
-        guest = self._enter(gates, bounds, until)
+        guest, has_company = self._enter(gates, bounds, until)
         at: float | None = None
         try:
+            if has_company:
+                await anyio.lowlevel.checkpoint()  # those before it are only just woken
             if blocked is not None and guest.blocked_by is not None and not guest.is_granted:
                 blocked(guest, guest.blocked_by)
             while at is None:  # a pause may come between the grant and the moment when the guest really goes on
@@ -177,7 +179,8 @@ class Desk:
             self._take_back()
         return made
 
-    def _enter(self, gates: Gates, bounds: Sequence[Bound], until: float) -> Guest:
+    def _enter(self, gates: Gates, bounds: Sequence[Bound], until: float) -> tuple[Guest, bool]:
+        """Lets a request line up; also tells whether it may go at once, together with others that came before it."""
         room = self._room_here()
         guest = Guest(gates, room, until)
         room.waiters[guest] = None
@@ -192,7 +195,7 @@ class Desk:
             gate, most = joined
             raise DeskFull(gate, gate.queued, most)
         self._hand_out(joined)
-        return guest
+        return guest, guest.is_granted and len(joined) > 1
 
     async def _until_granted(self, guest: Guest) -> None:
         room = guest.room

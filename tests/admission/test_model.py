@@ -227,6 +227,7 @@ COME = Act("come", frozenset({0}), patience=1e6)
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @example(acts=[COME, COME, COME, Act("stall", seconds=5.0), COME])
+@example(acts=[Act("pause", frozenset({0}), 0.25), COME, Act("stall", seconds=0.25), COME, Act("stall", seconds=0.25)])
 @settings(
     max_examples=250,
     phases=[Phase.explicit, Phase.generate, Phase.shrink],

@@ -155,19 +155,23 @@ def _run_drift(options: argparse.Namespace) -> int:
 
 
 def _header(text: str) -> tuple[str, str]:
-    from .drift.command import Wrong, header_in
+    from .drift.command import header_in
 
-    try:
-        return header_in(text)
-    except Wrong as wrong:
-        raise argparse.ArgumentTypeError(str(wrong)) from wrong
+    return _read(header_in, text)
 
 
 def _parameter(text: str) -> tuple[str, str]:
-    from .drift.command import Wrong, parameter_in
+    from .drift.command import parameter_in
+
+    return _read(parameter_in, text)
+
+
+def _read(read: Callable[[str], tuple[str, str]], text: str) -> tuple[str, str]:
+    """Returns what a function makes of a text; argparse shows the reason of no other error than its own."""
+    from .drift.command import Wrong
 
     try:
-        return parameter_in(text)
+        return read(text)
     except Wrong as wrong:
         raise argparse.ArgumentTypeError(str(wrong)) from wrong
 
@@ -179,13 +183,7 @@ def _url(text: str) -> str:
 
 
 def _rate(text: str) -> float:
-    try:
-        rate = float(text)
-    except ValueError:
-        rate = float("nan")
-    if not SLOWEST <= rate <= FASTEST:
-        raise argparse.ArgumentTypeError(f"{text!r} is not between {SLOWEST:g} and {FASTEST:g} requests per second")
-    return rate
+    return _between(SLOWEST, FASTEST, "requests per second", text)
 
 
 def _pattern(text: str) -> re.Pattern[str]:
@@ -196,13 +194,17 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 
 def _seconds(text: str) -> float:
+    return _between(SHORTEST, LONGEST, "seconds", text)
+
+
+def _between(lowest: float, highest: float, unit: str, text: str) -> float:
     try:
-        seconds = float(text)
+        number = float(text)
     except ValueError:
-        seconds = float("nan")
-    if not SHORTEST <= seconds <= LONGEST:
-        raise argparse.ArgumentTypeError(f"{text!r} is not between {SHORTEST:g} and {LONGEST:g} seconds")
-    return seconds
+        number = float("nan")
+    if not lowest <= number <= highest:
+        raise argparse.ArgumentTypeError(f"{text!r} is not between {lowest:g} and {highest:g} {unit}")
+    return number
 
 
 def _version() -> str:

@@ -12,6 +12,7 @@ from ..exceptions import GracyException
 from ..family import family_of
 from ..redaction import is_secret_header
 from ..replay.asked import Asked
+from ..replay.content import media_type_of
 from ..replay.exchange import read_answer, recording_of
 from ..replay.key import key_of_recorded
 from ..replay.pieces import is_stream
@@ -100,7 +101,7 @@ class _Asker:
         answer = recording.response
         if answer is None or recording.error is not None:
             raise _Unasked("an error was recorded, and no whole answer")
-        if is_stream(next((value for name, value in answer.headers if name.lower() == "content-type"), "")):
+        if is_stream(media_type_of(answer.headers)):
             raise _Unasked("it is a stream, which may never end")
         request, options = self._request(recording.request)
         self.asked += 1

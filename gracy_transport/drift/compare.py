@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..link_header import links_in
-from ..replay.content import has_json
+from ..replay.content import has_json, media_type_of
 from ..replay.recording import RecordedResponse
 from ..replay.redacting import Headers
 from .shape import differences, shape_of
@@ -120,7 +120,7 @@ _no_json: Final = _NoJson()
 
 
 def _json(answer: RecordedResponse) -> Any:
-    media_type = next((value for name, value in answer.headers if name.lower() == "content-type"), "")
+    media_type = media_type_of(answer.headers)
     if not has_json(answer.body, media_type):
         return _no_json
     try:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from ..replay.content import media_type_of
 from ..replay.recording import RecordedError
 from ..replay.redacting import Headers
 from .found import Exchange, Unusable, first_value, headers_from, text_in, when_in
@@ -55,7 +56,7 @@ def exchange_in(entry: Any, directory: Path, otherwise: datetime) -> Exchange:
     data: Any = asked.get("postData") or {}
     body = _asked_body(data, directory)
     media_type = text_in(data.get("mimeType"))
-    if body and media_type and not first_value(headers, "content-type"):
+    if body and media_type and not media_type_of(headers):
         headers += headers_from([("content-type", media_type)])
     status, error = _status(answered), _error_in(entry, answered)
     answer_headers = _answer_headers(answered)
@@ -115,7 +116,7 @@ def _answer_headers(answered: Any) -> Headers:
     target, media_type = answered.get("redirectURL"), content.get("mimeType")
     if target and not first_value(headers, "location"):
         headers += headers_from([("location", target)])
-    if media_type and media_type != "x-unknown" and not first_value(headers, "content-type"):
+    if media_type and media_type != "x-unknown" and not media_type_of(headers):
         headers += headers_from([("content-type", media_type)])
     return headers
 
@@ -146,7 +147,7 @@ def _content(asked: Any, answered: Any, status: int, directory: Path) -> bytes:
         return _file(content["_file"], directory)
     text = content.get("text")
     if text:
-        return _bytes(text, content.get("encoding"), first_value(_answer_headers(answered), "content-type"))
+        return _bytes(text, content.get("encoding"), media_type_of(_answer_headers(answered)))
     has_none = text_in(asked["method"]).upper() == "HEAD" or status in {204, 205, 304}
     size = max(int(content.get("size") or 0), 0)
     if size and not has_none and not 300 <= status < 400:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from ..exceptions import UnreadableRecording
-from ..replay.content import text_of
+from ..replay.content import media_type_of, text_of
 from ..replay.recording import (
     VERSION,
     RecordedError,
@@ -101,7 +101,7 @@ def _request(request: RecordedRequest) -> dict[str, Any]:
 
 
 def _response(response: RecordedResponse) -> dict[str, Any]:
-    media_type = first_value(response.headers, "content-type") or _UNKNOWN
+    media_type = media_type_of(response.headers) or _UNKNOWN
     content: dict[str, Any] = {"size": len(response.body), "mimeType": media_type}
     if response.body:
         content["text"], encoding = _text(response.body)

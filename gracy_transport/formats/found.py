@@ -20,6 +20,7 @@ from ..replay.content import is_text, text_of
 from ..replay.credentials import Credentials
 from ..replay.exchange import decoded_answer, read_answer, recording_of
 from ..replay.fields import redact_text
+from ..replay.headers import raw_of
 from ..replay.recording import RecordedError, Recording
 from ..replay.redacting import Headers
 from ..replay.sequence import Sequences
@@ -101,7 +102,7 @@ class Adopter:
 
     def recording(self, exchange: Exchange) -> Recording:
         """Returns the recording of an exchange. Raises ValueError and httpx.InvalidURL for one that cannot be."""
-        headers = httpx.Headers(_raw(exchange.headers))
+        headers = httpx.Headers(raw_of(exchange.headers))
         # Of what is sent as it is; a length that is none would be refused.
         headers.pop("content-length", None)
         request = httpx.Request(exchange.method, exchange.url, headers=headers, content=exchange.body)
@@ -185,7 +186,7 @@ def text_in(value: Any) -> str:
 
 
 def _answer(request: httpx.Request, exchange: Exchange) -> tuple[Headers, bytes]:
-    headers = httpx.Headers(_raw(exchange.answer_headers))
+    headers = httpx.Headers(raw_of(exchange.answer_headers))
     if exchange.is_decoded:
         return read_answer(headers, exchange.content)
     kept, content = decoded_answer(request, headers, exchange.content)
@@ -201,10 +202,6 @@ def _named(where: str, asked: Any) -> str:
         return printable(f"{where}, {text_in(method)[:20]} {redact_endpoint(text_in(url)[:2000])}")
     except (Unusable, TypeError, ValueError):
         return where
-
-
-def _raw(headers: Headers) -> list[tuple[bytes, bytes]]:
-    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
 
 
 def _latin(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ __all__ = [
     "is_text",
     "is_xml",
     "json_of",
+    "media_type_of",
     "text_of",
     "with_plain_boundary",
 ]
@@ -97,6 +99,11 @@ def json_of(text: str) -> JsonText | None:
     except (ValueError, RecursionError):  # no JSON, not even of a kind that can be written, or nested too deep
         return None
     return None
+
+
+def media_type_of(headers: Iterable[tuple[str, str]]) -> str:
+    """Returns the content type that headers name, as it is written; empty when they name none."""
+    return next((value for name, value in headers if name.lower() == "content-type"), "")
 
 
 def has_json(body: bytes, media_type: str) -> bool:

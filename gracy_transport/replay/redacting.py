@@ -15,7 +15,17 @@ from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from ..redaction import REDACTED, redact_query
-from .content import BOUNDARY, boundary_of, decoded, has_json, is_form, is_text, is_xml, with_plain_boundary
+from .content import (
+    BOUNDARY,
+    boundary_of,
+    decoded,
+    has_json,
+    is_form,
+    is_text,
+    is_xml,
+    media_type_of,
+    with_plain_boundary,
+)
 from .fields import is_secret_answered, is_secret_asked, redact_json, redact_text, redact_urls
 from .rules import Rules
 from .secrets import Secrets
@@ -102,7 +112,7 @@ def redact_answer(headers: Headers, body: bytes, secrets: Secrets) -> tuple[Head
 
     Bytes that are no text stay as they are.
     """
-    media_type = next((value for name, value in headers if name.lower() == "content-type"), "")
+    media_type = media_type_of(headers)
     names = tuple([name for name, _value in headers])
     # Two rounds, since a token may also stand before the field that shows it to be one.
     for _round in range(2):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final, Protocol, TypeVar, cast
-from urllib.parse import unquote_plus
+from urllib.parse import parse_qs
 
 from .content import has_json, is_form, text_of
 from .recording import RecordedRequest
@@ -126,7 +126,7 @@ def _query(url: str) -> str:
 
 def _of_pairs(kind: str, recorded: str, asked: str) -> Iterator[str]:
     """Yields what differs between two queries or forms."""
-    old, new = _pairs(recorded), _pairs(asked)
+    old, new = (parse_qs(each, keep_blank_values=True) for each in (recorded, asked))
     for name in dict.fromkeys((*new, *old)):
         if name not in old:
             yield f"{kind} {_shown(name)} was not there when it was recorded"
@@ -136,15 +136,6 @@ def _of_pairs(kind: str, recorded: str, asked: str) -> Iterator[str]:
             one_each = len(old[name]) == len(new[name]) == 1
             values = (old[name][0], new[name][0]) if one_each else (old[name], new[name])
             yield _changed(f"{kind} {_shown(name)}", *values)
-
-
-def _pairs(query: str) -> dict[str, list[str]]:
-    pairs: dict[str, list[str]] = {}
-    for part in query.split("&"):
-        name, _equals, value = part.partition("=")
-        if part:
-            pairs.setdefault(unquote_plus(name), []).append(unquote_plus(value))
-    return pairs
 
 
 def _of_body(recorded: RecordedRequest, asked: RecordedRequest) -> Iterator[str]:

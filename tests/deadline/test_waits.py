@@ -21,11 +21,20 @@ from gracy_transport import (
     call_options,
 )
 from gracy_transport.exceptions import DeadlineExceeded, UnexpectedResponse
+from gracy_transport.pauses import PauseKeeper
 from gracy_transport.testing import NEVER, FakeClock, ScriptedResponse, ScriptedWire
 from tests.deadline.support import URL, exceeded, mute, stacked
 from tests.support import sent_at
 
 pytestmark = pytest.mark.anyio
+
+
+def pausing(wire: ScriptedWire, clock: FakeClock, **config: Any) -> tuple[GracyTransport, PauseKeeper]:
+    """Returns a stack that hooks may pause, and what pauses it."""
+    stack = GracyTransport(wire, GracyConfig(**config), clock=clock)
+    stack._shared.hook()
+    assert stack._shared.pauses is not None
+    return stack, stack._shared.pauses
 
 
 async def test_a_throttle_that_cannot_fit_refuses_at_once(family: ModuleType, clock: FakeClock) -> None:
@@ -83,10 +92,7 @@ async def test_the_queue_counts_in_the_estimate(family: ModuleType, clock: FakeC
 async def test_a_pause_that_cannot_fit_refuses_at_once(family: ModuleType, clock: FakeClock) -> None:
     """Whoever asked for it."""
     wire = ScriptedWire(clock=clock)
-    stack = GracyTransport(wire, GracyConfig(deadline=10), clock=clock)
-    stack._shared.hook()
-    pauses = stack._shared.pauses
-    assert pauses is not None
+    stack, pauses = pausing(wire, clock, deadline=10)
     async with family.AsyncClient(transport=stack) as client:
         pauses.pause(30)
         error = await exceeded(client.get(URL))
@@ -99,10 +105,7 @@ async def test_a_pause_that_cannot_fit_refuses_at_once(family: ModuleType, clock
 async def test_a_pause_that_comes_in_between_refuses_at_once(family: ModuleType, clock: FakeClock) -> None:
     """Who waits already is told of the pause, how long it is, and when to come back."""
     wire = ScriptedWire(clock=clock)
-    stack = GracyTransport(wire, GracyConfig(deadline=10, throttling=ThrottleRule(".*", 1, 5)), clock=clock)
-    stack._shared.hook()
-    pauses = stack._shared.pauses
-    assert pauses is not None
+    stack, pauses = pausing(wire, clock, deadline=10, throttling=ThrottleRule(".*", 1, 5))
     errors: list[DeadlineExceeded] = []
     async with family.AsyncClient(transport=stack) as client, anyio.create_task_group() as group:
         await client.get(URL)
@@ -152,10 +155,7 @@ async def test_what_a_server_asks_for_refuses_those_who_wait(family: ModuleType,
 async def test_a_pause_that_fits_refuses_nobody(family: ModuleType, clock: FakeClock) -> None:
     """Nor does one of another endpoint."""
     wire = ScriptedWire(clock=clock)
-    stack = GracyTransport(wire, GracyConfig(deadline=10, throttling=ThrottleRule(".*", 1, 5)), clock=clock)
-    stack._shared.hook()
-    pauses = stack._shared.pauses
-    assert pauses is not None
+    stack, pauses = pausing(wire, clock, deadline=10, throttling=ThrottleRule(".*", 1, 5))
     async with family.AsyncClient(transport=stack) as client, anyio.create_task_group() as group:
         await client.get(URL)
         group.start_soon(client.get, URL)
@@ -168,10 +168,7 @@ async def test_a_pause_that_fits_refuses_nobody(family: ModuleType, clock: FakeC
 async def test_a_throttle_after_a_pause_is_estimated_with_it(family: ModuleType, clock: FakeClock) -> None:
     """What could not be over in time is not even paused for."""
     wire = ScriptedWire(clock=clock)
-    stack = GracyTransport(wire, GracyConfig(deadline=10, throttling=ThrottleRule(".*", 1, 60)), clock=clock)
-    stack._shared.hook()
-    pauses = stack._shared.pauses
-    assert pauses is not None
+    stack, pauses = pausing(wire, clock, deadline=10, throttling=ThrottleRule(".*", 1, 60))
     async with family.AsyncClient(transport=stack) as client:
         await client.get(URL)
         pauses.pause(5)

@@ -18,8 +18,9 @@ __all__ = ["IsSecret", "is_secret_answered", "is_secret_asked", "redact_json", "
 IsSecret: TypeAlias = Callable[[Rules, str, Any, dict[str, Any]], bool]
 """Tells by the rules, and by name, value and the object around them whether a field of a JSON body holds a secret."""
 
-STEMS: Final = tuple(
-    b"app-id app_id appid assert auth bearer code cred eyj hmac jwt key otp pass pwd secret sess sig token".split()
+STEMS: Final = (
+    *("app-id", "app_id", "appid", "assert", "auth", "bearer", "code", "cred", "eyj", "hmac"),
+    *("jwt", "key", "otp", "pass", "pwd", "secret", "sess", "sig", "token"),
 )
 """Each secret name holds one of these, and each JWT, so a body without any of them need not be parsed."""
 
@@ -106,11 +107,12 @@ def redact_json(body: bytes, is_secret: IsSecret, secrets: Secrets) -> bytes:
 
 
 def _may_hold_secrets(body: bytes) -> bool:
-    lowered = body.lower()
-    for stem in STEMS:  # any() takes four times as long, and this is done for every answer
+    # Done for every answer: any() takes twice as long, and to search bytes for bytes takes ten times as long.
+    lowered = body.lower().decode("latin-1")
+    for stem in STEMS:
         if stem in lowered:
             return True
-    return b"://" in body
+    return "://" in lowered
 
 
 def _redact_lines(body: bytes, is_secret: IsSecret, secrets: Secrets) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote_plus
@@ -172,7 +171,7 @@ def _answer(request: Any, recorded: RecordedRequest, response: Any) -> RecordedR
     answer = read_answer(response.headers, response.content)
     made = recording_of(asked, response.status_code, answer, datetime.now(UTC)).response
     assert made is not None
-    return replace(made, chunks=(), delays=())
+    return made._replace(chunks=(), delays=())
 
 
 def _has_credential(headers: Headers) -> bool:

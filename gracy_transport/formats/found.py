@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -110,14 +110,13 @@ class Adopter:
         position = self._places.take(asked.sequence)
         error = exchange.error
         if error is not None:
-            error = replace(error, message=redact_text(error.message, asked.secrets))
+            error = error._replace(message=redact_text(error.message, asked.secrets))
         if exchange.status is None:
             return Recording(asked.facts, exchange.at, error=error)
         if not 100 <= exchange.status <= 999:
             raise ValueError(f"{exchange.status} is no status")
-        return replace(
-            recording_of(asked, exchange.status, _answer(request, exchange), exchange.at, position), error=error
-        )
+        answer = _answer(request, exchange)
+        return recording_of(asked, exchange.status, answer, exchange.at, position)._replace(error=error)
 
 
 def adopted(places: Iterable[tuple[str, Any, Made]]) -> Iterator[Found]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -119,7 +119,7 @@ class Recorder:
             recording = recording_of(asked, status, answer, at, position)
             if copy.pieces or copy.waits:
                 recording = _with_pace(recording, answer[1], _pieces(request, headers, copy, answer[1]))
-            return recording if error is None else replace(recording, error=_recorded(kind, error, asked))
+            return recording if error is None else recording._replace(error=_recorded(kind, error, asked))
 
         await self._save(exchange, record)
 
@@ -168,7 +168,7 @@ def _with_pace(recording: Recording, content: bytes, pieces: list[Piece]) -> Rec
     if answer is None:
         return recording
     chunks, delays = pace_of(pieces, content, answer.body)
-    return replace(recording, response=replace(answer, chunks=chunks, delays=delays))
+    return recording._replace(response=answer._replace(chunks=chunks, delays=delays))
 
 
 def _pieces(request: Request, headers: Any, copy: BodyCopy, content: bytes) -> list[Piece]:

@@ -32,9 +32,8 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ..exceptions import UnreadableRecording
 from .content import STYLES, JsonText, json_of, text_of
@@ -51,8 +50,7 @@ Document = dict[str, Any]
 _OF_REQUEST: Final = ("credential", "match")
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedRequest:
+class RecordedRequest(NamedTuple):
     """What was asked, without secrets: the URL redacted, the headers that matter, the body.
 
     Attributes:
@@ -85,8 +83,7 @@ class RecordedRequest:
         return next((value for name, value in self.headers if name == "content-type"), "")
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedResponse:
+class RecordedResponse(NamedTuple):
     """What was answered, without secrets, its body decoded: no Content-Encoding or Transfer-Encoding is left.
 
     Attributes:
@@ -122,8 +119,7 @@ class RecordedResponse:
         return cls(int(document["status"]), headers, body, *pace_in(document))
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedError:
+class RecordedError(NamedTuple):
     """The error that came in place of an answer: the name of its class in httpx, and what it said."""
 
     kind: str
@@ -139,8 +135,7 @@ class RecordedError:
         return cls(_text(document["kind"]), _text(document.get("message", "")))
 
 
-@dataclass(frozen=True, slots=True)
-class Recording:
+class Recording(NamedTuple):
     """One remembered exchange: what was asked, and the response or the error that came of it.
 
     Attributes:

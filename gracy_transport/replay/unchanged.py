@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Final
 
 from .recording import RecordedRequest, Recording
@@ -40,7 +39,7 @@ def is_unchanged(old: Recording, new: Recording) -> bool:
 
 def _asked(recording: Recording) -> RecordedRequest:
     request = recording.request
-    return replace(request, headers=tuple(_lasting(request.headers)))
+    return request._replace(headers=tuple(_lasting(request.headers)))
 
 
 def _answer(recording: Recording) -> tuple[object, ...]:

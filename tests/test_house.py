@@ -55,6 +55,7 @@ FLOORS = {
         "facade",
         "common_hooks",
         "paging",
+        "redis",
         "reports",
         "replays",
         "testing",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import BeforeValidator, Field, TypeAdapter
 
-from .admission import AdmissionTransport, Book, Desk, Gate, Gates, KeyedGates
+from .admission import AdmissionTransport, Book, Desk, Gate, Gates, KeyedGates, SharedLimits
 from .call import Call, Observer
 from .clock import SYSTEM_CLOCK, Clock
 from .events import ConcurrencyLimitFreed, ConcurrencyLimitReached, tell
@@ -45,6 +45,8 @@ class ConcurrentRequestLimit(Value, frozen=True):
             else they wait for. One more is refused with `exceptions.QueueFull` before it is sent, and is not retried.
             Any number unless given: how long a queue is of use depends on how long its requests take, which only
             the caller knows.
+        shared: holds the limit over all processes that share the same, such as `redis.RedisLimits`; each process
+            keeps to it by itself unless given.
 
     Raises:
         pydantic.ValidationError: naming the field that is wrong.
@@ -57,6 +59,7 @@ class ConcurrentRequestLimit(Value, frozen=True):
     log_limit_reached: LogEvent | None = None
     log_limit_freed: LogEvent | None = None
     max_waiting: Annotated[int, Field(gt=0)] | None = None
+    shared: SharedLimits | None = None
 
     def __init__(self, limit: int, uurl_pattern: str | re.Pattern[str] = _ANY, **fields: Any) -> None:
         super().__init__(limit=limit, uurl_pattern=uurl_pattern, **fields)
@@ -80,12 +83,21 @@ Limits = Annotated[tuple[ConcurrentRequestLimit, ...], one_or_many(into=tuple), 
 """The type of a config field that takes a number, a `ConcurrentRequestLimit` or several."""
 
 
+def gates_of_limit(limit: ConcurrentRequestLimit, desk: Desk) -> KeyedGates:
+    """Returns the gates of a limit, one for each group of requests that it limits apart."""
+    shared = limit.shared
+    if shared is None:
+        return KeyedGates(lambda _group: Gate(limit.limit, subject=limit), desk.clock)
+    name = ("slots", limit.limit, limit.uurl_pattern.pattern, limit.uurl_pattern.flags, limit.blocking_args)
+    return KeyedGates(lambda group: shared.slots((*name, group), limit.limit, subject=limit, desk=desk), desk.clock)
+
+
 class ConcurrencyKeeper:
     """Knows the gates of some concurrency limits.
 
     Args:
         limits: the limits; the first that matches a request applies.
-        clock: tells idle gates from used ones.
+        desk: where the requests wait.
         book: the gates of limits that other keepers know already; equal limits share theirs.
     """
 
@@ -95,16 +107,13 @@ class ConcurrencyKeeper:
     def __init__(
         self,
         limits: tuple[ConcurrentRequestLimit, ...],
-        clock: Clock,
+        desk: Desk,
         book: Book[ConcurrentRequestLimit, KeyedGates] | None = None,
     ) -> None:
         self.limits = limits
         self.is_bounded = any(limit.max_waiting is not None for limit in limits)
-        book = Book(clock) if book is None else book
-        self._gates = [
-            (limit, book.gates_of(limit, self, partial(KeyedGates, limit.limit, None, limit, clock)))
-            for limit in limits
-        ]
+        book = Book(desk.clock) if book is None else book
+        self._gates = [(limit, book.gates_of(limit, self, partial(gates_of_limit, limit, desk))) for limit in limits]
 
     def gates_for(self, request: Request, call: Call) -> Gates:
         """Returns the gate of the first limit that matches, or nothing."""
@@ -181,4 +190,5 @@ class ConcurrencyLimitTransport(AdmissionTransport):
         if isinstance(limits, int):
             limits = ConcurrentRequestLimit(limits, limit_per_uurl=False)
         given = TypeAdapter(Limits).validate_python(limits)
-        super().__init__(inner, [ConcurrencyKeeper(given, clock)], clock=clock, observers=observers)
+        desk = Desk(clock)
+        super().__init__(inner, [ConcurrencyKeeper(given, desk)], desk=desk, clock=clock, observers=observers)

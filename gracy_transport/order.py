@@ -29,7 +29,7 @@ from .logs import LoggingTransport
 from .metrics import MetricsRegistry, MetricsTransport
 from .pauses import PauseKeeper
 from .retry import Common, RetryTransport
-from .throttle import RuleGates, ThrottleKeeper, ThrottleRule
+from .throttle import RuleGates, RuleOf, ThrottleKeeper
 from .validation import ValidationTransport, judge
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Shared:
         self.metrics = MetricsRegistry(clock)
         self.retries = Common()
         self.replay = None if replay is None else _state_of(replay)
-        self.rules: Book[ThrottleRule, RuleGates] = Book(clock)
+        self.rules: Book[RuleOf, RuleGates] = Book(clock)
         self.limits: Book[ConcurrentRequestLimit, KeyedGates] = Book(clock)
         self.is_hooked = False
         self.pauses: PauseKeeper | None = None
@@ -77,9 +77,9 @@ class Shared:
         keepers: dict[str, Keeper] = {}
         throttling, limits = config.value_of("throttling"), config.value_of("concurrent_requests")
         if throttling is not None:
-            keepers["throttling"] = ThrottleKeeper(throttling, self.clock, self.rules)
+            keepers["throttling"] = ThrottleKeeper(throttling, self.desk, self.rules)
         if limits is not None:
-            keepers["concurrent_requests"] = ConcurrencyKeeper(limits, self.clock, self.limits)
+            keepers["concurrent_requests"] = ConcurrencyKeeper(limits, self.desk, self.limits)
         return keepers
 
 

@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Hashable, Iterable
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Final, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, cast
 
 from pydantic import AliasChoices, BeforeValidator, Field
 
-from .admission import AdmissionTransport, Book, Desk, Gate, Gates, HintKeeper, KeyedGates, ServerHints
+from .admission import AdmissionTransport, Book, Desk, Gate, Gates, HintKeeper, KeyedGates, ServerHints, SharedLimits
 from .call import Call, Observer
 from .clock import SYSTEM_CLOCK, Clock
 from .events import ThrottleLimitReached, ThrottleWaitOver, tell
@@ -112,6 +112,8 @@ class GracefulThrottle(Value, frozen=True):
             themselves. A `GracefulRetry` brings the part about Retry-After on 429 and 503 by itself.
         max_pause: seconds; with `follow_server` nothing a server says holds for longer. An hour unless given, which
             is the longest window in common use.
+        shared: holds the rules over all processes that share the same, such as `redis.RedisLimits`; each process
+            keeps to them by itself unless given.
     """
 
     rules: Annotated[tuple[ThrottleRule, ...], one_or_many(into=tuple)] = ()
@@ -120,6 +122,7 @@ class GracefulThrottle(Value, frozen=True):
     max_waiting: Annotated[int, Field(gt=0)] | None = None
     follow_server: bool = False
     max_pause: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 3600.0
+    shared: SharedLimits | None = None
 
     def __init__(
         self,
@@ -130,10 +133,11 @@ class GracefulThrottle(Value, frozen=True):
         max_waiting: int | None = None,
         follow_server: bool = False,
         max_pause: float = 3600.0,
+        shared: SharedLimits | None = None,
         **unknown: Any,
     ) -> None:
         logs = {"log_limit_reached": log_limit_reached, "log_wait_over": log_wait_over}
-        bounds = {"max_waiting": max_waiting, "max_pause": max_pause}
+        bounds = {"max_waiting": max_waiting, "max_pause": max_pause, "shared": shared}
         super().__init__(rules=rules, follow_server=follow_server, **bounds, **logs, **unknown)
 
 
@@ -148,13 +152,32 @@ Throttling = Annotated[GracefulThrottle, BeforeValidator(as_throttle)]
 """The type of a config field that takes a `GracefulThrottle`, a rule or several."""
 
 
+RuleOf: TypeAlias = tuple[ThrottleRule, SharedLimits | None]
+"""A rule, and what holds it over many processes."""
+
+
 class RuleGates:
     """The gates of one rule: a window, and with `smooth` a gate of one for the spacing; one pair a key."""
 
-    def __init__(self, rule: ThrottleRule, clock: Clock) -> None:
+    def __init__(self, rule: ThrottleRule, shared: SharedLimits | None, desk: Desk) -> None:
         self.rule = rule
-        self._windows = KeyedGates(rule.max_requests, rule.period, rule, clock)
-        self._spaces = KeyedGates(1, rule.period / rule.max_requests, rule, clock) if rule.smooth else None
+        self._shared = shared
+        self._desk = desk
+        self._spacing = rule.period / rule.max_requests if rule.smooth else 0.0
+        self._windows = KeyedGates(self._window, desk.clock)
+        is_spaced = rule.smooth and shared is None  # limits that are shared see to the spacing themselves
+        self._spaces = KeyedGates(self._space, desk.clock) if is_spaced else None
+
+    def _window(self, key: Hashable) -> Gate:
+        rule, shared = self.rule, self._shared
+        most, period = rule.max_requests, rule.period
+        if shared is None:
+            return Gate(most, period, subject=rule)
+        name = ("permits", rule.url_pattern.pattern, rule.url_pattern.flags, most, period, self._spacing, key)
+        return shared.permits(name, most, period, spacing=self._spacing, subject=rule, desk=self._desk)
+
+    def _space(self, _key: Hashable) -> Gate:
+        return Gate(1, self._spacing, subject=self.rule)
 
     def get(self, key: Hashable = None) -> Gates:
         """Returns the gates that a request with that key has to pass; those of a rule without `key` have none."""
@@ -175,22 +198,23 @@ class ThrottleKeeper:
 
     Args:
         config: the rules.
-        clock: tells idle gates from used ones.
+        desk: where the requests wait.
         book: the gates of rules that other keepers know already; equal rules share theirs.
     """
 
     wait_kind = "throttle"
     has_slots = False
 
-    def __init__(
-        self, config: GracefulThrottle, clock: Clock, book: Book[ThrottleRule, RuleGates] | None = None
-    ) -> None:
+    def __init__(self, config: GracefulThrottle, desk: Desk, book: Book[RuleOf, RuleGates] | None = None) -> None:
         self.config = config
         self.is_bounded = config.max_waiting is not None
-        book = Book(clock) if book is None else book
+        book = Book(desk.clock) if book is None else book
         # A rule that is listed twice is one rule.
+        shared = config.shared
         self._rules = tuple(
-            dict.fromkeys(book.gates_of(rule, self, partial(RuleGates, rule, clock)) for rule in config.rules)
+            dict.fromkeys(
+                book.gates_of((rule, shared), self, partial(RuleGates, rule, shared, desk)) for rule in config.rules
+            )
         )
         self._is_keyed = any(rule.key is not None for rule in config.rules)
         self._matching_at: Memo[tuple[RuleGates, ...]] = Memo(self._matching)
@@ -279,7 +303,8 @@ class ThrottleTransport(AdmissionTransport):
         observers: Iterable[Observer] = (),
     ) -> None:
         throttle = config if isinstance(config, GracefulThrottle) else GracefulThrottle(config)
-        keeper, desk = ThrottleKeeper(throttle, clock), Desk(clock)
+        desk = Desk(clock)
+        keeper = ThrottleKeeper(throttle, desk)
         hints: HintKeeper | None = None
         if throttle.follow_server:
             hints = HintKeeper(ServerHints(desk, keeper.key_of), follows=True, longest=throttle.max_pause, logs=keeper)

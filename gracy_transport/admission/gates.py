@@ -158,6 +158,13 @@ class Gate:
             since = max(since, self.returns[back])
         return since + rounds * self.period
 
+    def ask(self, now: float) -> None:
+        """Is told that somebody waits who needs a unit; does nothing where units come back by themselves."""
+
+    def is_shut(self, now: float) -> bool:
+        """Tells whether a unit that was taken cannot be used now: there is a pause."""
+        return now < self.paused_until
+
     def pause(self, until: float, now: float) -> None:
         """Lets nothing pass before that instant; an earlier pause is never shortened."""
         if now >= self.paused_until:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from threading import Lock
 from typing import Final
 
@@ -15,34 +15,30 @@ _FEWEST: Final = 64
 
 
 class KeyedGates:
-    """The gates of one limit that is split by a key: an origin, an endpoint, a tenant. `kind` is their class.
+    """The gates of one limit that is split by a key: an origin, an endpoint, a tenant.
 
     Each time their number has doubled, idle gates move to the old ones, and the old ones that were not asked for since
     the last time are dropped. That costs a constant amount a key, keeps memory within a small multiple of what is in
     use, and never drops a gate that somebody is just about to pass.
+
+    Args:
+        make: makes the gate of a key.
+        clock: tells idle gates from used ones.
     """
 
     __slots__ = (
         "__weakref__",
         "_clock",
         "_gates",
-        "_kind",
-        "_limit",
         "_lock",
+        "_make",
         "_old",
-        "_period",
-        "_subject",
         "_sweep_at",
     )
 
-    def __init__(
-        self, limit: int, period: float | None, subject: object, clock: Clock, *, kind: type[Gate] = Gate
-    ) -> None:
+    def __init__(self, make: Callable[[Hashable], Gate], clock: Clock) -> None:
+        self._make = make
         self._clock = clock
-        self._limit = limit
-        self._kind = kind
-        self._period = period
-        self._subject = subject
         self._gates: dict[Hashable, Gate] = {}
         self._old: dict[Hashable, Gate] = {}
         self._sweep_at = _FEWEST
@@ -62,7 +58,7 @@ class KeyedGates:
                 self._sweep(self._clock.now())
             gate = self._gates.get(key) or self._old.pop(key, None)
             if gate is None:
-                gate = self._kind(self._limit, self._period, subject=self._subject)
+                gate = self._make(key)
             self._gates[key] = gate
             return gate
 

@@ -91,6 +91,8 @@ class Admission:
             self._arm(gate, now)
         elif lane.ticket == waiter.ticket:  # put back, in front of those who were in the lane
             heapq.heappush(lane.parked_at.parked, (lane.ticket, lane))
+        for gate in waiter.gates:
+            gate.ask(now)
         waiter.blocked_by = lane.parked_at
 
     def leave(self, waiter: Waiter, now: float) -> list[Waiter]:
@@ -118,11 +120,11 @@ class Admission:
     def use(self, waiter: Waiter, counted: Iterable[Gate], now: float) -> tuple[float | None, list[Waiter]]:
         """Notes that granted units are used from now on, and those of the counted gates; returns the stamp.
 
-        When a gate was paused since the grant, the waiter is put back to where it was: there is no stamp then, but
+        When a gate was shut since the grant, the waiter is put back to where it was: there is no stamp then, but
         there may be others who can go instead.
         """
         for gate in waiter.gates:
-            if now < gate.paused_until:
+            if gate.is_shut(now):
                 return None, self._take_back(waiter, now)
         self.stamp(waiter.gates, now)
         self.count_in(counted, now)
@@ -190,6 +192,7 @@ class Admission:
         """Sets the timer of a gate with waiters to when it can open; a timer that is too early is set again then."""
         if not gate.waiting:
             return
+        gate.ask(now)
         guarded = self._guarded
         is_spared = guarded is not None and guarded.parked_at is not gate and gate in guarded.gates
         at = gate.opens_at(now, 1 if is_spared else 0)

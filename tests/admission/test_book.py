@@ -18,7 +18,7 @@ class User:
 
 def made(clock: FakeClock, period: float | None = 60) -> KeyedGates:
     """Returns the gates of a limit of one."""
-    return KeyedGates(1, period, "a limit", clock)
+    return KeyedGates(lambda _key: Gate(1, period, subject="a limit"), clock)
 
 
 def use(gates: KeyedGates, clock: FakeClock) -> Gate:

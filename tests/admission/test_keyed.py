@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from gracy_transport.admission import KeyedGates
+from gracy_transport.admission import Gate, KeyedGates
 from gracy_transport.testing import FakeClock
 
 
 def test_each_key_has_a_gate_of_its_own(clock: FakeClock) -> None:
     """None is a key as any other: a user's function may return it for some requests."""
-    gates = KeyedGates(1, 10.0, "rule", clock)
+    gates = KeyedGates(lambda _key: Gate(1, 10.0, subject="rule"), clock)
     of_none, of_one = gates.get(None), gates.get("one")
     assert of_one is not of_none
     assert gates.get("one") is of_one
@@ -17,13 +17,13 @@ def test_each_key_has_a_gate_of_its_own(clock: FakeClock) -> None:
 
 def test_a_gate_is_made_as_the_limit_says(clock: FakeClock) -> None:
     """With its number, its window, and what it belongs to."""
-    gate = KeyedGates(2, 10.0, "rule", clock).get("key")
+    gate = KeyedGates(lambda _key: Gate(2, 10.0, subject="rule"), clock).get("key")
     assert (gate.limit, gate.period, gate.subject) == (2, 10.0, "rule")
 
 
 def test_nothing_is_dropped_while_there_are_few_keys(clock: FakeClock) -> None:
     """Sixty-four gates take less room than it takes time to look which are idle."""
-    gates = KeyedGates(1, 10.0, "rule", clock)
+    gates = KeyedGates(lambda _key: Gate(1, 10.0, subject="rule"), clock)
     first = [gates.get(number) for number in range(64)]
     assert [gates.get(number) for number in range(64)] == first
     assert len(gates) == len(gates.all()) == 64
@@ -31,7 +31,7 @@ def test_nothing_is_dropped_while_there_are_few_keys(clock: FakeClock) -> None:
 
 def test_what_is_kept_is_at_most_three_times_what_is_in_use(clock: FakeClock) -> None:
     """However many keys come that nobody asks for again."""
-    gates = KeyedGates(1, None, "limit", clock)
+    gates = KeyedGates(lambda _key: Gate(1, None, subject="limit"), clock)
     for number in range(1_000):
         gates.get(number).take()
     for number in range(1_000, 20_000):
@@ -42,7 +42,7 @@ def test_what_is_kept_is_at_most_three_times_what_is_in_use(clock: FakeClock) ->
 
 def test_idle_keys_are_dropped_and_used_ones_kept(clock: FakeClock) -> None:
     """A hundred thousand keys that come once leave a bounded number of gates; a used gate is never dropped."""
-    gates = KeyedGates(1, 10.0, "rule", clock)
+    gates = KeyedGates(lambda _key: Gate(1, 10.0, subject="rule"), clock)
     used = gates.get("used")
     used.take()
     used.stamp(clock.now())
@@ -54,7 +54,7 @@ def test_idle_keys_are_dropped_and_used_ones_kept(clock: FakeClock) -> None:
 
 def test_a_gate_that_was_just_asked_for_survives_the_sweep(clock: FakeClock) -> None:
     """The gate somebody is about to pass is still the gate of that key after others came in between."""
-    gates = KeyedGates(1, 10.0, "rule", clock)
+    gates = KeyedGates(lambda _key: Gate(1, 10.0, subject="rule"), clock)
     asked = gates.get("mine")
     for number in range(64):
         gates.get(number)
@@ -64,7 +64,7 @@ def test_a_gate_that_was_just_asked_for_survives_the_sweep(clock: FakeClock) -> 
 
 def test_a_limit_is_idle_when_all_its_gates_are(clock: FakeClock) -> None:
     """One that is in use is enough, until its permit is back."""
-    gates = KeyedGates(1, 10.0, "rule", clock)
+    gates = KeyedGates(lambda _key: Gate(1, 10.0, subject="rule"), clock)
     assert gates.is_idle(0.0)
     gates.get("idle")
     gates.get("used").use(0.0)

@@ -35,7 +35,8 @@ The way of a request, and what each file is about:
     sqlite      a storage in SQLite: `schema` its table, `opening` the file, `ahead` reads it, `writer` writes it
     lines       a storage in lines of JSON: `jsonl` is a file of them, `books` all files of a process, `unchanged`
                 says which lines stay, `locking` keeps other processes out
-    background  writes now and then, for `writer` and `books`
+    batches     what waits to be written, for `writer` and for the storage in `gracy_transport.redis`
+    background  writes now and then, for `batches` and `books`
 """
 
 from __future__ import annotations

@@ -15,13 +15,13 @@ from typing import Final, NamedTuple
 
 from ..exceptions import UnreadableRecording
 from .background import Background
+from .batches import warn_unwritten
 from .jsonl import Line, Stamp, read_lines, stamp_of, write_lines
 from .locking import hold
 from .recording import Recording
 from .shelf import Sequence, Shelf
 from .storage import Wanted
 from .unchanged import is_unchanged
-from .writer import warn_unwritten
 
 __all__ = ["Books"]
 

@@ -114,6 +114,11 @@ class Row(NamedTuple):
         """What the row is one in a sequence of."""
         return self[:2]
 
+    @property
+    def size(self) -> int:
+        """How large its body is: in bytes, or in letters where it is text."""
+        return len(self.body or b"")
+
 
 def row_of(recording: Recording, key: int, position: int) -> Row:
     """Returns the row that holds a recording."""

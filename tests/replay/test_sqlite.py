@@ -382,7 +382,7 @@ async def test_writing_needs_no_close(tmp_path: Path) -> None:
 
 async def test_much_that_waits_is_written_before_more_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a slow disk does not fill the memory."""
-    monkeypatch.setattr("gracy_transport.replay.writer.MOST_WAITING", 10)
+    monkeypatch.setattr("gracy_transport.replay.batches.MOST_WAITING", 10)
     monkeypatch.setattr("gracy_transport.replay.background.GATHER", 0.5)
     storage = storage_in(tmp_path)
     await storage.save(asked_for(1), recording(asked_for(1), b"12345678"), 0, is_first=True)

@@ -10,6 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from ..replay.content import media_type_of
+from ..replay.key import ANY_TASTE, OF_TASTE
 from ..replay.recording import RecordedError
 from ..replay.redacting import Headers
 from .found import Exchange, Unusable, first_value, headers_from, text_in, when_in
@@ -63,7 +64,7 @@ def exchange_in(entry: Any, directory: Path, otherwise: datetime) -> Exchange:
     return Exchange(
         text_in(asked["method"]),
         text_in(asked["url"]).partition("#")[0],
-        headers,
+        _for_programs(headers),
         body,
         _date(entry, when_in(answer_headers, otherwise)),
         status,
@@ -108,6 +109,15 @@ def _error_in(entry: Any, answered: Any) -> RecordedError | None:
 
 def _headers(side: Any) -> Headers:
     return headers_from((each["name"], each.get("value")) for each in side.get("headers") or ())
+
+
+def _for_programs(headers: Headers) -> Headers:
+    """Returns headers that ask for any kind in any language: what a browser asks for is of its page and its user.
+
+    A program that replays would have to ask for just the same.
+    """
+    others = [pair for pair in headers if pair[0].lower() not in OF_TASTE]
+    return ANY_TASTE, *others
 
 
 def _answer_headers(answered: Any) -> Headers:

@@ -21,6 +21,7 @@ from ..replay.credentials import Credentials
 from ..replay.exchange import decoded_answer, read_answer, recording_of
 from ..replay.fields import redact_text
 from ..replay.headers import raw_of
+from ..replay.key import ANY_TASTE
 from ..replay.recording import RecordedError, Recording
 from ..replay.redacting import Headers
 from ..replay.sequence import Sequences
@@ -108,15 +109,18 @@ class Adopter:
         request = httpx.Request(exchange.method, exchange.url, headers=headers, content=exchange.body)
         asked = Asked(request, exchange.body, terms=self._terms)
         position = self._places.take(asked.sequence)
+        facts = asked.facts
+        if first_value(exchange.headers, ANY_TASTE[0]) == ANY_TASTE[1]:
+            facts = facts._replace(headers=(ANY_TASTE, *facts.headers))
         error = exchange.error
         if error is not None:
             error = error._replace(message=redact_text(error.message, asked.secrets))
         if exchange.status is None:
-            return Recording(asked.facts, exchange.at, error=error)
+            return Recording(facts, exchange.at, error=error)
         if not 100 <= exchange.status <= 999:
             raise ValueError(f"{exchange.status} is no status")
         answer = _answer(request, exchange)
-        return recording_of(asked, exchange.status, answer, exchange.at, position)._replace(error=error)
+        return recording_of(asked, exchange.status, answer, exchange.at, position)._replace(request=facts, error=error)
 
 
 def adopted(places: Iterable[tuple[str, Any, Made]]) -> Iterator[Found]:

@@ -17,7 +17,7 @@ The way of a request, and what each file is about:
     pieces      in which pieces a body came, and comes again
 
     asked       a request as it is looked up: its key, its credential, without secrets
-    key         the number under which a request is remembered: method, URL and body in one form
+    key         the number under which a request is remembered: method, URL, body and telling headers in one form
     matching    by which other parts it may be looked up
     content     what is in a body: JSON, a form, a multipart upload, bytes; `coding` takes gzip and its like off
     nearest     in what a request differs from what is recorded

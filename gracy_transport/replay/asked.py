@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,7 +12,7 @@ from ..redaction import REDACTED, address_and_query, plain_name, redact_query
 from .coding import without_encoding
 from .credentials import Credentials, Issuer
 from .headers import raw_of
-from .key import key_of, key_of_match
+from .key import OF_TASTE, key_of, key_of_match, normal_headers, telling_headers
 from .matching import DEFAULT_PARTS, Parts, headers_in, match_of
 from .placeholders import holder_of
 from .recording import RecordedRequest
@@ -54,7 +55,7 @@ class Terms:
 
 
 PLAIN: Final = Terms()
-"""Requests are looked up by method, URL and body, and are all nobody's."""
+"""Requests are looked up by method, URL, body and the headers that tell something, and are all nobody's."""
 
 
 class Asked:
@@ -66,7 +67,7 @@ class Asked:
         key: under which answers to it are recorded.
         credential: the name of whose request it is; empty for nobody's.
         sequence: whose answers to the request come one after the other: its key and credential.
-        match: the text that it is looked up by; empty for its method, URL and body.
+        match: the text that it is looked up by; empty where that is what it is unless told otherwise.
     """
 
     __slots__ = (
@@ -94,7 +95,7 @@ class Asked:
         self.credential = self._named(parameters) if credential is None else credential
         self.match = ""
         if terms.match_on == DEFAULT_PARTS:
-            self.key = key_of(request.method, self._url, self._body, self._media_type)
+            self.key = self._key()
         else:
             self.match = self._matched(terms.match_on)
             self.key = key_of_match(self.match)
@@ -113,6 +114,11 @@ class Asked:
         return RecordedRequest(self.live.method, self._url, headers, self._body, self.credential, self.match)
 
     @property
+    def hidden_names(self) -> tuple[str, ...]:
+        """The names of the parameters and fields whose values are replaced, so that they tell no requests apart."""
+        return tuple(dict.fromkeys(name for name, _value in self._secrets.fields))
+
+    @property
     def secrets(self) -> Secrets:
         """The secrets in the request, each of them to be replaced by `[redacted]`."""
         return self._with_headers(Secrets(self._terms.rules, issued_as=self._terms.issued_as))
@@ -124,6 +130,20 @@ class Asked:
         holders = [holder_of(value) or holder_of(credentials.placeholder_for(value)) for value in refreshed]
         issuer = Issuer(credentials, f"{self.key} {self.credential} {position}", next(iter(holders), ""))
         return self._with_headers(Secrets(self._terms.rules, issuer, self._terms.issued_as))
+
+    def of_any_taste(self) -> Asked | None:
+        """Returns the same request as if it took any kind in any language; `None` where that is no other request."""
+        twin = copy(self)
+        twin.key = self.key if self.match else self._key(left_out=OF_TASTE)
+        twin.sequence = twin.key, self.credential
+        return None if twin.key == self.key else twin
+
+    def _key(self, left_out: Collection[str] = ()) -> int:
+        headers = telling_headers(self.live.headers.raw)
+        if headers:
+            headers = [pair for pair in headers if pair[0] not in left_out]
+        told = normal_headers(redact_asked_headers(tuple(headers), self._known())) if headers else ""
+        return key_of(self.live.method, self._url, self._body, self._media_type, told)
 
     def _known(self) -> Secrets:
         """Returns what is known of the secrets in the headers of the request from all of it."""

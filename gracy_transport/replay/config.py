@@ -79,7 +79,11 @@ class GracyReplay(Value, frozen=True):
         credential: says by a request whose it is, as a text, or `None` for nobody's. Two users never get each other's
             answers; unless given, what authorises a request tells them apart. The text is not recorded.
         match_on: by what requests are looked up: parts of them ("method", "url", "host", "path", "query", "body",
-            "header:NAME"), or a function of the request without its secrets. Method, URL and body unless given.
+            "headers", "header:NAME"), or a function of the request without its secrets. Method, URL, body and headers
+            unless given. "headers" are the few that say what is asked for: Accept (unless it is `*/*`),
+            Accept-Language, Range, those that make a request conditional (If-None-Match …), Prefer, Depth, SOAPAction,
+            X-HTTP-Method-Override, X-Amz-Target and X-Goog-FieldMask. All others play no part unless they are named:
+            "header:Stripe-Version". Recordings are found by what they were recorded by.
 
     Raises:
         pydantic.ValidationError: naming the field that is wrong.

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from ..exceptions import UnreadableRecording
-from .key import key_of, key_of_recorded
+from .key import TELLING, key_of, key_of_recorded, normal_headers
 from .recording import Recording
 from .shelf import Sequence
 
@@ -19,7 +19,7 @@ __all__ = ["Line", "Stamp", "read_lines", "stamp_of", "write_lines"]
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
-_HEADERS: Final = rb'(?:,"headers":\[(?:\["[^"\\]*","[^"\\]*"\],?)*\])?'
+_HEADERS: Final = rb'(?:,"headers":(\[(?:\["[^"\\]*","[^"\\]*"\],?)*\]))?'
 _PLAIN: Final = re.compile(
     rb'\{"gracy":1,"request":\{"method":"([A-Z]+)","url":"([^"\\]+)"(?:,"credential":"([^"\\]+)")?'
     + _HEADERS
@@ -27,6 +27,7 @@ _PLAIN: Final = re.compile(
 )
 """The beginning of most lines. It tells where the recording belongs; the rest is read when it is asked for, since
 reading all of 10,000 lines would take four times as long."""
+_TELLING: Final = re.compile(b"|".join(f'"{name}"'.encode() for name in sorted(TELLING)), re.IGNORECASE)
 _CONFLICT: Final = re.compile(rb"<{7}( |$)|={7}$|>{7}( |$)|\|{7}( |$)")
 
 
@@ -87,9 +88,10 @@ class Line:
         plain = _PLAIN.match(text)
         if plain is None or not text.endswith(b"}"):
             return cls._read_whole(text, home, number)
-        method, url, credential, position = plain.groups()
+        method, url, credential, headers, position = plain.groups()
         method, url = method.decode(), url.decode()
-        sequence = key_of(method, url, b"", ""), "" if credential is None else credential.decode()
+        told = normal_headers(json.loads(headers)) if headers and _TELLING.search(headers) else ""
+        sequence = key_of(method, url, b"", "", told), "" if credential is None else credential.decode()
         return cls(home, sequence, int(position or 0), method, url, text=text, number=number)
 
     @classmethod

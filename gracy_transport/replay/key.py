@@ -1,17 +1,19 @@
 """The look-up key: under which number a request is remembered. Pure.
 
 Two requests have the same key when they ask for the same thing: the same method, the same URL (however it is escaped,
-whatever the order of its parameters), and a body that says the same. In JSON the order of the fields does not matter,
-in a form the order of the names, in a multipart upload the boundary. Headers play no part, so credentials do not
-either; secrets elsewhere are replaced before, so that a recording is found with any of them. That is also why requests
-that differ in nothing but a secret are one and the same here: their answers come in the order in which they were
-recorded.
+whatever the order of its parameters), a body that says the same, and the same of the few headers that say what is asked
+for (`TELLING`). In JSON the order of the fields does not matter, in a form the order of the names, in a multipart
+upload the boundary. No other header plays a part, so credentials do not either; secrets elsewhere are replaced before,
+so that a recording is found with any of them. That is also why requests that differ in nothing but a secret are one and
+the same here: their answers come in the order in which they were recorded.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import blake2b
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
@@ -22,7 +24,38 @@ from .content import boundary_of, has_json, is_form
 if TYPE_CHECKING:
     from .recording import RecordedRequest
 
-__all__ = ["key_of", "key_of_match", "key_of_recorded"]
+__all__ = [
+    "ANY_TASTE",
+    "OF_TASTE",
+    "TELLING",
+    "key_of",
+    "key_of_match",
+    "key_of_recorded",
+    "normal_headers",
+    "telling_headers",
+]
+
+TELLING: Final = frozenset(
+    {
+        *("accept", "accept-language", "depth", "prefer", "range", "soapaction", "x-amz-target", "x-goog-fieldmask"),
+        *("if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since"),
+        *("x-http-method", "x-http-method-override", "x-method-override"),
+    }
+)
+"""Headers that say what is asked for, in lower case: two answers to one URL differ by them. What a server does with
+any other header nobody knows; most say something of the client, and are not the same on the next machine."""
+
+OF_TASTE: Final = frozenset({"accept", "accept-language"})
+"""Those of them that a server may leave aside: answers that were recorded elsewhere may do for any of their values."""
+ANY_TASTE: Final = ("accept", "*/*")
+"""The header that lets a recording answer whatever kind and language is asked for. No client's own is recorded."""
+_ANYTHING: Final = {"accept": "*/*", "accept-language": "*"}
+"""What asks for anything, which is as good as nothing."""
+_AS_WRITTEN: Final = frozenset(
+    {"if-match", "if-none-match", "if-range", "soapaction", "x-amz-target", "x-goog-fieldmask"}
+)
+"""Those of them in which upper and lower case matter."""
+_BLANKS: Final = re.compile(r"\s*([,;=])\s*")
 
 _NORMAL: Final = re.compile(r"https?://[a-z0-9.-]+/[A-Za-z0-9_.~/-]*(?:\?[A-Za-z0-9_.~-]+=[A-Za-z0-9_.~-]*)?")
 _PORTS: Final = {"http": ":80", "https": ":443"}
@@ -30,19 +63,21 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9_.~/-]*")
 _PLAIN_QUERY: Final = re.compile(r"(?:[A-Za-z0-9_.~-]+=[A-Za-z0-9_.~-]*(?:&|\Z))*(?<!&)")
 
 
-def key_of(method: str, url: str, body: bytes, media_type: str) -> int:
+def key_of(method: str, url: str, body: bytes, media_type: str, headers: str = "") -> int:
     """Returns the key of a request whose URL and body hold no secrets any more: a signed number of 64 bits.
 
-    Among ten million different requests the odds are about 1 in 370,000 that any two share one.
+    `headers` are those that tell something, as `normal_headers` has them. Among ten million different requests the
+    odds are about 1 in 370,000 that any two share one.
     """
-    asked = f"{method.upper()} {normal_url(url)}\n".encode()
+    # A body says of what kind it is, so that it cannot be taken for a header.
+    asked = f"{method.upper()} {normal_url(url)}\n{headers}".encode()
     if body:
         asked += normal_body(body, media_type)
     return _number(asked)
 
 
 def key_of_match(match: str) -> int:
-    """Returns the key of a request that is looked up by a text of its own, and not by its method, URL and body."""
+    """Returns the key of a request that is looked up by a text of its own."""
     return _number(f"match {match}".encode(errors="surrogatepass"))
 
 
@@ -50,7 +85,7 @@ def key_of_recorded(request: RecordedRequest) -> int:
     """Returns the key under which a request was recorded, which a storage can make of the recording alone."""
     if request.match:
         return key_of_match(request.match)
-    return key_of(request.method, request.url, request.body, request.media_type)
+    return key_of(request.method, request.url, request.body, request.media_type, normal_headers(request.headers))
 
 
 def _number(asked: bytes) -> int:
@@ -83,6 +118,39 @@ def normal_query(query: str) -> str:
 
 def _name_in(part: str) -> str:
     return part.partition("=")[0]
+
+
+def telling_headers(raw: list[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
+    """Returns those of the headers of a request that say what is asked for, their names in lower case."""
+    places = _places_of_telling(tuple([name for name, _value in raw]))
+    # What every client of httpx says unless told otherwise costs nothing.
+    return [(name, raw[place][1].decode("latin-1")) for place, name in places if raw[place][1] != b"*/*"]
+
+
+def normal_headers(headers: Iterable[tuple[str, str]]) -> str:
+    """Returns the headers that say what is asked for, in the one form that all ways of writing them have."""
+    found: dict[str, list[str]] = {}
+    for cased, value in headers:
+        name = cased.lower()
+        if name in TELLING:
+            found.setdefault(name, []).append(value)
+    lines = [(name, _normal_value(name, ",".join(found[name]))) for name in sorted(found)]
+    return "".join([f"{name}: {value}\n" for name, value in lines if value])
+
+
+@lru_cache(maxsize=256)  # most requests of a program have the same headers
+def _places_of_telling(cased: tuple[bytes, ...]) -> tuple[tuple[int, str], ...]:
+    names = [name.decode("latin-1").lower() for name in cased]
+    return tuple([(place, name) for place, name in enumerate(names) if name in TELLING])
+
+
+def _normal_value(name: str, value: str) -> str:
+    value = _BLANKS.sub(r"\1", value.strip())
+    if name == "soapaction":
+        return value.strip('"')
+    if name not in _AS_WRITTEN:
+        value = value.lower()
+    return "" if value.partition(";")[0] == _ANYTHING.get(name) and "," not in value else value
 
 
 def normal_body(body: bytes, media_type: str) -> bytes:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from ..clock import Clock
 from .asked import Asked
+from .key import ANY_TASTE
 from .recording import Recording
 from .sequence import LAST
 from .state import ReplayState
@@ -37,6 +38,15 @@ class LookUp:
 
     async def find(self, asked: Asked) -> Recording | Exhausted | None:
         """Returns the recording to answer with; `None` when nothing fit to be replayed is recorded for the request."""
+        found = await self._find(asked)
+        other = None if found is not None else asked.of_any_taste()
+        if other is None:
+            return found
+        last = await self.replay.storage.find(other, LAST)
+        is_for_any = last is not None and ANY_TASTE in last.request.headers
+        return await self._find(other) if is_for_any else None
+
+    async def _find(self, asked: Asked) -> Recording | Exhausted | None:
         replay = self.replay
         position = replay.sequences.take(asked.sequence)
         wanted = self._usual.get(asked.credential) or self._wanted(asked.credential)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, cast
 
 from pydantic import BeforeValidator
 
-from .key import normal_body, normal_url
+from .key import normal_body, normal_headers, normal_url
 
 if TYPE_CHECKING:
     from .recording import RecordedRequest
@@ -20,10 +20,10 @@ __all__ = ["DEFAULT_PARTS", "MatchOn", "Parts", "as_match_on", "headers_in", "ma
 
 Parts: TypeAlias = tuple[str, ...]
 
-DEFAULT_PARTS: Final[Parts] = ("method", "url", "body")
+DEFAULT_PARTS: Final[Parts] = ("method", "url", "body", "headers")
 """The parts by which requests are looked up unless it is said otherwise."""
 
-_PARTS: Final[Parts] = ("method", "url", "host", "path", "query", "body")
+_PARTS: Final[Parts] = ("method", "url", "host", "path", "query", "body", "headers")
 _HEADER: Final = "header:"
 _KNOWN: Final = f"{', '.join(_PARTS)} and {_HEADER}NAME"
 
@@ -76,6 +76,8 @@ def _said(part: str, request: RecordedRequest) -> str:
         return ", ".join([value for each, value in request.headers if each == name])
     if part == "method":
         return request.method.upper()
+    if part == "headers":
+        return "; ".join(normal_headers(request.headers).splitlines())
     if part == "body":
         # The body stands in the recording already; here its digest will do.
         body = normal_body(request.body, request.media_type) if request.body else b""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final, Protocol, TypeVar, cast
 from urllib.parse import parse_qs
 
-from .content import has_json, is_form, text_of
+from ..redaction import REDACTED
+from .content import boundary_of, has_json, is_form, text_of
+from .key import normal_headers
 from .recording import RecordedRequest
 
 __all__ = ["Named", "difference", "nearest"]
@@ -20,6 +22,12 @@ _READ: Final = 2_000
 """Letters of a text that are compared, from either end: enough to tell, and quick with bodies of any size."""
 _SHOWN: Final = 60
 _PARTS: Final = 3
+_FORM: Final = "a form"
+_JSON: Final = "JSON"
+_OTHER_USER: Final = "users are told apart by the order in which they appear: let it be the same, or set credential="
+_ISSUED: Final = "a token that an answer issued: take it from the replayed answer"
+_HIDDEN_NOW: Final = "it counts as a secret now: set public_names, secret_names and redact as they were then"
+_HIDDEN_THEN: Final = "it counted as a secret then: set public_names, secret_names and redact as they were"
 
 
 class Named(Protocol):
@@ -67,14 +75,11 @@ def difference(recorded: RecordedRequest, asked: RecordedRequest) -> str:
 
     The method, the host and the path are left out: whoever reads of the difference has both URLs before them.
     """
-    if recorded.match or asked.match:
-        parts = _of_match(recorded.match, asked.match)
-    else:
-        parts = [*_of_pairs("parameter", _query(recorded.url), _query(asked.url)), *_of_body(recorded, asked)]
+    parts = _of_match(recorded.match, asked.match) if recorded.match or asked.match else _of_parts(recorded, asked)
     told = list(islice(parts, _PARTS + 1))
     is_same = (recorded.method, recorded.url) == (asked.method, asked.url) and not told
     if is_same and recorded.credential != asked.credential:  # else it may not matter: one credential matches any
-        return f"it is asked {_by(asked.credential)} and was recorded {_by(recorded.credential)}"
+        return f"it is asked {_by(asked.credential)} and was recorded {_by(recorded.credential)} ({_OTHER_USER})"
     return ", ".join(told[:_PARTS]) + (" and more differs" if len(told) > _PARTS else "")
 
 
@@ -95,7 +100,9 @@ def _same(one: str, other: str) -> int:
 
 
 def _body_likeness(asked: RecordedRequest, recorded: RecordedRequest) -> float:
-    one, other = (f"{each.match}{each.body[:_READ].decode('latin-1')}" for each in (asked, recorded))
+    one, other = (
+        f"{each.match}{normal_headers(each.headers)}{each.body[:_READ].decode('latin-1')}" for each in (asked, recorded)
+    )
     return likeness(one, other)
 
 
@@ -109,12 +116,25 @@ def _shown(value: Any) -> str:
 
 
 def _changed(what: str, recorded: Any, asked: Any) -> str:
-    return f"{what} is {_shown(asked)} and was recorded as {_shown(recorded)}"
+    why = _why(recorded, asked)
+    return f"{what} is {_shown(asked)} and was recorded as {_shown(recorded)}{f' ({why})' if why else ''}"
+
+
+def _why(recorded: Any, asked: Any) -> str:
+    """Returns how a value that stands for a secret may come to differ; nothing for what is plain data on both sides."""
+    old, new = (value if isinstance(value, str) else "" for value in (recorded, asked))
+    if "[issued-" in old:
+        return _ISSUED
+    if (REDACTED in old) is (REDACTED in new):
+        return ""
+    return _HIDDEN_THEN if REDACTED in old else _HIDDEN_NOW
 
 
 def _of_match(recorded: str, asked: str) -> list[str]:
     if recorded == asked:
         return []
+    if not (recorded and asked):
+        return [f"it was recorded {'without' if asked else 'with'} match_on=: record and replay with the same"]
     pairs = zip(recorded.splitlines(), asked.splitlines(), strict=False)
     old, new = next(((old, new) for old, new in pairs if old != new), (recorded, asked))
     return [_changed("what it is matched by", old, new)]
@@ -124,9 +144,25 @@ def _query(url: str) -> str:
     return url.partition("#")[0].partition("?")[2]
 
 
+def _of_parts(recorded: RecordedRequest, asked: RecordedRequest) -> Iterator[str]:
+    """Yields what differs in query, headers and body."""
+    yield from _of_pairs("parameter", _query(recorded.url), _query(asked.url))
+    yield from _of_values("header", _telling(recorded), _telling(asked))
+    yield from _of_body(recorded, asked)
+
+
+def _telling(request: RecordedRequest) -> dict[str, list[str]]:
+    lines = (line.partition(": ") for line in normal_headers(request.headers).splitlines())
+    return {name: [value] for name, _colon, value in lines}
+
+
 def _of_pairs(kind: str, recorded: str, asked: str) -> Iterator[str]:
     """Yields what differs between two queries or forms."""
-    old, new = (parse_qs(each, keep_blank_values=True) for each in (recorded, asked))
+    yield from _of_values(kind, *(parse_qs(each, keep_blank_values=True) for each in (recorded, asked)))
+
+
+def _of_values(kind: str, old: Mapping[str, list[str]], new: Mapping[str, list[str]]) -> Iterator[str]:
+    """Yields what differs between the values of names."""
     for name in dict.fromkeys((*new, *old)):
         if name not in old:
             yield f"{kind} {_shown(name)} was not there when it was recorded"
@@ -145,15 +181,33 @@ def _of_body(recorded: RecordedRequest, asked: RecordedRequest) -> Iterator[str]
         return
     if not (old and new):
         yield "it has a body now and had none" if new else "it has no body now and had one"
-    elif is_form(recorded.media_type) and is_form(asked.media_type):
+        return
+    kind = _kind_of(asked)
+    if kind != _kind_of(recorded):
+        yield f"its body is {_named(asked)} and was recorded as {_named(recorded)}"
+    elif kind == _FORM:
         yield from _of_pairs("field", old.decode("latin-1"), new.decode("latin-1"))
-    elif has_json(old, recorded.media_type) and has_json(new, asked.media_type):
+    elif kind == _JSON:
         try:
             yield from _of_json(json.loads(old), json.loads(new), "$")
         except (ValueError, RecursionError):
             yield _of_bytes(old, new)
     else:
         yield _of_bytes(old, new)
+
+
+def _kind_of(request: RecordedRequest) -> str:
+    """Returns what the look-up takes a body for."""
+    if boundary_of(request.media_type) is not None:
+        return "multipart"
+    if is_form(request.media_type):
+        return _FORM
+    return _JSON if has_json(request.body, request.media_type) else "neither JSON nor a form"
+
+
+def _named(request: RecordedRequest) -> str:
+    media_type = request.media_type.partition(";")[0].strip()
+    return f"{_kind_of(request)} ({f'by its media type, {media_type}' if media_type else 'without a media type'})"
 
 
 def _of_json(recorded: Any, asked: Any, path: str) -> Iterator[str]:

@@ -17,7 +17,7 @@ so that any bytes come back identical and a person can read what can be read. He
 Redaction is done before: a recording never held a secret.
 
 A request may also have `"credential": "credential-1"` (whose it was, by order of appearance) and `"match": "…"` (what
-it is looked up by, where that is not its method, URL and body); a response `"chunks": [sizes]` and `"delays":
+it is looked up by, where `match_on` says so); a response `"chunks": [sizes]` and `"delays":
 [seconds]` (how its body came in), and `"sized": 1` where a Content-Length that says no more than the length of the body
 stands at that place among the headers, from 0: a body may be edited without counting. An error beside a response is
 what broke its body.
@@ -55,7 +55,7 @@ class RecordedRequest(NamedTuple):
 
     Attributes:
         credential: whose request it was, as `credential-1`; empty for nobody's.
-        match: what it is looked up by; empty for its method, URL and body.
+        match: what it is looked up by; empty for what requests are looked up by unless told otherwise.
     """
 
     method: str

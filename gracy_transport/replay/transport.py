@@ -31,6 +31,10 @@ __all__ = ["ReplayState", "ReplayTransport"]
 _REPLAYED: Final = "{REPLAYED_COUNT} responses replayed, the newest {METHOD} {URL}"
 
 
+_NAMED: Final = 3
+"""How many names of redacted fields a message lists."""
+
+
 class ReplayTransport(Layer):
     """Records what passes, or answers from what was recorded.
 
@@ -150,10 +154,16 @@ class ReplayTransport(Layer):
         """Raises that there is no answer to a request, what comes nearest, and what to do."""
         if found is not None:
             message = (
-                f"all recorded answers to {asked} were replayed, and it is asked once more; record it again, or let "
-                'GracyReplay(exhausted="repeat") give the last one again'
+                f"all recorded answers to {asked} were replayed, and it is asked once more{_hidden_in(asked)}; record "
+                'it again, or let GracyReplay(exhausted="repeat") give the last one again'
             )
             raise error_for(asked.live, GracyReplayExhausted, hide(message, call.hidden), call=call)
         near = await self._look_up.near_miss(asked)
         message = f"nothing is recorded for {asked}{'; ' if near else ''}{near}; {self.advice}"
         raise error_for(asked.live, GracyReplayRequestNotFound, hide(message, call.hidden), call=call)
+
+
+def _hidden_in(asked: Asked) -> str:
+    """Says what in a request tells it apart from no other, as a part of a sentence; nothing where that is nothing."""
+    names = ", ".join([repr(name) for name in asked.hidden_names[:_NAMED]])
+    return f" (what is redacted tells requests not apart: if {names} is plain data, set public_names)" if names else ""

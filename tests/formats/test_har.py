@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gracy_transport.exceptions import UnreadableRecording
+from gracy_transport.exceptions import GracyReplayRequestNotFound, UnreadableRecording
 from gracy_transport.formats import read_har, write_har
 from gracy_transport.replay.recording import RecordedError, Recording
 from gracy_transport.replays.storages.memory import MemoryReplayStorage
@@ -64,10 +64,10 @@ def test_what_is_written_is_a_har(recording: Recording) -> None:
 
 
 def test_chrome(tmp_path: Path) -> None:
-    """Its pseudo headers go, its body is decoded already, its date is when the answer came."""
+    """Its pseudo headers and its taste go, its body is decoded already, its date is when the answer came."""
     recording = one(har_file(tmp_path, chrome_entry()))
     assert recording.recorded_at == AT
-    assert recording.request.headers == (("accept", "application/json"),)
+    assert recording.request.headers == (("accept", "*/*"),)
     assert recording.response is not None
     assert recording.response.headers == (
         ("content-type", "application/json"),
@@ -90,6 +90,19 @@ async def test_it_replays(family: ModuleType, tmp_path: Path) -> None:
     async with client_of(family, "replay", storage) as client:
         response = await client.get("https://api.test/old", follow_redirects=True)
     assert (response.json(), len(response.history)) == ({"id": 1}, 1)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "headers", [{}, {"accept": "text/csv"}, {"accept": "application/json", "accept-language": "de"}]
+)
+async def test_it_replays_whatever_is_accepted(family: ModuleType, tmp_path: Path, headers: dict[str, str]) -> None:
+    """What a page accepts, and the language of who sat before it, a program need not ask for."""
+    storage = MemoryReplayStorage(read_har(har_file(tmp_path, chrome_entry())))
+    async with client_of(family, "replay", storage) as client:
+        assert (await client.get("https://api.test/items/1", headers=headers)).json() == {"id": 1}
+        with pytest.raises(GracyReplayRequestNotFound):
+            await client.get("https://api.test/items/1", headers={**headers, "range": "bytes=0-1"})
 
 
 def test_secrets_stay_behind(tmp_path: Path) -> None:

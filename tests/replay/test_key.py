@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gracy_transport.replay.exchange import Asked
-from gracy_transport.replay.key import key_of, key_of_match, key_of_recorded, normal_body, normal_url
+from gracy_transport.replay.key import (
+    key_of,
+    key_of_match,
+    key_of_recorded,
+    normal_body,
+    normal_headers,
+    normal_url,
+)
 from gracy_transport.replay.recording import RecordedRequest
 
 URL = "https://api.test/items"
@@ -45,6 +52,12 @@ SAME: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"json": {"auth": {"user": "one", "n": 1}}}, {"json": {"auth": {"user": "two", "n": 2}}}),
     ({"data": {"client_secret": "one"}}, {"data": {"client_secret": "two"}}),
     ({"files": {"file": b"x"}}, {"files": {"file": b"x"}}),
+    ({}, {"headers": {"accept": "*/*; q=0.8"}}),
+    ({}, {"headers": {"accept-language": "*", "user-agent": "x", "x-request-id": "1"}}),
+    ({"headers": {"accept": "Text/CSV , a/b;q=0.5"}}, {"headers": {"Accept": "text/csv,a/b; q=0.5"}}),
+    ({"headers": [("accept", "a/b"), ("accept", "c/d")]}, {"headers": {"accept": "a/b, c/d"}}),
+    ({"headers": {"soapaction": '"urn:Get"'}}, {"headers": {"soapaction": "urn:Get"}}),
+    ({"headers": {"range": "bytes=0-1", "accept": "a/b"}}, {"headers": {"accept": "a/b", "range": "Bytes = 0-1"}}),
     ({"files": {"file": b"x"}, "data": {"token": "one"}}, {"files": {"file": b"x"}, "data": {"token": "two"}}),
 ]
 
@@ -68,6 +81,18 @@ DIFFERENT: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"content": b"a"}, {"content": b"b"}),
     ({"content": b"{a"}, {"content": b"{b"}),
     ({"files": {"file": b"x"}}, {"files": {"file": b"y"}}),
+    ({}, {"headers": {"accept": "text/csv"}}),
+    ({"headers": {"accept": "application/json"}}, {"headers": {"accept": "text/csv"}}),
+    ({"headers": {"accept": "application/json, */*"}}, {"headers": {"accept": "text/csv, */*"}}),
+    ({"headers": {"accept-language": "de"}}, {"headers": {"accept-language": "en"}}),
+    ({}, {"headers": {"range": "bytes=0-9"}}),
+    ({"headers": {"range": "bytes=0-9"}}, {"headers": {"range": "bytes=10-19"}}),
+    ({}, {"headers": {"if-none-match": '"a"'}}),
+    ({"headers": {"if-none-match": '"a"'}}, {"headers": {"if-none-match": '"A"'}}),
+    ({"headers": {"prefer": "return=minimal"}}, {"headers": {"prefer": "return=representation"}}),
+    ({"headers": {"x-http-method-override": "DELETE"}}, {"headers": {"x-http-method-override": "PATCH"}}),
+    ({"headers": {"x-amz-target": "A.ListTables"}}, {"headers": {"x-amz-target": "A.DescribeLimits"}}),
+    ({"headers": {"x-goog-fieldmask": "places.id"}}, {"headers": {"x-goog-fieldmask": "places.name"}}),
 ]
 
 
@@ -166,10 +191,18 @@ def test_the_normal_form_of_a_body_is_pinned(body: bytes, media_type: str, norma
     assert normal_body(body, media_type) == normal
 
 
+def test_the_normal_form_of_headers_is_pinned() -> None:
+    """By their names; what tells nothing is left out."""
+    headers = (("X-Other", "1"), ("Range", "Bytes=0-1, 3-4"), ("accept", " A/b ;Q=1 "), ("if-none-match", 'W/"Ab"'))
+    assert normal_headers(headers) == 'accept: a/b;q=1\nif-none-match: W/"Ab"\nrange: bytes=0-1,3-4\n'
+    assert not normal_headers([("accept", "*/*"), ("accept-language", ""), ("range", "")])
+
+
 def test_the_key_is_pinned() -> None:
     """It is stored in files: another algorithm is another version of the format."""
     assert key() == -4832809721114758857
     assert key("POST", json={"b": 2, "a": 1}) == -1654680953809578271
+    assert key(headers={"range": "bytes=0-1"}) == -6622192998094247561
     assert key_of("post", URL, b"{}", "") == key("POST", content=b"{}") != key("POST")
     assert key_of_match("mine \ud800") == -8790372282830932245
 

@@ -34,6 +34,8 @@ SAME: list[tuple[Any, dict[str, Any], dict[str, Any]]] = [
     (["body"], {"method": "POST", "json": {"a": 1, "b": 2}}, {"method": "PUT", "json": {"b": 2, "a": 1}}),
     (["header:Accept"], {"headers": {"accept": "a"}}, {"headers": {"Accept": "a", "x": "1"}}),
     (["header:authorization"], {"headers": {"authorization": "a"}}, {"headers": {"authorization": "b"}}),
+    (["headers"], {"headers": {"accept": "A, b", "x": "1"}}, {"url": "https://b.test", "headers": {"accept": "a,b"}}),
+    (["method", "url", "body"], {"headers": {"accept": "a"}}, {"headers": {"accept": "b"}}),
     (["url"], {"params": {"api_key": "a"}}, {"params": {"api_key": "b"}}),
     (lambda request: request.url.path, {}, {"method": "POST"}),
 ]
@@ -49,6 +51,8 @@ DIFFERENT: list[tuple[Any, dict[str, Any], dict[str, Any]]] = [
     (["header:accept"], {"headers": {"accept": "a"}}, {"headers": {"accept": "b"}}),
     (["header:user-agent"], {"headers": {"user-agent": "a"}}, {"headers": {"user-agent": "b"}}),
     (["header:authorization"], {"headers": {"authorization": "a"}}, {}),
+    (["headers"], {"headers": {"accept": "a"}}, {"headers": {"accept": "b"}}),
+    (["headers"], {"headers": {"range": "bytes=0-1"}}, {}),
     (lambda request: len(request.url.path), {}, {"url": f"{URL}/1"}),
 ]
 
@@ -101,7 +105,7 @@ def test_the_text_can_be_read() -> None:
 
 def test_the_default_says_nothing() -> None:
     """In whatever order it is given: recordings stay as small as they are."""
-    found = asked(["url", "body", "method", "url"])
+    found = asked(["url", "headers", "body", "method", "url"])
     assert found.match == ""
     assert found.key == Asked(httpx.Request("GET", URL), b"", terms=PLAIN).key
 
@@ -125,5 +129,5 @@ def test_a_function_sees_a_request_without_secrets(family: ModuleType) -> None:
 @pytest.mark.parametrize("wrong", [["url", "header"], ["header:"], "uri", [1], 3, [], None])
 def test_an_unknown_part_is_refused(wrong: Any) -> None:
     """With the names of those that are known."""
-    with pytest.raises(ValidationError, match="method, url, host, path, query, body and header:NAME"):
+    with pytest.raises(ValidationError, match="method, url, host, path, query, body, headers and header:NAME"):
         match_on.validate_python(wrong)

@@ -42,6 +42,11 @@ class Timing:
         pairs = zip(self.rounds, bare.rounds, strict=True)
         return median(mine - theirs for mine, theirs in pairs), self.best - bare.best
 
+    def added_ratio(self, other: Timing, bare: Timing) -> tuple[float, float]:
+        """Returns how many times as much as another this added to what a third took: the same two figures."""
+        (mine, best), (theirs, their_best) = self.added_to(bare), other.added_to(bare)
+        return mine / theirs, best / their_best
+
 
 async def race(contenders: Mapping[str, Step], items: Items, *, rounds: int, steps: int) -> dict[str, Timing]:
     """Lets the contenders take turns of `steps` steps each, and returns what each of them took.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -17,6 +18,7 @@ from gracy_transport.replay.memory import MemoryReplayStorage
 from gracy_transport.replays.storages.sqlite import SQLiteReplayStorage
 from gracy_transport.stack import GracyTransport
 
+from .peers import import_gracy
 from .subjects import BODY, EVERYTHING, wire_of
 
 HOST = "https://api.example.com"
@@ -110,21 +112,19 @@ async def _stack(mode: Mode, folder: Path) -> AsyncIterator[Get]:
 
 @asynccontextmanager
 async def _gracy(mode: Mode, folder: Path) -> AsyncIterator[Get]:
-    from gracy import BaseEndpoint, Gracy
-    from gracy import GracyReplay as TheirReplay
-    from gracy.replays.storages.sqlite import SQLiteReplayStorage as TheirStorage
+    gracy, sqlite = import_gracy(), import_module("gracy.replays.storages.sqlite")
 
-    class Endpoint(BaseEndpoint):
+    class Endpoint(gracy.BaseEndpoint):  # type: ignore[misc, name-defined]
         ITEM = "{PATH}"
 
-    class Api(Gracy[Endpoint]):
+    class Api(gracy.Gracy):  # type: ignore[misc, name-defined]
         class Config:
             BASE_URL = HOST
 
         def _create_client(self, **_kwargs: Any) -> httpx.AsyncClient:
             return httpx.AsyncClient(transport=wire_of(httpx), base_url=HOST)
 
-    api = Api(TheirReplay(mode, TheirStorage("recordings.sqlite3", str(folder))))
+    api = Api(gracy.GracyReplay(mode, sqlite.SQLiteReplayStorage("recordings.sqlite3", str(folder))))
 
     async def get(url: str) -> Any:
         return await api.get(Endpoint.ITEM, {"PATH": url.removeprefix(HOST)})
@@ -148,8 +148,6 @@ async def _vcrpy(mode: Mode, folder: Path) -> AsyncIterator[Get]:
 
 @asynccontextmanager
 async def _dvd(_mode: Mode, folder: Path) -> AsyncIterator[Get]:
-    from dvd_rw.loader import DVDLoader
-
-    with DVDLoader(folder / "dvd.json"):
+    with import_module("dvd_rw.loader").DVDLoader(folder / "dvd.json"):
         async with httpx.AsyncClient(transport=wire_of(httpx)) as client:
             yield client.get

@@ -1,8 +1,9 @@
-"""Asks what waiting costs, and whether the rule is kept: 10,000 tasks in front of a rule of 200 a second."""
+"""Asks what waiting costs, and whether the rule is kept: 10,000 tasks get a URL under a rule of 200 a second."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from itertools import pairwise
 from time import monotonic, process_time
 from typing import Any
@@ -12,7 +13,8 @@ import httpx
 from gracy_transport.throttle import ThrottleRule, ThrottleTransport
 
 from .figures import Figure
-from .subjects import URL, read, wire_of
+from .peers import Limiter, limiters
+from .subjects import URL, wire_of
 
 TITLE = "10,000 tasks wait at a rule of 200 a second"
 TASKS = 10_000
@@ -22,13 +24,11 @@ RATE, PERIOD = 200, 1.0
 async def ask(*, quick: bool) -> list[Figure]:
     """Lets them wait for some windows, sends the others home, and does the same without a rule."""
     windows = 4 if quick else 10
-    wire, per_grant, per_cancel = await _queue(windows)
+    wire, per_grant, per_cancel = await _queue(windows, _ours)
     lag = await _lag(2 if quick else 4)
     free = await _free(RATE * windows)
-    # From the second window on: in the first the loop is busy with the arrival of all.
-    took = wire.stamps[RATE * (windows - 1)] - wire.stamps[RATE]
     return [
-        Figure("the rate that was used", 100 * (windows - 2) * PERIOD / took, "%", at_least=99.5),
+        Figure("the rate that was used", _used(wire, windows), "%", at_least=99.5),
         Figure("the worst window, of what the rule allows", _worst_window(wire.stamps) / RATE, "×", at_most=1.0),
         Figure("requests that overtook another", _overtaken(wire.numbers), "", at_most=0),
         Figure("a request that waited", per_grant, "µs", note="processor time of the task, its wait and its request"),
@@ -36,7 +36,22 @@ async def ask(*, quick: bool) -> list[Figure]:
         Figure("ratio of the two", per_grant / free, "×", at_most=1.3),
         Figure("a waiter that is cancelled", per_cancel, "µs", note="processor time, with its task"),
         Figure("longest time the loop was busy", lag, "ms", at_most=10.0),
+        *[figure for limiter in limiters() for figure in await _of_peer(limiter, windows)],
     ]
+
+
+async def _of_peer(limiter: Limiter, windows: int) -> list[Figure]:
+    wire, per_grant, _per_cancel = await _queue(windows, lambda inner: limiter.wrap(inner, RATE, PERIOD))
+    return [
+        Figure(f"{limiter.name}: the rate that was used", _used(wire, windows), "%"),
+        Figure(f"{limiter.name}: the worst window", _worst_window(wire.stamps) / RATE, "×"),
+        Figure(f"{limiter.name}: requests that overtook another", _overtaken(wire.numbers), ""),
+        Figure(f"{limiter.name}: a request that waited", per_grant, "µs"),
+    ]
+
+
+def _ours(wire: Any) -> Any:
+    return ThrottleTransport(wire, ThrottleRule(".*", RATE, PERIOD))
 
 
 class _StampingWire:
@@ -62,10 +77,10 @@ class _StampingWire:
         await self._wire.aclose()
 
 
-async def _queue(windows: int) -> tuple[_StampingWire, float, float]:
+async def _queue(windows: int, limit: Callable[[Any], Any]) -> tuple[_StampingWire, float, float]:
     """Returns what was dispatched in that many windows, and the µs for each that waited and each sent home."""
     wire = _StampingWire(RATE * windows)
-    transport = ThrottleTransport(wire, ThrottleRule(".*", RATE, PERIOD))
+    transport = limit(wire)
     before = process_time()
     tasks = _start(transport, TASKS)
     await asyncio.sleep(0)  # each of them has been admitted now, or waits
@@ -73,7 +88,7 @@ async def _queue(windows: int) -> tuple[_StampingWire, float, float]:
     before, granted_before = process_time(), len(wire.stamps)
     await wire.is_done.wait()
     per_grant = (process_time() - before) / (len(wire.stamps) - granted_before)
-    left, before = transport.desk.waiting, process_time()
+    left, before = TASKS - len(wire.stamps), process_time()
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -95,7 +110,7 @@ async def _free(count: int) -> float:
 async def _lag(windows: int) -> float:
     """Returns the milliseconds by which a task that wants to run every millisecond was late at worst."""
     wire = _StampingWire(RATE * windows)
-    transport = ThrottleTransport(wire, ThrottleRule(".*", RATE, PERIOD))
+    transport = _ours(wire)
     tasks = _start(transport, TASKS)
     await asyncio.sleep(0)  # each of them has been admitted now, or waits
     worst = 0.0
@@ -109,12 +124,15 @@ async def _lag(windows: int) -> float:
     return worst * 1e3
 
 
-def _start(transport: Any, count: int) -> list[asyncio.Task[None]]:
-    async def send(number: int) -> None:
-        request = httpx.Request("GET", URL, extensions={"number": number})
-        await read(await transport.handle_async_request(request))
+def _start(transport: Any, count: int) -> list[asyncio.Task[httpx.Response]]:
+    client = httpx.AsyncClient(transport=transport)
+    return [asyncio.create_task(client.get(URL, extensions={"number": number})) for number in range(count)]
 
-    return [asyncio.create_task(send(number)) for number in range(count)]
+
+def _used(wire: _StampingWire, windows: int) -> float:
+    """Returns the rate in percent, from the second window on: in the first the loop is busy with the arrival of all."""
+    took = wire.stamps[RATE * (windows - 1)] - wire.stamps[RATE]
+    return 100 * (windows - 2) * PERIOD / took
 
 
 def _worst_window(stamps: list[float]) -> int:

@@ -54,7 +54,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Checks the types of the package and its tests with mypy and pyright."""
+    """Checks the types of the package, its tests and its benchmarks with mypy and pyright."""
     session.install("-e", ".", *group("types"))
     session.run("mypy")
     session.run("pyright")
@@ -88,7 +88,7 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Runs the benchmarks; arguments after `--` go to them."""
+    """Runs the benchmarks; arguments after `--` go to them: `-- --compare main` tells what became of each figure."""
     session.install("-e", ".", *group("bench"))
     session.run("python", "-m", "benchmarks", *session.posargs)
 

@@ -97,8 +97,10 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     for name in options.questions:
         if name not in QUESTIONS:
             parser.error(f"there is no question {name!r}: ask {', '.join(QUESTIONS)}")
-    if options.turns < 2:
-        parser.error(f"--turns {options.turns} says nothing of the noise: take 2 at least")
+    if options.turns < 3:
+        parser.error(f"--turns {options.turns} says too little of the noise: take 3 at least")
+    if options.compare is not None and (options.json or options.plots):
+        parser.error("--compare prints what changed, and writes nothing: leave --json and --plots out")
     return options
 
 

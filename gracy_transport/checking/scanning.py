@@ -15,6 +15,7 @@ from ..exceptions import UnreadableRecording
 from ..formats.cassettes import interactions_in
 from ..formats.har import entries_in
 from ..redaction import redact_endpoint
+from ..replay.document import to_json
 from .walking import Secret, masked, secrets_in, secrets_in_line
 
 __all__ = ["Finding", "files_in", "findings_in"]
@@ -67,7 +68,7 @@ def findings_in(path: Path) -> Iterator[Finding]:
         for number, recording in enumerate(storage_of(path, kind).recordings(), 1):
             request = recording.request
             place = f"recording {number}, {request.method} {masked(redact_endpoint(request.url))}"
-            yield from _in_document(place, recording.to_document())
+            yield from _in_document(place, json.loads(to_json(recording)))
     elif kind is Kind.ORIGINAL:
         yield from _in_rows(path)
     elif _is_other(path):

@@ -28,7 +28,7 @@ The way of a request, and what each file is about:
     placeholders what stands in place of a secret, and what it tells
     credentials whose a request is, and the name of that user
 
-    recording   one exchange as a value and as a JSON document
+    recording   one exchange as a value; `document` is its JSON, `spans` finds values in that as they are written
     storage     what a storage is: the small interface of anybody's, the rich one of ours
     adapter     the small one seen as the rich one; `grouping` batches what it records
     memory      a storage in memory; `shelf` is its index, and that of lines

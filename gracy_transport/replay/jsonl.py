@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from ..exceptions import UnreadableRecording
-from .key import TELLING, key_of, key_of_recorded, normal_headers
+from .document import from_json, headers_in, place_in, placed_in, to_json
+from .key import key_of, key_of_recorded, normal_headers
 from .recording import Recording
 from .shelf import Sequence
 
 __all__ = ["Line", "Stamp", "read_lines", "stamp_of", "write_lines"]
 
-_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-_HEADERS: Final = rb'(?:,"headers":(\[(?:\["[^"\\]*","[^"\\]*"\],?)*\]))?'
-_PLAIN: Final = re.compile(
-    rb'\{"gracy":1,"request":\{"method":"([A-Z]+)","url":"([^"\\]+)"(?:,"credential":"([^"\\]+)")?'
-    + _HEADERS
-    + rb'\},(?:"position":(\d+),)?"recorded_at":"'
-)
-"""The beginning of most lines. It tells where the recording belongs; the rest is read when it is asked for, since
-reading all of 10,000 lines would take four times as long."""
-_TELLING: Final = re.compile(b"|".join(f'"{name}"'.encode() for name in sorted(TELLING)), re.IGNORECASE)
 _CONFLICT: Final = re.compile(rb"<{7}( |$)|={7}$|>{7}( |$)|\|{7}( |$)")
 
 
@@ -85,22 +75,17 @@ class Line:
         Raises:
             UnreadableRecording: naming file and number, when it is none.
         """
-        plain = _PLAIN.match(text)
-        if plain is None or not text.endswith(b"}"):
+        place = place_in(text)
+        if place is None:
             return cls._read_whole(text, home, number)
-        method, url, credential, headers, position = plain.groups()
-        method, url = method.decode(), url.decode()
-        told = normal_headers(json.loads(headers)) if headers and _TELLING.search(headers) else ""
-        sequence = key_of(method, url, b"", "", told), "" if credential is None else credential.decode()
-        return cls(home, sequence, int(position or 0), method, url, text=text, number=number)
+        sequence = key_of(place.method, place.url, b"", "", _told(place.headers)), place.credential
+        return cls(home, sequence, place.position, place.method, place.url, text=text, number=number)
 
     @classmethod
     def _read_whole(cls, text: bytes, home: Path, number: int) -> Line:
         try:
-            document: Any = json.loads(text)
-            recording = Recording.from_document(document)
-            position = int(document.get("position", 0))
-        except (ValueError, TypeError, UnreadableRecording, RecursionError) as error:
+            recording, position = placed_in(text.decode())
+        except (ValueError, UnreadableRecording) as error:
             raise _broken(home, number, text, error) from error
         request = recording.request
         sequence = key_of_recorded(request), request.credential
@@ -117,8 +102,8 @@ class Line:
         """
         if self._recording is None:
             try:
-                self._recording = Recording.from_document(json.loads(self._text))
-            except (ValueError, UnreadableRecording, RecursionError) as error:
+                self._recording = from_json(self._text.decode())
+            except (ValueError, UnreadableRecording) as error:
                 raise _broken(self.home, self.number, self._text, error) from error
         return self._recording
 
@@ -126,13 +111,8 @@ class Line:
     def text(self) -> bytes:
         """The line, without its end."""
         if not self._text:
-            document = self.recording.to_document()
-            # What was asked comes first: it is what a reader looks for.
-            first = {"gracy": document.pop("gracy"), "request": document.pop("request")}
-            place = {"position": self.position} if self.position else {}
-            document["recorded_at"] = document["recorded_at"].replace("+00:00", "Z")
             # A lone surrogate has no UTF-8, but an escape that JSON knows.
-            self._text = _encode(first | place | document).encode(errors="backslashreplace")
+            self._text = to_json(self.recording, self.position).encode(errors="backslashreplace")
         return self._text
 
     @property
@@ -209,6 +189,11 @@ def _line_end(path: Path) -> bytes:
             return b"\r\n" if file.readline().endswith(b"\r\n") else b"\n"
     except FileNotFoundError:
         return b"\n"
+
+
+@lru_cache(maxsize=256)  # most requests of a program have the same headers
+def _told(headers: str) -> str:
+    return normal_headers(headers_in(headers))
 
 
 def _broken(home: Path, number: int, text: bytes, error: Exception) -> UnreadableRecording:

@@ -1,12 +1,12 @@
 r"""Recordings as lines of JSON: text that a person reads, and that git shows line by line.
 
-A file holds one recording a line, in UTF-8. A line is the document of `recording.py`, its names in this order:
+A file holds one recording a line, in UTF-8, as the document of `document.py`:
 
     {"gracy":1,
      "request":{"method":"GET","url":"https://api.test/items/1"},
      "position":1,
-     "recorded_at":"2026-11-22T16:30:00Z",
-     "response":{"status":200,"headers":[["content-type","application/json"]],"body":{"json":{"id":1}}}}
+     "at":"2026-11-22T16:30:00Z",
+     "response":{"status":200,"headers":{"content-type":"application/json"},"body":{"json":{"id": 1}}}}
 
 (here in five pieces, in a file in one). `position` says which of the answers to the same request it is, from 0, and is
 left out for the first. Lines are sorted by URL, then by method, by what else tells requests apart, and by position, so

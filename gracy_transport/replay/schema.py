@@ -14,23 +14,12 @@ import json
 import sqlite3
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from ..exceptions import UnreadableRecording
 from .content import text_of
-from .recording import (
-    VERSION,
-    RecordedError,
-    RecordedRequest,
-    RecordedResponse,
-    Recording,
-    content_document,
-    content_in,
-    headers_of,
-    pace_in,
-)
-from .redacting import Headers
+from .document import content_fields, content_in, headers_in, headers_text, json_text
+from .recording import VERSION, RecordedError, RecordedRequest, RecordedResponse, Recording, pace_in
 
 __all__ = [
     "AHEAD",
@@ -89,7 +78,6 @@ CREDENTIALS: Final = "SELECT DISTINCT credential FROM recordings"
 NEAREST: Final = f"SELECT {_COLUMNS.replace('body', 'NULL')} FROM recordings ORDER BY id DESC LIMIT 1000"  # noqa: S608
 _AT_ONCE: Final = 83  # rows of twelve values: any SQLite takes 999 in one statement
 
-_json: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _value_of: Final = json.JSONDecoder().decode
 
 
@@ -123,9 +111,9 @@ class Row(NamedTuple):
 def row_of(recording: Recording, key: int, position: int) -> Row:
     """Returns the row that holds a recording."""
     request, response, error = recording.request, recording.response, recording.error
-    asked = content_document(request.headers, request.body)
+    asked = content_fields(request.headers, request.body)
     if request.match:
-        asked["match"] = request.match
+        asked.append(f'"match":{json_text(request.match)}')
     answered = {} if response is None else response.pace_document()
     return Row(
         key,
@@ -134,12 +122,12 @@ def row_of(recording: Recording, key: int, position: int) -> Row:
         recording.recorded_at.timestamp(),
         request.method,
         request.url,
-        _json(asked) if asked else None,
+        f"{{{','.join(asked)}}}" if asked else None,
         None if response is None else response.status,
-        None if response is None else _headers_text(response.headers),
-        _json(answered) if answered else None,
+        None if response is None else headers_text(response.headers),
+        json_text(answered) if answered else None,
         None if response is None else _readable(response.body),
-        None if error is None else _json(error.to_document()),
+        None if error is None else json_text(error.to_document()),
     )
 
 
@@ -151,18 +139,29 @@ def recording_of_row(row: Any) -> Recording:
     """
     method, url, credential, asked, at, status, headers, answered, body, error = row
     try:
-        more: dict[str, Any] = {} if asked is None else _value_of(asked.decode())
-        pace = ((), ()) if answered is None else pace_in(_value_of(answered.decode()))
         return Recording(
-            RecordedRequest(
-                method.decode(), url.decode(), *content_in(more), credential.decode(), more.get("match", "")
-            ),
+            _request_of(method.decode(), url.decode(), credential.decode(), asked),
             datetime.fromtimestamp(at, UTC),
-            None if status is None else RecordedResponse(status, _headers(headers), body, *pace),
+            None if status is None else _response_of(status, headers, answered, body),
             None if error is None else RecordedError.from_document(_value_of(error.decode())),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as broken:
         raise UnreadableRecording(f"a recording is broken ({broken!r}): record it again") from broken
+
+
+def _request_of(method: str, url: str, credential: str, asked: bytes | None) -> RecordedRequest:
+    if asked is None:
+        return RecordedRequest(method, url, credential=credential)
+    text = asked.decode()
+    more: dict[str, Any] = _value_of(text)
+    return RecordedRequest(method, url, *content_in(more, text), credential, more.get("match", ""))
+
+
+def _response_of(status: int, headers: bytes, answered: bytes | None, body: bytes) -> RecordedResponse:
+    found = headers_in(headers.decode())
+    if answered is None:
+        return RecordedResponse(status, found, body)
+    return RecordedResponse(status, found, body, *pace_in(_value_of(answered.decode())))
 
 
 def write(connection: sqlite3.Connection, batch: Iterable[tuple[Row, bool]]) -> None:
@@ -207,16 +206,6 @@ def _insert(connection: sqlite3.Connection, rows: list[Row]) -> None:
         places = ",".join([row_of_places] * len(some))
         values = [value for row in some for value in row]
         connection.execute(f"INSERT INTO recordings ({columns}) VALUES {places}", values)  # noqa: S608 - as above
-
-
-@lru_cache(maxsize=256)  # many answers of an API have the same headers
-def _headers_text(headers: Headers) -> str:
-    return _json(headers)
-
-
-@lru_cache(maxsize=256)  # as above
-def _headers(text: bytes) -> Headers:
-    return headers_of(_value_of(text.decode()))
 
 
 def _readable(body: bytes) -> str | bytes:

@@ -13,6 +13,7 @@ import pytest
 from gracy_transport.__main__ import main
 from gracy_transport.conversion.sources import Kind, kind_of, storage_of
 from gracy_transport.formats import read_har, write_har
+from gracy_transport.replay.document import to_json
 from gracy_transport.replay.recording import RecordedError, RecordedRequest, RecordedResponse, Recording
 from gracy_transport.replays.storages.lines import JSONLinesReplayStorage
 from tests.formats.support import AT, chrome_entry, har_file
@@ -33,7 +34,7 @@ def held(path: Path) -> list[str]:
     kind = kind_of(path)
     assert kind is not None
     recordings = read_har(path) if kind is Kind.HAR else storage_of(path, kind).recordings()
-    return sorted(recording.to_json() for recording in recordings)
+    return sorted(to_json(recording) for recording in recordings)
 
 
 def convert(old: Path, new: Path) -> int:
@@ -47,7 +48,7 @@ def test_from_any_kind_to_any(one: str, other: str, tmp_path: Path, capsys: pyte
     write_har(start, RECORDINGS)
     old, new = tmp_path / "old" / one, tmp_path / "new" / other
     assert [convert(start, old), convert(old, new)] == [0, 0]
-    assert held(old) == held(new) == sorted(each.to_json() for each in RECORDINGS)
+    assert held(old) == held(new) == sorted(to_json(each) for each in RECORDINGS)
     assert [path.name for path in new.parent.iterdir()] == [other]
     assert capsys.readouterr().out.splitlines()[-1] == f"5 of 5 recordings converted to {new}"
 

@@ -18,6 +18,7 @@ import vcr
 
 from gracy_transport.exceptions import UnreadableRecording
 from gracy_transport.formats import read_cassette
+from gracy_transport.replay.document import to_json
 from gracy_transport.replay.recording import Recording
 from gracy_transport.replays.storages.memory import MemoryReplayStorage
 from gracy_transport.testing.origin import Origin, Reply
@@ -63,7 +64,7 @@ async def test_what_vcrpy_records_replays(
     url = await record(path, serializer, with_bytes=with_bytes)
     assert "SECRET" in path.read_text("utf-8")
     recordings = read_cassette(path)
-    assert not any("SECRET" in each.to_json() for each in recordings)
+    assert not any("SECRET" in to_json(each) for each in recordings)
     async with client_of(family, "replay", MemoryReplayStorage(recordings)) as client:
         client.headers["Authorization"] = "Bearer another"
         assert (await client.get(f"{url}/json")).json() == {"id": 1}

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from gracy_transport.exceptions import GracyReplayRequestNotFound, UnreadableRecording
 from gracy_transport.formats import read_har, write_har
+from gracy_transport.replay.document import to_json
 from gracy_transport.replay.recording import RecordedError, Recording
 from gracy_transport.replays.storages.memory import MemoryReplayStorage
 from tests.formats.support import AT, any_recordings, chrome_entry, har_file, pairs
@@ -120,7 +121,7 @@ def test_secrets_stay_behind(tmp_path: Path) -> None:
         entries.append(entry)
     recordings = read_har(har_file(tmp_path, *entries))
     assert [each.request.credential for each in recordings] == ["credential-1", "credential-2"]
-    assert not any("SECRET" in each.to_json() for each in recordings)
+    assert not any("SECRET" in to_json(each) for each in recordings)
     response = recordings[0].response
     assert response is not None
     assert [value.partition("=")[0] for name, value in response.headers if name == "set-cookie"] == ["sid", "theme"]

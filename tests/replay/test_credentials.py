@@ -15,6 +15,7 @@ import pytest
 
 from gracy_transport.replay.asked import Asked, Terms
 from gracy_transport.replay.credentials import MOST_KNOWN, Credentials, credential_in
+from gracy_transport.replay.document import to_json
 from gracy_transport.replay.exchange import read_answer, recording_of, response_from
 from gracy_transport.replay.placeholders import holder_of, is_placeholder
 from gracy_transport.replay.recording import Recording
@@ -205,7 +206,7 @@ class Tape:
 
     def text(self) -> str:
         """Returns all that is recorded."""
-        return "\n".join(sorted(recording.to_json() for recording in self.recordings.values()))
+        return "\n".join(sorted(to_json(recording) for recording in self.recordings.values()))
 
 
 def login(tape: Tape, user: str, password: str, *, is_live: bool) -> list[Any]:
@@ -406,7 +407,7 @@ def test_a_token_that_was_issued_is_a_secret_under_any_name(family: ModuleType, 
     assert token not in repr(live.facts)
     assert live.sequence == replayed.sequence
     told = read_answer(httpx.Headers({"x-ref": token}), json.dumps({"again": token}).encode())
-    assert token not in recording_of(live, 200, told, NOW).to_json()
+    assert token not in to_json(recording_of(live, 200, told, NOW))
 
 
 def test_a_placeholder_of_a_short_name_is_found_as_well() -> None:

@@ -88,7 +88,7 @@ async def test_the_format_is_as_documented(tmp_path: Path) -> None:
     assert lines.__doc__ is not None
     pieces = [line.strip() for line in lines.__doc__.split("\n\n")[2].splitlines()]
     asked = asked_for(1)
-    example = RecordedResponse(200, (("content-type", "application/json"),), b'{"id":1}')
+    example = RecordedResponse(200, (("content-type", "application/json"),), b'{"id": 1}')
     storage = JSONLinesReplayStorage(tmp_path / "a.jsonl")
     await storage.save(asked, Recording(asked.facts, AT, example), 1, is_first=False)
     storage.flush()
@@ -245,11 +245,11 @@ async def test_what_another_process_writes_is_kept_and_found(tmp_path: Path) -> 
 
 BROKEN = [
     (
-        '{"gracy":1,"request":{"method":"GET","url":"https://api.test/items/0"},"recorded_at":"2026-11',
+        '{"gracy":1,"request":{"method":"GET","url":"https://api.test/items/0"},"at":"2026-11',
         "is no recording",
     ),
-    ('{"gracy":1,"request":{"method":"GET","url":"https://api.test/items/0"},"recorded_at":"x"}', "record it again"),
-    ('{"gracy":1,"request":{"method":"GET","url":"https://api.test/items/0"},"recorded_at":"x}', "is no recording"),
+    ('{"gracy":1,"request":{"method":"GET","url":"https://api.test/items/0"},"at":"x"}', "record it again"),
+    ('{"gracy":1,"request":{"method":"GET","url":"https://api.test/items/0"},"at":"x}', "is no recording"),
     ('{"gracy":2,"request":{}}', "is of version 2 and this gracy_transport reads up to 1: upgrade"),
     ('{"request":{}}', "this is no recording"),
     ("[" * 100_000, "is no recording"),

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from gracy_transport.replay.asked import PLAIN, Asked, Terms, request_from
 from gracy_transport.replay.credentials import Credentials
+from gracy_transport.replay.document import from_json, to_json
 from gracy_transport.replay.exchange import decoded_answer, recording_of
 from gracy_transport.replay.key import key_of_recorded
-from gracy_transport.replay.recording import Recording
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -107,7 +107,7 @@ def test_no_secret_of_a_request_is_recorded(asking: Any, secret: str) -> None:
     terms = Terms(credentials=Credentials())
     asked = asked_for(request(secret), terms)
     answer = ((("content-type", "text/plain"), ("x-echo", secret)), f"you sent {secret}".encode())
-    assert secret not in recording_of(asked, 200, answer, NOW).to_json()
+    assert secret not in to_json(recording_of(asked, 200, answer, NOW))
 
 
 BODIES = st.one_of(
@@ -159,7 +159,7 @@ def test_what_holds_no_secret_comes_back_as_it_was(
     pairs = [*headers, ("content-type", media_type), *([("content-encoding", encoding)] if encoding else [])]
     raw = httpx.Headers([(name.encode(), value.encode("latin-1")) for name, value in pairs])
     answer = decoded_answer(asked.live, raw, encoder(encoding)(body))
-    recorded = Recording.from_json(recording_of(asked, 200, answer, NOW).to_json()).response
+    recorded = from_json(to_json(recording_of(asked, 200, answer, NOW))).response
     assert recorded is not None
     assert recorded.body == body
     assert [pair for pair in recorded.headers if pair[0] != "content-encoding"] == [

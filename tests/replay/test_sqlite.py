@@ -119,12 +119,12 @@ async def test_the_file_can_be_read_by_a_person(family: ModuleType, tmp_path: Pa
     assert post == (
         "POST",
         URL,
-        '{"headers":[["content-type","application/json"]],"body":{"json":{"a":1}}}',
+        '{"headers":{"content-type":"application/json"},"body":{"json":{"a":1}}}',
         200,
-        '[["content-length","13"],["content-type","application/json"]]',
+        '{"content-length":"13","content-type":"application/json"}',
         '{"name":"é"}',
     )
-    assert get == ("GET", f"{URL}?x=1", None, 200, '[["content-length","1"]]', b"\xff")
+    assert get == ("GET", f"{URL}?x=1", None, 200, '{"content-length":"1"}', b"\xff")
 
 
 async def test_the_directory_is_made(family: ModuleType, tmp_path: Path) -> None:

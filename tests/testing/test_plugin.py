@@ -138,14 +138,14 @@ def test_new_records_what_is_missing_and_all_forgets_what_is_not_asked_any_more(
     run.api.edition = 2
     run("--gracy-record=new", "test_api.py").stdout.fnmatch_lines(["recordings (--gracy-record=new): 1 changed"])
     assert run.asked() == ["/c"]
-    assert [line.count(b'"edition":1') for line in run.files()[file].splitlines()] == [1, 1, 0]
+    assert [line.count(b'"edition": 1') for line in run.files()[file].splitlines()] == [1, 1, 0]
     run("--gracy-record=new", "test_api.py").stdout.fnmatch_lines(["recordings * 1 unchanged"])
 
     run.env.setenv("ASK", "b c")
     run("--gracy-record=all").stdout.fnmatch_lines(["recordings (--gracy-record=all): 1 new, 1 changed"])
     assert run.asked() == ["/b", "/c", "/other"]
     recorded = run.files()
-    assert [line.count(b'"edition":2') for line in recorded[file].splitlines()] == [1, 1]
+    assert [line.count(b'"edition": 2') for line in recorded[file].splitlines()] == [1, 1]
     run("--gracy-record=all").stdout.fnmatch_lines(["recordings (--gracy-record=all): 2 unchanged"])
     assert run.files() == recorded
 
@@ -310,9 +310,8 @@ def test_the_example_of_the_docs_runs(run: Runs) -> None:
     folder.mkdir()
     asked = '{"gracy":1,"request":{"method":"GET","url":"https://pokeapi.co/api/v2/pokemon/ditto"},'
     answers = [
-        asked + '"recorded_at":"2026-11-22T16:30:00Z","response":{"status":503}}',
-        asked + '"position":1,"recorded_at":"2026-11-22T16:31:00Z",'
-        '"response":{"status":200,"body":{"json":{"name":"ditto"}}}}',
+        asked + '"at":"2026-11-22T16:30:00Z","response":{"status":503}}',
+        asked + '"position":1,"at":"2026-11-22T16:31:00Z","response":{"status":200,"body":{"json":{"name":"ditto"}}}}',
     ]
     for backend in ("asyncio", "trio"):
         name = f"test_a_pokemon_is_found_in_the_end[{backend}].jsonl"

@@ -161,6 +161,7 @@ class RuleGates:
 
     def __init__(self, rule: ThrottleRule, shared: SharedLimits | None, desk: Desk) -> None:
         self.rule = rule
+        self.matches = rule.url_pattern.match
         self._shared = shared
         self._desk = desk
         self._spacing = rule.period / rule.max_requests if rule.smooth else 0.0
@@ -245,11 +246,11 @@ class ThrottleKeeper:
         return tuple([(gates, None if gates.rule.key is None else gates.rule.key(request)) for gates in matching])
 
     def _matching(self, target: str) -> tuple[RuleGates, ...]:
-        return tuple(rule for rule in self._rules if rule.rule.url_pattern.match(target))
+        return tuple([rule for rule in self._rules if rule.matches(target)])
 
     def _gates(self, target: str) -> Gates:
         """Returns the gates at a URL when none of the rules has a key."""
-        return tuple(gate for rule in self._matching(target) for gate in rule.get())
+        return tuple([gate for rule in self._rules if rule.matches(target) for gate in rule.get()])
 
     def most_waiting(self, gate: Gate) -> int | None:
         """Returns how many may wait that need a permit of a rule."""

@@ -17,6 +17,8 @@ _PLACEHOLDER: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(:path)?")
 _ORIGIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _USERINFO: Final = re.compile(r"^([^/?#]*://)[^/?#]*@")
 _DOTS: Final = frozenset({".", ".."})
+_is_plain: Final = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*").fullmatch
+"""Tells whether a value is sent as it is, and makes no segment of nothing or of dots wherever it stands."""
 
 
 class BaseEndpoint(StrEnum):
@@ -75,7 +77,7 @@ class Template:
         ValueError: when a brace is not part of a placeholder, or a placeholder is no name.
     """
 
-    __slots__ = ("_fixed", "_query", "_segments", "has_query", "is_absolute", "label", "names", "text")
+    __slots__ = ("_form", "_query", "_segments", "_stand", "has_query", "is_absolute", "label", "names", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -86,9 +88,9 @@ class Template:
         self.has_query = bool(mark)
         self._segments = [_pieces(segment, self.label) for segment in path.split("/")]
         self._query = _pieces(query, self.label)
-        slots = [slot for pieces in (*self._segments, self._query) for slot in _slots(pieces)]
-        self.names = tuple(dict.fromkeys(slot.name for slot in slots))
-        self._fixed = None if self.names else self._fill({})
+        self._stand = tuple([slot.name for pieces in (*self._segments, self._query) for slot in _slots(pieces)])
+        self.names = tuple(dict.fromkeys(self._stand))
+        self._form = "/".join([_form(segment) for segment in self._segments]) + mark + _form(self._query)
 
     def texts(self, args: Mapping[str, object] | None) -> dict[str, str]:
         """Returns the arguments as text.
@@ -97,9 +99,15 @@ class Template:
             ValueError: naming the placeholder that has no argument, or the argument that has no placeholder.
         """
         given = args or {}
-        if len(given) != len(self.names) or any(name not in given for name in self.names):
+        texts: dict[str, str] = {}
+        for name in self.names:
+            if name not in given:
+                self._refuse(given)
+            value = given[name]
+            texts[name] = value if type(value) is str else self._text(name, value)
+        if len(given) != len(texts):
             self._refuse(given)
-        return {name: self._text(name, given[name]) for name in self.names}
+        return texts
 
     def fill(self, args: Mapping[str, str]) -> str:
         """Returns the endpoint with its arguments in place, percent-encoded.
@@ -107,7 +115,11 @@ class Template:
         Raises:
             ValueError: when an argument would make a segment of the path disappear (empty, `.` or `..`).
         """
-        return self._fill(args) if self._fixed is None else self._fixed
+        values = tuple([args[name] for name in self._stand])
+        for value in values:
+            if not _is_plain(value):
+                return self._fill(args)
+        return self._form % values
 
     def _fill(self, args: Mapping[str, str]) -> str:
         segments = [each if isinstance(each, str) else self._segment(each, args) for each in self._segments]
@@ -149,6 +161,11 @@ class Template:
 
 def _slots(pieces: Pieces) -> list[_Slot]:
     return [piece for piece in pieces if isinstance(piece, _Slot)]
+
+
+def _form(pieces: Pieces) -> str:
+    """Returns a part of an endpoint for values to be put in with `%`, one for each place where one stands."""
+    return "".join([piece.replace("%", "%%") if isinstance(piece, str) else "%s" for piece in pieces])
 
 
 def _joined(pieces: Pieces, args: Mapping[str, str]) -> str:

@@ -16,6 +16,7 @@ from ..order import Shared
 from ..stack import GracyTransport, attach
 from .building import Builder
 from .endpoints import Template, is_absolute
+from .routes import Base, Route
 
 if TYPE_CHECKING:
     from ..replay import GracyReplay
@@ -26,25 +27,8 @@ __all__ = ["Session", "Sessions"]
 Aim: TypeAlias = tuple[Any, CallOptions]
 """The URL of a request, and what the stack is told of the call."""
 
-MOST_URLS: Final = 4096
-"""URLs kept parsed, per client; when there are more, all are forgotten."""
-
-
-class _Base:
-    """What goes before endpoints.
-
-    Attributes:
-        prefix: text that a path is put after, with a slash at its end; empty when the URL has no scheme and host.
-        label: the same for people, without that slash and without credentials.
-    """
-
-    __slots__ = ("label", "prefix")
-
-    def __init__(self, url: Any) -> None:
-        # A path of "/" is left out unless it is given; a fragment would take in the endpoint.
-        self.prefix = "" if url.is_relative_url else str(url.copy_with(raw_path=url.raw_path, fragment=None))
-        origin = f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}"
-        self.label = origin + url.raw_path.decode("ascii", "replace").partition("?")[0].rstrip("/")
+MOST_ROUTES: Final = 1024
+"""Endpoints whose ways are kept, per client; when there are more, all are forgotten and found again."""
 
 
 class Session:
@@ -84,26 +68,16 @@ class Session:
         """
         if self.client.base_url is not self._root:
             self._rebase()
-        aims, key = self._aims, (template, below, active, reads_body, is_followed, *args.values())
-        found = aims.get(key)
-        if found is None:
-            url, base = self._address(template, args, below)
-            kept = MappingProxyType(args)  # it is the same for all calls that are alike
-            if len(aims) >= MOST_URLS:
-                aims.clear()
-            found = aims[key] = url, CallOptions(template.label, base, kept, active.own, reads_body, is_followed)
-        return found
+        route = self._routes.get((template, below)) or self._route(template, below)
+        kept = MappingProxyType(args)
+        return route.url(args), CallOptions(template.label, route.base, kept, active.own, reads_body, is_followed)
 
-    def _address(self, template: Template, args: Mapping[str, str], below: str) -> tuple[Any, str]:
-        """Returns the URL of an endpoint, and what of it stands before the endpoint."""
-        text = template.fill(args)
-        if template.is_absolute:
-            return self._url(text), ""
-        base = self._bases.get(below) or self._base(below)
-        if not base.prefix:
-            raise ValueError(f"endpoint {template.label!r} is no whole URL: set Config.BASE_URL to what goes before it")
-        label = base.label if template.text.startswith("/") else f"{base.label}/"
-        return self._url(base.prefix + text.lstrip("/")), label
+    def _route(self, template: Template, below: str) -> Route:
+        base = None if template.is_absolute else self._bases.get(below) or self._base(below)
+        if len(self._routes) >= MOST_ROUTES:
+            self._routes.clear()
+        route = self._routes[template, below] = Route(template, base, self._url)
+        return route
 
     def refuse_unfit(self, below: str) -> None:
         """Raises what httpx raises when that makes no base URL."""
@@ -113,15 +87,15 @@ class Session:
         """Takes over the base URL of the client, which has a slash at its end."""
         self._root: Any = self.client.base_url
         self._url: Any = type(self._root)
-        self._bases = {"": _Base(self._root)}
-        self._aims: dict[tuple[object, ...], Aim] = {}
+        self._bases = {"": Base(self._root)}
+        self._routes: dict[tuple[Template, str], Route] = {}
 
-    def _base(self, below: str) -> _Base:
+    def _base(self, below: str) -> Base:
         root = self._bases[""]
         if not below:
             return root
         text = below if is_absolute(below) else root.prefix and root.prefix + below.lstrip("/")
-        base = self._bases[below] = _Base(type(self._root)(text and f"{text.rstrip('/')}/"))
+        base = self._bases[below] = Base(type(self._root)(text and f"{text.rstrip('/')}/"))
         return base
 
     async def enter(self) -> None:

@@ -136,4 +136,4 @@ def test_endless_hosts_do_not_pile_up(family: ModuleType) -> None:
     for number in range(MOST_HOSTS + 5):
         url = family.URL(f"https://h{number}.test")
         assert builder.build("GET", url, {"extensions": {}}).headers["host"] == f"h{number}.test"
-    assert len(builder._headers) <= MOST_HOSTS
+    assert len(builder._samples) <= MOST_HOSTS

@@ -265,12 +265,12 @@ async def test_another_base_url_of_the_client_counts_at_once(family: ModuleType)
 async def test_endless_endpoints_do_not_pile_up(family: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is remembered of endpoints and URLs is bounded."""
     monkeypatch.setattr("gracy_transport.facade.scope.MOST_KEPT", 3)
-    monkeypatch.setattr("gracy_transport.facade.sessions.MOST_URLS", 3)
+    monkeypatch.setattr("gracy_transport.facade.sessions.MOST_ROUTES", 3)
     wire = ScriptedWire()
     api = ScriptedAPI(family, wire)
     for number in range(10):
         await api.get(f"/pokemon/{number}")
     scope: Any = api._gracy
     assert len(scope._templates) <= 3
-    assert len(scope.sessions.current()._aims) <= 3
+    assert len(scope.sessions.current()._routes) <= 3
     assert [sent.url for sent in wire.sent] == [f"{BASE}/pokemon/{number}" for number in range(10)]

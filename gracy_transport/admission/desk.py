@@ -27,7 +27,7 @@ from .rooms import Guest, Room
 
 __all__ = ["Desk", "DeskClosed", "DeskFull", "DeskLate"]
 
-Decision = TypeVar("Decision")
+Made = TypeVar("Made")
 
 
 class Desk:
@@ -106,6 +106,10 @@ class Desk:
         self._check_out(guest)
         return at
 
+    def decide(self, decision: Callable[[float], Made]) -> Made:
+        """Returns what is decided, by a callable that is told the time, while nobody else decides."""
+        return self._decide(lambda _admission, now: decision(now))
+
     def estimate(self, gates: Gates) -> float:
         """Returns the seconds that a request which came now would wait at least, by rates and pauses."""
         return self.foresee(gates)[0]
@@ -171,7 +175,7 @@ class Desk:
                 guest.is_closed = True
                 guest.rouse()
 
-    def _decide(self, decision: Callable[[Admission, float], Decision]) -> Decision:
+    def _decide(self, decision: Callable[[Admission, float], Made]) -> Made:
         """Makes a decision under the lock, and sees to what was given back meanwhile."""
         with self._lock:
             made = decision(self._admission, self.clock.now())

@@ -71,6 +71,11 @@ class Gate:
         return "slot" if self.period is None else "throttle"
 
     @property
+    def title(self) -> str:
+        """What is waited for here, in words."""
+        return str(self.subject)
+
+    @property
     def is_limit(self) -> bool:
         """Whether there are only so many units, so that those who pass leave less for the others."""
         return True
@@ -170,6 +175,9 @@ class Gate:
         if now >= self.paused_until:
             self._paused_before, self.paused_from = self.paused_for(now), now
         self.paused_until = max(self.paused_until, until)
+
+    def pause_elsewhere(self, seconds: float) -> None:
+        """Lets nothing pass for so long in the other processes that share the limit; there are none here."""
 
     def paused_for(self, now: float) -> float:
         """Returns for how many seconds this gate was paused up to now, all pauses together."""

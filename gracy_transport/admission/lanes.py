@@ -91,8 +91,6 @@ class Admission:
             self._arm(gate, now)
         elif lane.ticket == waiter.ticket:  # put back, in front of those who were in the lane
             heapq.heappush(lane.parked_at.parked, (lane.ticket, lane))
-        for gate in waiter.gates:
-            gate.ask(now)
         waiter.blocked_by = lane.parked_at
 
     def leave(self, waiter: Waiter, now: float) -> list[Waiter]:

@@ -63,15 +63,15 @@ class Queueing:
         if first.kind == "pause" and rest > _INSTANT:
             gate = self._waiter.blocked_by or first
         if gate.kind == "pause":
-            call.waits += (Wait(gate.kind, now - self.began, str(gate.subject), self.began),)
+            call.waits += (Wait(gate.kind, now - self.began, gate.title, self.began),)
             self._rest = (first, now - self.began, self.began)
             return
         if paused:
-            call.waits += (Wait("pause", paused, str(at.subject), since),)
+            call.waits += (Wait("pause", paused, at.title, since),)
         # What came while a pause stood has waited for the limit since its end.
         is_after = first.kind == "pause" or (paused and since == self.began)
         began = now - rest if is_after else self.began
-        call.waits += (Wait(gate.kind, rest, str(gate.subject), began),)
+        call.waits += (Wait(gate.kind, rest, gate.title, began),)
         self._rest = (gate, rest, began)
 
     def _paused(self, now: float) -> tuple[float, float, Gate]:
@@ -104,4 +104,4 @@ class Queueing:
 
 def words(gate: Gate) -> str:
     """Says what a wait at a gate is for: `throttle, 2 requests per second`, `a slot of 5 requests at once`."""
-    return f"a slot of {gate.subject}" if gate.kind == "slot" else f"{gate.kind}, {gate.subject}"
+    return f"a slot of {gate.title}" if gate.kind == "slot" else f"{gate.kind}, {gate.title}"

@@ -95,23 +95,29 @@ class HintKeeper:
         """Tells whether an answer of that status is to be listened to."""
         return self.follows or status in ASKING
 
-    def heed(self, request: Request, call: Call, response: Response, passed: HintGate | None, number: int) -> None:
-        """Takes in what an answer says; `passed` is the gate the request went through, as the `number`-th."""
+    def heed(self, request: Request, call: Call, response: Response, passed: HintGate | None, number: int) -> float:
+        """Takes in what an answer says; `passed` is the gate the request went through, as the `number`-th.
+
+        Returns for how many seconds nobody may send now because of it.
+        """
         if call.is_replayed:
-            return
+            return 0.0
         wall = self.hints.desk.clock.wall()
         if not self.follows:
             hints = pause_asked(response.headers, wall)
         else:
             hints = hints_in(response.status_code, response.headers, wall)
         if passed is None and not hints:
-            return
+            return 0.0
         gate = self.hints.gate(request, call)
         if gate is not passed:
             number = gate.sent  # it was made meanwhile: what went out before counts as known to the server
         gate.answered(number)
-        if hints:
-            self.hints.desk.change(gate, lambda now: gate.heed(hints, number, now, self.longest))
+        if not hints:
+            return 0.0
+        before = gate.paused_until
+        self.hints.desk.change(gate, lambda now: gate.heed(hints, number, now, self.longest))
+        return max(0.0, gate.paused_until - self.hints.desk.clock.now()) if gate.paused_until > before else 0.0
 
     def gates_for(self, request: Request, call: Call) -> Gates:
         """Returns the gate of a request, as other keepers do."""

@@ -112,7 +112,7 @@ class AdmissionTransport(Layer):
         if not gates and not counted:
             response = await self.pass_on(request, call)
             if hints is not None and hints.has_a_word(response.status_code):
-                await self._heed(request, call, response, None, 0)
+                await self._heed(request, call, response, None, 0, gates)
             return response
         at = self.desk.try_now(gates, counted)
         waited = None if at is not None else await self._wait(request, call, gates, counted)
@@ -129,7 +129,7 @@ class AdmissionTransport(Layer):
             number = 0 if hinted is None else hinted.sent
             response = await self.pass_on(request, call)
             if hints is not None and hints.has_a_word(response.status_code):
-                await self._heed(request, call, response, hinted, number)
+                await self._heed(request, call, response, hinted, number, gates)
             if slots:
                 on_end(request, response, self._give_back, slots)
         except BaseException:
@@ -139,12 +139,15 @@ class AdmissionTransport(Layer):
         return response
 
     async def _heed(
-        self, request: Request, call: Call, response: Response, hinted: HintGate | None, number: int
+        self, request: Request, call: Call, response: Response, hinted: HintGate | None, number: int, gates: Gates
     ) -> None:
         """Takes in what an answer says of limits."""
         assert self.hints is not None
         try:
-            self.hints.heed(request, call, response, hinted, number)
+            paused = self.hints.heed(request, call, response, hinted, number)
+            if paused:
+                for gate in gates:
+                    gate.pause_elsewhere(paused)
         except BaseException:  # the `key` of a rule is the user's own, and nobody would close the response
             await discard(response)
             raise

@@ -1,0 +1,341 @@
+"""The one thread of a process that talks to the server, for the gates of all its event loops.
+
+A thread of its own, because a lease has to be renewed while an event loop is busy, a time-out of 100 ms has to mean
+the server and not the loop, and what is under way must not end with the request that happened to ask for it. So event
+loops, of asyncio and of trio alike, may come and go.
+
+What gates ask for while a round trip is under way goes out together with the next: one connection, one pipeline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+from redis.exceptions import NoScriptError, RedisError
+
+from .gates import GateBook
+from .scripts import PAUSE, Script
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .gate import Away, SharedGate
+
+__all__ = ["RedisEngine"]
+
+logger: Final = logging.getLogger("gracy_transport.redis")
+
+CONNECT_TIMEOUT: Final = 1.0
+"""Seconds to connect, log in and be answered for the first time: more than a command gets, since a handshake of TLS and
+a look-up of names are in it."""
+
+LONGEST_BACKOFF: Final = 2.0
+"""Seconds between two attempts to reach a server that is away, at most."""
+
+TOGETHER: Final = 128
+"""Orders in one pipeline: few enough for the server to decide within a few milliseconds."""
+
+TICK: Final = 1.0
+"""Seconds between two looks at what is held and waited for."""
+
+
+class RedisEngine:
+    """Carries out what the gates of this process ask for.
+
+    Args:
+        connect: makes a client of `redis.asyncio`; called in the thread.
+        title: what the server is called in logs, without secrets.
+        namespace: what all keys begin with.
+        away: what to do while the server does not answer.
+        timeout: seconds for a command.
+        lease: seconds for which a slot is lent at a time.
+        processes: how many share the limits until the server says so.
+
+    Attributes:
+        owner: what the server knows this process by.
+        is_away: whether the server does not answer now, `trouble` why not, `away_since` since when.
+        round_trip: seconds of one, smoothed.
+        presence: seconds for which a process counts as one of those that share a limit.
+        round_trips, outages, lost_leases: how many there were.
+    """
+
+    presence: Final = 60.0
+
+    def __init__(
+        self,
+        connect: Callable[[], Any],
+        *,
+        title: str,
+        namespace: str,
+        away: Away,
+        timeout: float,
+        lease: float,
+        processes: int,
+    ) -> None:
+        self.title = title
+        self.namespace = namespace
+        self.away: Away = away
+        self.timeout = timeout
+        self.lease = lease
+        self.processes = processes
+        self.gates = GateBook()
+        self.owner = uuid4().hex[:16]
+        self.is_away = False
+        self.trouble = ""
+        self.away_since = 0.0
+        self.round_trip = 0.0
+        self.round_trips = 0
+        self.lost_leases = 0
+        self.outages = 0
+        self._connect = connect
+        self._client: Any = None
+        self._orders: deque[SharedGate] = deque()
+        self._pauses: deque[tuple[SharedGate, float]] = deque()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wake: asyncio.Event | None = None
+        self._is_stopping = False
+
+    # Called from anywhere.
+
+    def order(self, gate: SharedGate) -> None:
+        """Sees to it that the order of a gate is carried out soon; may be called from anywhere at any moment."""
+        self._orders.append(gate)
+        self._rouse()
+
+    def pause(self, gate: SharedGate, seconds: float) -> None:
+        """Tells all processes that nobody may pass a gate for so long."""
+        self._pauses.append((gate, seconds))
+        self._rouse()
+
+    def lost(self, gate: SharedGate, count: int) -> None:
+        """Tells that leases ended while they were in use."""
+        self.lost_leases += count
+        logger.warning(
+            "%s: %d slots of %s ended before they were given back, after %g s without a word from here: more requests "
+            "than the limit may be in flight",
+            self.title,
+            count,
+            gate.subject,
+            self.lease,
+        )
+
+    def stop(self) -> None:
+        """Gives back what was lent and ends the thread; it begins anew when it is needed again."""
+        with self._lock:
+            thread, self._thread = self._thread, None
+            if thread is None or thread is threading.current_thread():
+                return
+            self._is_stopping = True
+            self._poke()
+        thread.join()
+
+    def after_fork(self) -> None:
+        """Begins anew in a child process, which has neither the thread nor what was lent to its parent."""
+        self.owner = uuid4().hex[:16]
+        self._lock = threading.Lock()
+        self._thread = self._loop = self._wake = self._client = None
+        self._orders.clear()
+        self._pauses.clear()
+        self.is_away = False
+        self.gates.after_fork()
+
+    def _rouse(self) -> None:
+        if self._thread is not None and self._loop is not None:
+            self._poke()
+        else:
+            self._start()
+
+    def _poke(self) -> None:
+        loop, wake = self._loop, self._wake
+        if loop is not None and wake is not None and not wake.is_set():
+            with contextlib.suppress(RuntimeError):  # it has just ended
+                loop.call_soon_threadsafe(wake.set)
+
+    def _start(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            return  # somebody else starts or stops it, and then looks what was ordered
+        try:
+            if self._thread is None:
+                self._is_stopping = False
+                thread = threading.Thread(target=self._run, name="gracy-shared-limits", daemon=True)
+                self._thread = thread
+                thread.start()
+        except RuntimeError:  # the interpreter is shutting down
+            self._thread = None
+        finally:
+            self._lock.release()
+
+    # In the thread.
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._main())
+        except Exception:
+            logger.exception("%s: the thread of the shared limits failed", self.title)
+            self._go_away("its thread failed")
+        finally:
+            self._loop = self._wake = None
+
+    async def _main(self) -> None:
+        self._wake = asyncio.Event()
+        self._wake.set()
+        self._loop = asyncio.get_running_loop()
+        self._client = self._connect()
+        try:
+            if not await self._is_reached():
+                self._go_away("no answer to the first command")
+            async with asyncio.TaskGroup() as tasks:
+                others = [tasks.create_task(work()) for work in (self._look_after, self._listen, self._recover)]
+                await self._serve()
+                for task in others:
+                    task.cancel()
+        finally:
+            with contextlib.suppress(RedisError, OSError, TimeoutError):
+                async with asyncio.timeout(self.timeout):
+                    await self._client.aclose()
+
+    async def _serve(self) -> None:
+        assert self._wake is not None
+        while not self._is_stopping:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._pauses and not self.is_away:
+                await self._tell_of_pause(*self._pauses.popleft())
+            while self._orders:
+                gates = dict.fromkeys(self._orders.popleft() for _ in range(min(TOGETHER, len(self._orders))))
+                if self.is_away:
+                    for gate in gates:
+                        gate.failed()
+                else:
+                    await self._carry_out(list(gates))
+        self.gates.let_go()
+        if not self.is_away and self._orders:
+            await self._carry_out(list(dict.fromkeys(self._orders)))
+
+    async def _carry_out(self, gates: Sequence[SharedGate]) -> None:
+        """Runs the scripts of some gates in one round trip, and hands each its reply."""
+        orders = [gate.desk.decide(gate.order) for gate in gates]
+        sent = [gate.desk.clock.now() for gate in gates]
+        replies = await self._run_scripts([(order.script, order.keys, order.arguments) for order in orders])
+        for gate, reply, at in zip(gates, replies, sent, strict=True):
+            if isinstance(reply, BaseException):
+                gate.failed()
+            else:
+                gate.delivered(reply, at, gate.desk.clock.now())
+
+    async def _run_scripts(self, runs: Sequence[tuple[Script, Sequence[str], Sequence[str | int]]]) -> list[Any]:
+        """Returns what the scripts answer, or the errors; an error means that the server is away now."""
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(self.timeout):
+                replies = await self._evaluate(runs, [script.sha for script, _keys, _arguments in runs], "evalsha")
+                unknown = [place for place, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+                if unknown:
+                    again = [runs[place] for place in unknown]
+                    texts = [script.text for script, _keys, _arguments in again]
+                    for place, reply in zip(unknown, await self._evaluate(again, texts, "eval"), strict=True):
+                        replies[place] = reply
+        except (RedisError, OSError, TimeoutError) as error:
+            replies = [error] * len(runs)
+        errors = [reply for reply in replies if isinstance(reply, Exception)]
+        if errors:
+            self._go_away(_words(errors[0], self.timeout))
+        else:
+            took = time.monotonic() - began
+            self.round_trip += (took - self.round_trip) / 8 if self.round_trip else took
+        return replies
+
+    async def _evaluate(
+        self, runs: Sequence[tuple[Script, Sequence[str], Sequence[str | int]]], scripts: Sequence[str], how: str
+    ) -> list[Any]:
+        self.round_trips += 1
+        pipeline = self._client.pipeline(transaction=False)
+        for (_script, keys, arguments), script in zip(runs, scripts, strict=True):
+            getattr(pipeline, how)(script, len(keys), *keys, *arguments)
+        return list(await pipeline.execute(raise_on_error=False))
+
+    async def _tell_of_pause(self, gate: SharedGate, seconds: float) -> None:
+        arguments = [round(seconds * 1e6), f"{self.namespace}:all", gate.name]
+        await self._run_scripts([(PAUSE, [f"{gate.tag}:state"], arguments)])
+
+    async def _look_after(self) -> None:
+        """Sees now and then to what is due: leases to renew, and answers that never came."""
+        while True:
+            await asyncio.sleep(TICK)
+            if not self.is_away:
+                self.gates.look_after()
+
+    async def _listen(self) -> None:
+        """Hears what other processes have to say, and begins anew when the connection breaks."""
+        while True:
+            try:
+                async with self._client.pubsub(ignore_subscribe_messages=True) as hearing:
+                    await hearing.subscribe(f"{self.namespace}:all")
+                    await hearing.psubscribe(f"{self.namespace}:{self.owner}.*")
+                    self.gates.look_after()  # what was said meanwhile is lost
+                    while True:
+                        message = await hearing.get_message(timeout=TICK)
+                        if message is not None:
+                            self.gates.hear(message["channel"].decode(), message["data"].decode())
+            except (RedisError, OSError, TimeoutError) as error:
+                if not self.is_away and not await self._is_reached():
+                    self._go_away(_words(error, self.timeout))
+                await asyncio.sleep(random.uniform(0.1, 0.5))  # noqa: S311 - only to spread them out
+
+    # When the server is away.
+
+    def _go_away(self, trouble: str) -> None:
+        if self.is_away:
+            return
+        self.is_away, self.trouble, self.away_since = True, trouble, time.monotonic()
+        self.outages += 1
+        logger.warning("%s does not answer (%s): %s", self.title, trouble, MEANWHILE[self.away])
+        self.gates.look_again()
+
+    async def _recover(self) -> None:
+        """Tries to reach a server that is away, at intervals that grow and differ between processes."""
+        pause = self.timeout
+        while True:
+            if not self.is_away:
+                pause = self.timeout
+                await asyncio.sleep(self.timeout)
+                continue
+            await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 - only to spread them out
+            pause = min(LONGEST_BACKOFF, 2 * pause)
+            if await self._is_reached():
+                self.is_away = False
+                logger.info("%s answers again after %.1f s", self.title, time.monotonic() - self.away_since)
+                self.gates.came_back()
+
+    async def _is_reached(self) -> bool:
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                await self._client.ping()
+        except (RedisError, OSError, TimeoutError) as error:
+            self.trouble = _words(error, CONNECT_TIMEOUT)
+            return False
+        return True
+
+
+MEANWHILE: Final = {
+    "local_share": "each process keeps to its share of the limits until it does",
+    "open": "requests are not limited until it does",
+    "closed": "requests wait until it does",
+}
+
+
+def _words(error: BaseException, timeout: float) -> str:
+    """Says what went wrong, in a line without secrets."""
+    if isinstance(error, TimeoutError):
+        return f"no answer within {timeout:g} s"
+    return f"{type(error).__name__}: {error}".splitlines()[0]

@@ -1,0 +1,93 @@
+"""The shared gates of a process, found by what the server and other processes call them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import count
+from threading import Lock
+from typing import TypeVar
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+from ..admission import Desk
+from .gate import SharedGate
+from .slots import SharedSlots
+
+__all__ = ["GateBook"]
+
+G = TypeVar("G", bound=SharedGate)
+
+
+class GateBook:
+    """The shared gates of a process, for as long as somebody else keeps them. Usable from any thread."""
+
+    def __init__(self) -> None:
+        self._gates: WeakValueDictionary[tuple[str, int], SharedGate] = WeakValueDictionary()
+        self._desks: WeakKeyDictionary[Desk, int] = WeakKeyDictionary()
+        self._numbers = count(1)
+        self._lock = Lock()
+
+    def number_of(self, desk: Desk) -> int:
+        """Returns the number of a desk: what tells its gates from those of others with the same name."""
+        with self._lock:
+            number = self._desks.get(desk)
+            if number is None:
+                number = self._desks[desk] = next(self._numbers)
+            return number
+
+    def get(self, name: str, desk: Desk, make: Callable[[], G]) -> G:
+        """Returns the gate of a limit at a desk, made when there is none."""
+        place = (name, self.number_of(desk))
+        with self._lock:
+            gate = self._gates.get(place)
+            if gate is None:
+                gate = self._gates[place] = make()
+            return gate  # type: ignore[return-value]  # one name, one kind
+
+    def all(self) -> list[SharedGate]:
+        """Returns the gates that are kept."""
+        with self._lock:
+            return list(self._gates.values())
+
+    def hear(self, channel: str, message: str) -> None:
+        """Passes on what was said on a channel: `pause NAME MICROSECONDS`, `wanted NAME KEPT`, `lent NAME LEASE…`."""
+        kind, name, *rest = message.split(" ")
+        if kind == "lent":
+            number = int(channel.rpartition(".")[2])
+            gates: Iterable[SharedGate | None] = [self._gates.get((name, number))]
+        else:
+            with self._lock:
+                gates = [self._gates.get((name, number)) for number in self._desks.values()]
+        for gate in gates:
+            if kind == "pause" and gate is not None:
+                gate.pause_for(int(rest[0]) / 1e6)
+            elif isinstance(gate, SharedSlots):
+                if kind == "lent":
+                    gate.lent(rest)
+                elif kind == "wanted":
+                    gate.others_wait(int(rest[0]))
+
+    def look_after(self) -> None:
+        """Lets each gate see to what is due."""
+        for gate in self.all():
+            gate.desk.decide(gate.look_after)
+
+    def look_again(self) -> None:
+        """Lets those who wait at any gate go on by what is so now."""
+        for gate in self.all():
+            gate.look_again()
+
+    def came_back(self) -> None:
+        """Tells the gates that the engine is back."""
+        for gate in self.all():
+            gate.desk.change(gate, gate.came_back)
+
+    def after_fork(self) -> None:
+        """Lets each gate begin anew, in a process that has no other thread yet."""
+        self._lock = Lock()
+        for gate in self.all():
+            gate.forget()
+
+    def let_go(self) -> None:
+        """Lets each gate give back what it does not use."""
+        for gate in self.all():
+            gate.desk.decide(gate.let_go)

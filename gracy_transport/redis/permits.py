@@ -1,0 +1,266 @@
+"""The gate of a rate rule that many processes share: permits are lent in small batches, each with when it can be used.
+
+A permit that was lent for the future is as good as one for now, so nobody asks twice and nobody polls. What became of
+lent permits is said with the next question: the instant they were used, so that they are back exactly one period after
+it, or that nobody needed them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from typing import TYPE_CHECKING, Any, Final
+
+from .gate import Order, SharedGate, as_text, microseconds
+from .scripts import PERMITS
+from .stock import Lease, OwnShare, Stock
+from .timing import ServerTime
+
+if TYPE_CHECKING:
+    from ..admission import Desk
+    from .gate import Engine
+
+__all__ = ["SharedPermits"]
+
+MOST: Final = 100
+"""Permits asked for at once: at 1,000 a second that is a question each 100 ms, and nobody is kept from a fair part."""
+
+SLACK: Final = 0.04
+"""How long a permit may lie unused, as a part of its period: so much of the limit a process that says no more costs."""
+
+LONGEST: Final = 1.0
+"""Seconds a permit may lie unused at most."""
+
+LAG: Final = 0.01
+"""Seconds by which an event loop may be late to use a permit, however short the period."""
+
+AHEAD: Final = 0.05
+"""Seconds for which permits are asked in advance, besides two round trips."""
+
+PROBATION: Final = 5.0
+"""Seconds after which every process that lives has told the engine, once it is back, what it sent meanwhile."""
+
+GRAIN: Final = 1_000
+"""Microseconds within which what was sent without asking is told as one."""
+
+
+class SharedPermits(SharedGate):
+    """Permits of one rule, lent by an engine.
+
+    Args:
+        spacing: seconds between permits; none with 0.
+        name, engine, desk, limit, period, subject: as for every shared gate.
+    """
+
+    __slots__ = (
+        "_alone_until",
+        "_born",
+        "_is_plenty",
+        "_over",
+        "_own",
+        "_rated_at",
+        "_slack",
+        "_spacing",
+        "_stock",
+        "_taken",
+        "_telling",
+        "_time",
+        "_window",
+        "_went",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        engine: Engine,
+        desk: Desk,
+        limit: int,
+        period: float,
+        *,
+        spacing: float = 0.0,
+        subject: object,
+    ) -> None:
+        super().__init__(name, engine, desk, limit, period, subject=subject)
+        self._window = period
+        self._spacing = spacing
+        self._time = ServerTime()
+        self._stock = Stock()
+        self._own = OwnShare(limit, period)
+        self._over: deque[float] = deque(maxlen=limit)
+        self._telling = 0
+        self._taken = 0
+        self._born = 0
+        self._alone_until = float("-inf")
+        self._is_plenty = False
+        self._slack = 0.0
+        self._went = 0
+        self._rated_at = 0.0
+
+    def is_alone(self, now: float) -> bool:
+        """Tells whether this process keeps to its own share now.
+
+        That goes on for a while after the engine is back, so that what all processes sent meanwhile is known there
+        before anybody goes by its word.
+        """
+        return self.engine.is_away or now < self._alone_until
+
+    def is_shut(self, now: float) -> bool:
+        """Tells whether a permit that was taken cannot be used now: it lay too long, or there is a pause."""
+        if now < self.paused_until:
+            return True
+        if not self.is_alone(now):
+            return not self._stock.can_use(now)
+        if self.engine.away == "local_share":
+            return self._own.opens_at(0, self.processes, now) > now
+        return self.engine.away == "closed"
+
+    def is_idle(self, now: float) -> bool:
+        """Tells whether a new gate would behave the same."""
+        self._stock.drop(now)
+        is_busy = self._stock.left or self._taken or self.is_asked or self.queued or now < self.paused_until
+        return not is_busy and not self._own.is_recent(now)
+
+    def take(self) -> None:
+        """Takes a permit; whether there is one has been asked before."""
+        self._taken += 1
+
+    def give_back(self) -> None:
+        """Returns a permit that was taken and not used."""
+        self._taken -= 1
+
+    def stamp(self, now: float) -> None:
+        """Notes that a taken permit is used now."""
+        self._taken -= 1
+        self.use(now)
+
+    def use(self, now: float) -> None:
+        """Takes a permit and uses it now; one that was not lent is told of, so that others wait the longer for it."""
+        self._own.sent.append(now)
+        self._went += 1
+        if not self.is_alone(now) and self._stock.use(now):
+            return
+        self._over.append(now)
+        if not self.engine.is_away:
+            self.engine.order(self)
+
+    def ask(self, now: float) -> None:
+        """Sees to it that permits come, when more are waited for than there are."""
+        if self.is_asked or self.is_alone(now) or self.queued <= self._stock.left - self._taken:
+            return
+        if self._stock.last_opens - now <= self.engine.round_trip:
+            self.is_asked = True
+            self.engine.order(self)
+
+    def order(self, now: float) -> Order:
+        """Returns what the engine is to decide now."""
+        self._stock.drop(now)
+        trips = 2 * self.engine.round_trip
+        self._slack = min(LONGEST, max(SLACK * self._window, LAG + trips))
+        times = (self._window, self._spacing, self._slack, AHEAD + trips)
+        wanted = 0 if self.is_alone(now) else self._wanted(now)
+        settled = self._settlements(now)
+        arguments = [
+            self.owner,
+            self.limit,
+            *map(microseconds, times),
+            wanted,
+            int(self.waiting > 0),
+            microseconds(self.engine.presence),
+            len(settled) // 4,
+            *settled,
+            *self._overdrafts(),
+        ]
+        keys = [f"{self.tag}:{part}" for part in ("permits", "state", "wanting", "present")]
+        return Order(PERMITS, keys, arguments)
+
+    def _wanted(self, now: float) -> int:
+        """Returns how many to ask for: for those who wait, and where there is plenty for those who are likely to come."""
+        missing = self.queued - (self._stock.left - self._taken)
+        seconds = now - self._rated_at
+        if self._is_plenty and seconds > 0:
+            likely = int(self._went / seconds * self._slack)
+            missing += min(likely, self.limit // (4 * self.processes))
+        self._went, self._rated_at = 0, now
+        return max(0, min(MOST, missing))
+
+    def _settlements(self, now: float) -> list[str | int]:
+        """Returns what became of permits: entry, how many were used, when those are back, when the rest was."""
+        told: list[str | int] = []
+        for lease in self._stock.settled:
+            if lease.until + self._window > now:
+                used = microseconds(self._time.latest(lease.last) + self._window) if lease.used else 0
+                told += [lease.entry, lease.used, used, round(lease.opened * 1e6)]
+        self._stock.settled.clear()
+        return told
+
+    def _overdrafts(self) -> list[int]:
+        """Returns what was sent without asking: how many, and when."""
+        if not self._time.is_known:
+            return []
+        self._telling = len(self._over)
+        stamps = Counter(microseconds(self._time.latest(at)) // GRAIN for at in self._over)
+        return [figure for stamp, count in stamps.items() for figure in (count, (stamp + 1) * GRAIN)]
+
+    def delivered(self, reply: list[Any], sent: float, received: float) -> None:
+        """Takes in what was lent."""
+        self.desk.change(self, lambda now: self._take_in(reply, sent, received, now))
+
+    def _take_in(self, reply: list[Any], sent: float, received: float, now: float) -> None:
+        server, born, self.processes, others, paused, granted = reply
+        self.is_asked = False
+        self._time.note(sent, received, server / 1e6)
+        for _ in range(min(self._telling, len(self._over))):
+            self._over.popleft()
+        self._telling = 0
+        self._is_plenty = not others and all(opened <= server for opened in granted[1::3])
+        if paused > server:
+            super().pause(self._time.not_before(paused / 1e6), now)
+        for entry, opened, count in zip(granted[::3], granted[1::3], granted[2::3], strict=True):
+            opens = self._time.not_before(opened / 1e6)
+            until = self._time.not_after(opened / 1e6 + self._slack)
+            self._stock.add(Lease(as_text(entry), count, opened / 1e6, opens, until))
+        if self._born not in {0, born} and self._own.is_recent(now):
+            # What was lent before is not known there any more: everybody says what they sent before going by its word.
+            self._over = deque(self._own.recent(now), maxlen=self.limit)
+            self._stock.put_all_aside()
+            self._alone_until = now + min(self._window, PROBATION)
+        self._born = born
+        if self._over:
+            self.engine.order(self)
+
+    def failed(self) -> None:
+        """Is told that an order came to nothing: what was to be told is told with the next."""
+        self.is_asked = False
+        self._telling = 0
+
+    def came_back(self, now: float) -> None:
+        """Is told that the engine is back: goes on alone for a while, and tells it what was sent meanwhile."""
+        if self.engine.away == "local_share":
+            self._alone_until = now + min(self._window, PROBATION)
+        if self._own.is_recent(now) or self.queued:
+            self.engine.order(self)
+
+    def look_after(self, now: float) -> None:
+        """Asks again for what is waited for, and gives back what nobody used."""
+        self._stock.drop(now)
+        self.ask(now)
+        if any(lease.left and lease.until + self._window > now for lease in self._stock.settled):
+            self.engine.order(self)
+
+    def let_go(self, now: float) -> None:
+        """Gives back what nobody used."""
+        self._stock.put_all_aside()
+        if self._stock.settled:
+            self.engine.order(self)
+
+    def forget(self) -> None:
+        """Begins anew, in a process that was forked off: what its parent was lent is not its own."""
+        self._stock.clear()
+        self._over.clear()
+        self._own.sent.clear()
+        self.is_asked = False
+
+    def _lent_at(self, now: float, spared: int) -> float | None:
+        return self._stock.opens_at(spared + self._taken, now)
+
+    def _own_at(self, now: float, spared: int) -> float:
+        return self._own.opens_at(spared + self._taken, self.processes, now)

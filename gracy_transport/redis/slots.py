@@ -1,0 +1,203 @@
+"""The gate of a concurrency limit that many processes share: slots are leases, renewed for as long as they are held.
+
+A process keeps the slots it was lent for its next requests, as long as nobody else waits: then it keeps no more than
+its part, and what it gives back is handed to whoever waits longest. Nobody polls. A process that is gone loses its
+slots when their leases end.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+from .gate import Order, SharedGate, as_text, microseconds
+from .scripts import SLOTS
+
+if TYPE_CHECKING:
+    from ..admission import Desk
+    from .gate import Engine
+
+__all__ = ["SharedSlots"]
+
+REMEMBERED: Final = 2.5
+"""Seconds for which the word counts that others wait; whoever waits repeats it each second."""
+
+
+class SharedSlots(SharedGate):
+    """Slots of one limit, lent by an engine.
+
+    Args:
+        name, engine, desk, limit, subject: as for every shared gate.
+
+    Attributes:
+        used: slots in use. `leases`: the names of those that are ours.
+    """
+
+    __slots__ = (
+        "_back",
+        "_is_lining_up",
+        "_kept",
+        "_renewed_at",
+        "_renewing",
+        "_returning",
+        "_wanted_until",
+        "leases",
+        "used",
+    )
+
+    def __init__(self, name: str, engine: Engine, desk: Desk, limit: int, *, subject: object) -> None:
+        super().__init__(name, engine, desk, limit, subject=subject)
+        self.used = 0
+        self.leases: dict[str, None] = {}
+        self.free = 0
+        self._back: deque[str] = deque()
+        self._returning: list[str] = []
+        self._renewing: list[str] = []
+        self._renewed_at = 0.0
+        self._is_lining_up = False
+        self._kept = limit
+        self._wanted_until = float("-inf")
+
+    @property
+    def held(self) -> int:
+        """Slots in use."""
+        return self.used
+
+    def ask(self, now: float) -> None:
+        """Sees to it that slots come, when more are waited for than there are; once, since they are handed over."""
+        if not (self.is_asked or self._is_lining_up or self.engine.is_away) and self.queued > self.free:
+            self.is_asked = True
+            self.engine.order(self)
+
+    def take(self) -> None:
+        """Takes a slot; whether there is one has been asked before."""
+        self.used += 1
+        self.free -= 1
+
+    def use(self, now: float) -> None:
+        """Takes a slot; one that was not lent is told of, so that the others know."""
+        self.take()
+        if self.free < 0 and not self.engine.is_away:
+            self.engine.order(self)
+
+    def give_back(self) -> None:
+        """Returns a slot: to the next who waits here, or to the other processes when those wait and this is theirs."""
+        self.used -= 1
+        self.free += 1
+        now = self.desk.clock.now()
+        if self.free > 0 and now < self._wanted_until and (len(self.leases) > self._kept or not self.queued):
+            self._part_with(1)
+
+    def is_idle(self, now: float) -> bool:
+        """Tells whether a new gate would behave the same."""
+        is_holding = self.leases or self._back or self._returning or self.used
+        return not (is_holding or self.is_asked or self.queued or now < self.paused_until)
+
+    def others_wait(self, kept: int) -> None:
+        """Is told that other processes wait, and how many slots are this one's part."""
+        self.desk.change(self, lambda now: self._make_way(kept, now))
+
+    def lent(self, entries: list[str]) -> None:
+        """Is handed slots that another process gave back."""
+        self.desk.change(self, lambda _now: self._add(entries))
+
+    def order(self, now: float) -> Order:
+        """Returns what the engine is to decide now."""
+        self._returning += self._back
+        self._back.clear()
+        engine = self.engine
+        is_due = now - self._renewed_at >= engine.lease / 3
+        self._renewing = list(self.leases) if is_due else []
+        arguments = [
+            self.owner,
+            self.limit,
+            microseconds(engine.lease),
+            microseconds(engine.lease / 6),
+            min(self.limit, max(0, self.queued - max(0, self.free))),
+            max(0, -self.free),
+            microseconds(engine.presence),
+            f"{engine.namespace}:",
+            self.name,
+            len(self._renewing),
+            *self._renewing,
+            *self._returning,
+        ]
+        keys = [f"{self.tag}:{part}" for part in ("leases", "queue", "state", "present")]
+        return Order(SLOTS, keys, arguments)
+
+    def delivered(self, reply: list[Any], sent: float, received: float) -> None:
+        """Takes in what was lent, and what was lost."""
+        lost = [as_text(entry) for entry in reply[6]]
+        self.desk.change(self, lambda now: self._take_in(reply, lost, sent, now))
+        if lost:
+            self.engine.lost(self, len(lost))
+
+    def came_back(self, now: float) -> None:
+        """Is told that the engine is back: tells it what is in use here, and asks for what is waited for."""
+        self._is_lining_up = False
+        self._renewed_at = float("-inf")
+        if self.leases or self.used or self.queued:
+            self.engine.order(self)
+
+    def look_after(self, now: float) -> None:
+        """Sees each second to what is due: leases to renew or to part with, and the place in the queue."""
+        if self.free > 0 and not self.queued:
+            self._part_with(self.free)
+        is_due = bool(self.leases) and now - self._renewed_at >= self.engine.lease / 3
+        if is_due or self.free < 0 or self._back or self._returning or self.queued > self.free:
+            self.engine.order(self)
+
+    def let_go(self, now: float) -> None:
+        """Gives back what nobody uses."""
+        self._part_with(max(0, self.free))
+
+    def forget(self) -> None:
+        """Begins anew, in a process that was forked off: what its parent was lent is not its own."""
+        self.leases.clear()
+        self._back.clear()
+        self._returning.clear()
+        self.used = self.free = 0
+        self.is_asked = self._is_lining_up = False
+
+    def _take_in(self, reply: list[Any], lost: list[str], sent: float, now: float) -> None:
+        server, self.processes, _waiting, paused, is_queued, granted, _lost = reply
+        self.is_asked = False
+        self._is_lining_up = bool(is_queued)
+        self._returning.clear()
+        if self._renewing:
+            self._renewed_at, self._renewing = sent, []
+        if paused > server:
+            super().pause(now + (paused - server) / 1e6, now)
+        for entry in lost:
+            if entry in self.leases:
+                del self.leases[entry]
+                self.free -= 1
+        self._add([as_text(entry) for entry in granted])
+
+    def _add(self, entries: list[str]) -> None:
+        if not self.leases:
+            self._renewed_at = self.desk.clock.now()
+        for entry in entries:
+            if entry not in self.leases:
+                self.leases[entry] = None
+                self.free += 1
+
+    def _make_way(self, kept: int, now: float) -> None:
+        self._kept, self._wanted_until = kept, now + REMEMBERED
+        spare = self.free - self.queued
+        self._part_with(max(min(self.free, len(self.leases) - kept), spare))
+
+    def _part_with(self, count: int) -> None:
+        """Gives slots back that nobody uses here."""
+        for _ in range(count):
+            entry, _none = self.leases.popitem()
+            self._back.append(entry)
+            self.free -= 1
+        if count > 0 and not self.engine.is_away:
+            self.engine.order(self)
+
+    def _lent_at(self, now: float, spared: int) -> float | None:
+        return now if self.free > spared else None
+
+    def _own_at(self, now: float, spared: int) -> float | None:
+        return now if self.used + spared < self.share else None

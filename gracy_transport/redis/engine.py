@@ -16,20 +16,23 @@ import random
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 from uuid import uuid4
 
 from redis.exceptions import NoScriptError, RedisError
 
+from .gate import Order
 from .gates import GateBook
-from .scripts import PAUSE, Script
+from .scripts import HELLO, PAUSE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from .gate import Away, SharedGate
 
 __all__ = ["RedisEngine"]
+
+T = TypeVar("T")
 
 logger: Final = logging.getLogger("gracy_transport.redis")
 
@@ -42,6 +45,9 @@ LONGEST_BACKOFF: Final = 2.0
 
 TOGETHER: Final = 128
 """Orders in one pipeline: few enough for the server to decide within a few milliseconds."""
+
+PATIENCE: Final = 5
+"""Rounds of the event loop in which what has arrived is read: a few calls deep in the client."""
 
 TICK: Final = 1.0
 """Seconds between two looks at what is held and waited for."""
@@ -131,13 +137,17 @@ class RedisEngine:
 
     def stop(self) -> None:
         """Gives back what was lent and ends the thread; it begins anew when it is needed again."""
+        thread = self._thread
+        if thread is None or thread is threading.current_thread():
+            return
         with self._lock:
-            thread, self._thread = self._thread, None
-            if thread is None or thread is threading.current_thread():
-                return
             self._is_stopping = True
-            self._poke()
-        thread.join()
+            while thread.is_alive():
+                self._poke()
+                thread.join(self.timeout)
+            self._thread = None
+        if self._orders:
+            self._start()  # somebody came meanwhile
 
     def after_fork(self) -> None:
         """Begins anew in a child process, which has neither the thread nor what was lent to its parent."""
@@ -184,11 +194,11 @@ class RedisEngine:
             logger.exception("%s: the thread of the shared limits failed", self.title)
             self._go_away("its thread failed")
         finally:
-            self._loop = self._wake = None
+            self._loop = None
 
     async def _main(self) -> None:
-        self._wake = asyncio.Event()
-        self._wake.set()
+        wake = self._wake = asyncio.Event()
+        wake.set()
         self._loop = asyncio.get_running_loop()
         self._client = self._connect()
         try:
@@ -196,55 +206,54 @@ class RedisEngine:
                 self._go_away("no answer to the first command")
             async with asyncio.TaskGroup() as tasks:
                 others = [tasks.create_task(work()) for work in (self._look_after, self._listen, self._recover)]
-                await self._serve()
+                await self._serve(wake)
                 for task in others:
                     task.cancel()
         finally:
             with contextlib.suppress(RedisError, OSError, TimeoutError):
-                async with asyncio.timeout(self.timeout):
-                    await self._client.aclose()
+                await in_time(self._client.aclose(), self.timeout)
 
-    async def _serve(self) -> None:
-        assert self._wake is not None
+    async def _serve(self, wake: asyncio.Event) -> None:
         while not self._is_stopping:
-            await self._wake.wait()
-            self._wake.clear()
+            await wake.wait()
+            wake.clear()
             while self._pauses and not self.is_away:
                 await self._tell_of_pause(*self._pauses.popleft())
-            while self._orders:
-                gates = dict.fromkeys(self._orders.popleft() for _ in range(min(TOGETHER, len(self._orders))))
-                if self.is_away:
-                    for gate in gates:
-                        gate.failed()
-                else:
-                    await self._carry_out(list(gates))
+            await self._work_off()
         self.gates.let_go()
-        if not self.is_away and self._orders:
-            await self._carry_out(list(dict.fromkeys(self._orders)))
+        await self._work_off()
+
+    async def _work_off(self) -> None:
+        """Carries out what was ordered up to now, and meanwhile."""
+        while self._orders:
+            gates = dict.fromkeys(self._orders.popleft() for _ in range(min(TOGETHER, len(self._orders))))
+            if self.is_away:
+                for gate in gates:
+                    gate.failed()
+            else:
+                await self._carry_out(list(gates))
 
     async def _carry_out(self, gates: Sequence[SharedGate]) -> None:
         """Runs the scripts of some gates in one round trip, and hands each its reply."""
         orders = [gate.desk.decide(gate.order) for gate in gates]
         sent = [gate.desk.clock.now() for gate in gates]
-        replies = await self._run_scripts([(order.script, order.keys, order.arguments) for order in orders])
+        replies = await self._run_scripts(orders)
         for gate, reply, at in zip(gates, replies, sent, strict=True):
             if isinstance(reply, BaseException):
                 gate.failed()
             else:
                 gate.delivered(reply, at, gate.desk.clock.now())
 
-    async def _run_scripts(self, runs: Sequence[tuple[Script, Sequence[str], Sequence[str | int]]]) -> list[Any]:
+    async def _run_scripts(self, runs: Sequence[Order]) -> list[Any]:
         """Returns what the scripts answer, or the errors; an error means that the server is away now."""
         began = time.monotonic()
         try:
-            async with asyncio.timeout(self.timeout):
-                replies = await self._evaluate(runs, [script.sha for script, _keys, _arguments in runs], "evalsha")
-                unknown = [place for place, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
-                if unknown:
-                    again = [runs[place] for place in unknown]
-                    texts = [script.text for script, _keys, _arguments in again]
-                    for place, reply in zip(unknown, await self._evaluate(again, texts, "eval"), strict=True):
-                        replies[place] = reply
+            replies = await in_time(self._evaluate(runs, "evalsha"), self.timeout)
+            unknown = [place for place, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+            if unknown:
+                again = await in_time(self._evaluate([runs[place] for place in unknown], "eval"), self.timeout)
+                for place, reply in zip(unknown, again, strict=True):
+                    replies[place] = reply
         except (RedisError, OSError, TimeoutError) as error:
             replies = [error] * len(runs)
         errors = [reply for reply in replies if isinstance(reply, Exception)]
@@ -255,18 +264,17 @@ class RedisEngine:
             self.round_trip += (took - self.round_trip) / 8 if self.round_trip else took
         return replies
 
-    async def _evaluate(
-        self, runs: Sequence[tuple[Script, Sequence[str], Sequence[str | int]]], scripts: Sequence[str], how: str
-    ) -> list[Any]:
+    async def _evaluate(self, runs: Sequence[Order], how: Literal["eval", "evalsha"]) -> list[Any]:
         self.round_trips += 1
         pipeline = self._client.pipeline(transaction=False)
-        for (_script, keys, arguments), script in zip(runs, scripts, strict=True):
-            getattr(pipeline, how)(script, len(keys), *keys, *arguments)
-        return list(await pipeline.execute(raise_on_error=False))
+        for script, keys, arguments in runs:
+            name = script.sha if how == "evalsha" else script.text
+            getattr(pipeline, how)(name, len(keys), *keys, *arguments)
+        return list(await pipeline.execute(raise_on_error=how == "eval"))
 
     async def _tell_of_pause(self, gate: SharedGate, seconds: float) -> None:
         arguments = [round(seconds * 1e6), f"{self.namespace}:all", gate.name]
-        await self._run_scripts([(PAUSE, [f"{gate.tag}:state"], arguments)])
+        await self._run_scripts([Order(PAUSE, [f"{gate.tag}:state"], arguments)])
 
     async def _look_after(self) -> None:
         """Sees now and then to what is due: leases to renew, and answers that never came."""
@@ -319,8 +327,8 @@ class RedisEngine:
 
     async def _is_reached(self) -> bool:
         try:
-            async with asyncio.timeout(CONNECT_TIMEOUT):
-                await self._client.ping()
+            # As a script, the way that everything goes: it makes the connection ready, and it is allowed to.
+            await in_time(self._evaluate([Order(HELLO, [f"{{{self.namespace}}}"], [])], "eval"), CONNECT_TIMEOUT)
         except (RedisError, OSError, TimeoutError) as error:
             self.trouble = _words(error, CONNECT_TIMEOUT)
             return False
@@ -332,6 +340,26 @@ MEANWHILE: Final = {
     "open": "requests are not limited until it does",
     "closed": "requests wait until it does",
 }
+
+
+async def in_time(work: Coroutine[Any, Any, T], seconds: float) -> T:
+    """Returns what comes of some work in that time.
+
+    When this thread got no turn for so long, what has arrived by then is still read before it counts as late.
+
+    Raises:
+        TimeoutError: when it took longer.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        done, _pending = await asyncio.wait({task}, timeout=seconds)
+        for _ in range(PATIENCE):
+            if done or task.done():
+                return task.result()
+            await asyncio.sleep(0)
+    finally:
+        task.cancel()
+    raise TimeoutError
 
 
 def _words(error: BaseException, timeout: float) -> str:

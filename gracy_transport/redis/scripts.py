@@ -9,7 +9,7 @@ from __future__ import annotations
 from hashlib import sha1
 from typing import Final, NamedTuple
 
-__all__ = ["PAUSE", "PERMITS", "SLOTS", "Script"]
+__all__ = ["HELLO", "PAUSE", "PERMITS", "SLOTS", "Script"]
 
 
 class Script(NamedTuple):
@@ -33,6 +33,9 @@ CLOCK: Final = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 """
+
+HELLO: Final = Script.of("return 1")
+"""Answers."""
 
 PERMITS: Final = Script.of(
     CLOCK
@@ -133,6 +136,10 @@ local function lend()
 end
 while left > 0 do
   local top = redis.call('ZRANGE', units, 0, 0, 'WITHSCORES')
+  if not top[1] then
+    lend()  -- every permit there is
+    top = redis.call('ZRANGE', units, 0, 0, 'WITHSCORES')
+  end
   local back = tonumber(top[2])
   local owner, count = parse(top[1])
   local opens = math.max(back, earliest)

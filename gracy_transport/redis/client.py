@@ -30,7 +30,7 @@ def client_maker(url: str, connect_timeout: float) -> MakeClient:
     # A command that timed out may have been carried out: sending it again is for those who know what it does.
     options: dict[str, Any] = {
         "socket_connect_timeout": connect_timeout,
-        "socket_timeout": connect_timeout,
+        "socket_timeout": None,  # whoever asks knows better how long to wait
         "retry": Retry(NoBackoff(), 0),
         "protocol": 2,
     }

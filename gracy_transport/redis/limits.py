@@ -63,6 +63,11 @@ class RedisLimits(SharedLimits):
         known, engine = name_of(name), self._engine
         return self._engine.gates.get(known, desk, lambda: SharedSlots(known, engine, desk, limit, subject=subject))
 
+    @property
+    def round_trips(self) -> int:
+        """How often the server was asked."""
+        return self._engine.round_trips
+
     def close(self) -> None:
         """Gives back what was lent, and lets the connection go. It begins anew when it is needed again."""
         self._engine.stop()

@@ -205,8 +205,11 @@ class SharedPermits(SharedGate):
         self.desk.change(self, lambda now: self._take_in(reply, sent, received, now))
 
     def _take_in(self, reply: list[Any], sent: float, received: float, now: float) -> None:
-        server, born, self.processes, others, paused, granted = reply
+        server, born, processes, others, paused, granted = reply
         self.is_asked = False
+        is_forgotten = self._born not in {0, born} and self._own.is_recent(now)
+        # Those who have yet to come back still share the limit.
+        self.processes = max(self.processes, processes) if is_forgotten or self.is_alone(now) else processes
         self._time.note(sent, received, server / 1e6)
         for _ in range(min(self._telling, len(self._over))):
             self._over.popleft()
@@ -218,7 +221,7 @@ class SharedPermits(SharedGate):
             opens = self._time.not_before(opened / 1e6)
             until = self._time.not_after(opened / 1e6 + self._slack)
             self._stock.add(Lease(as_text(entry), count, opened / 1e6, opens, until))
-        if self._born not in {0, born} and self._own.is_recent(now):
+        if is_forgotten:
             # What was lent before is not known there any more: everybody says what they sent before going by its word.
             self._over = deque(self._own.recent(now), maxlen=self.limit)
             self._stock.put_all_aside()

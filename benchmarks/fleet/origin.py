@@ -1,0 +1,14 @@
+"""The server that a fleet asks."""
+
+from __future__ import annotations
+
+from gracy_transport.testing.origin import Origin, Reply
+
+__all__ = ["make"]
+
+
+def make() -> Origin:
+    """Returns an origin that answers after 20 ms, whatever it is asked."""
+    origin = Origin(max_visits=1_000_000)
+    origin.on("/{KEY}").reply(Reply(delay=0.02), cycle=True)
+    return origin

@@ -1,1 +1,1 @@
-"""Processes that share limits on one server, against one origin, while things go wrong: is the promise kept?"""
+"""Processes that share limits on one server, against one origin, while things go wrong."""

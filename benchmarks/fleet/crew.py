@@ -29,7 +29,7 @@ class Crew:
 
     def start(self, name: str, **changes: object) -> None:
         """Starts one more process; it may differ in some of the job's fields."""
-        job = Job(**{**self.job.__dict__, **changes})  # type: ignore[arg-type]  # the fields of a job
+        job = Job(**{**self.job.__dict__, **changes})
         command = [sys.executable, "-m", "benchmarks.fleet.work", job.written(), name]
         self.members[name] = subprocess.Popen(command, stdin=subprocess.PIPE)
 
@@ -81,7 +81,7 @@ class Crew:
 def crew(count: int, **job: object) -> Iterator[Crew]:
     """Gives a fleet of so many processes at work; `job` says what they do."""
     with tempfile.TemporaryDirectory() as folder:
-        fleet = Crew(Job(**job, log=folder))  # type: ignore[arg-type]  # the fields of a job
+        fleet = Crew(Job(**job, log=folder))
         try:
             for number in range(count):
                 fleet.start(f"p{number}")

@@ -15,7 +15,7 @@ import httpx
 from gracy_transport import ConcurrentRequestLimit, GracefulThrottle, GracyConfig, GracyTransport, ThrottleRule
 from gracy_transport.clock import SystemClock
 from gracy_transport.events import Event, RequestDispatched
-from gracy_transport.redis import RedisLimits
+from gracy_transport.redis import Away, RedisLimits
 
 __all__ = ["Job", "main"]
 
@@ -42,7 +42,7 @@ class Job:
     slots: int = 0
     tasks: int = 20
     keys: int = 1
-    away: str = "local_share"
+    away: Away = "local_share"
     lease: float = 30.0
     processes: int = 1
     skew: float = 0.0
@@ -58,11 +58,11 @@ class SkewedClock(SystemClock):
     def __init__(self, skew: float) -> None:
         self.skew = skew
 
-    def now(self) -> float:  # type: ignore[override]  # a static method there, to be quick
+    def now(self) -> float:
         """Returns monotonic seconds from another zero point."""
         return time.monotonic() + self.skew
 
-    def wall(self) -> float:  # type: ignore[override]
+    def wall(self) -> float:
         """Returns the wrong time."""
         return time.time() - self.skew
 
@@ -85,7 +85,7 @@ async def work(job: Job, journal: Journal) -> None:
     shared = RedisLimits(
         job.server,
         namespace=job.namespace,
-        away=job.away,  # type: ignore[arg-type]  # from a command line
+        away=job.away,
         lease=job.lease,
         processes=job.processes,
     )
@@ -101,9 +101,7 @@ async def work(job: Job, journal: Journal) -> None:
         if isinstance(event, RequestDispatched):
             journal.note("sent", event.at)
 
-    transport = GracyTransport(
-        httpx.AsyncHTTPTransport(), config, clock=SkewedClock(job.skew), observers=[observe]
-    )
+    transport = GracyTransport(httpx.AsyncHTTPTransport(), config, clock=SkewedClock(job.skew), observers=[observe])
     stop = asyncio.Event()
     asyncio.get_running_loop().add_reader(sys.stdin, stop.set)
     async with httpx.AsyncClient(transport=transport, base_url=job.origin, timeout=30.0) as client:

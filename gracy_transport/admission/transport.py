@@ -112,7 +112,7 @@ class AdmissionTransport(Layer):
         if not gates and not counted:
             response = await self.pass_on(request, call)
             if hints is not None and hints.has_a_word(response.status_code):
-                await self._heed(request, call, response, None, 0, gates)
+                await self._heed(request, call, response, None, 0, gates=gates)
             return response
         at = self.desk.try_now(gates, counted)
         waited = None if at is not None else await self._wait(request, call, gates, counted)
@@ -129,7 +129,7 @@ class AdmissionTransport(Layer):
             number = 0 if hinted is None else hinted.sent
             response = await self.pass_on(request, call)
             if hints is not None and hints.has_a_word(response.status_code):
-                await self._heed(request, call, response, hinted, number, gates)
+                await self._heed(request, call, response, hinted, number, gates=gates)
             if slots:
                 on_end(request, response, self._give_back, slots)
         except BaseException:
@@ -139,7 +139,7 @@ class AdmissionTransport(Layer):
         return response
 
     async def _heed(
-        self, request: Request, call: Call, response: Response, hinted: HintGate | None, number: int, gates: Gates
+        self, request: Request, call: Call, response: Response, hinted: HintGate | None, number: int, *, gates: Gates
     ) -> None:
         """Takes in what an answer says of limits."""
         assert self.hints is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .gate import Away
 from .limits import RedisLimits
 
-__all__ = ["RedisLimits"]
+__all__ = ["Away", "RedisLimits"]

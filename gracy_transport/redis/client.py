@@ -50,14 +50,15 @@ def client_maker(url: str, connect_timeout: float) -> MakeClient:
 
 
 def _of_sentinels(netloc: str, path: str, options: dict[str, Any]) -> MakeClient:
-    """Returns what makes clients of the primary that Sentinels name: `user:password@host:port,host:port/name/database`."""
+    """Returns what makes clients of the primary that Sentinels name: `user:password@host,host/name/database`."""
     login, _at, hosts = netloc.rpartition("@")
     user, _colon, password = login.partition(":")
     name, _slash, database = path.strip("/").partition("/")
     sentinels = [(host or "localhost", int(port or SENTINEL_PORT)) for host, _, port in map(_split, hosts.split(","))]
     options |= {"username": unquote(user) or None, "password": unquote(password) or None, "db": int(database or 0)}
     watched = {key: options[key] for key in ("socket_connect_timeout", "socket_timeout", "retry", "protocol")}
-    return lambda: Sentinel(sentinels, sentinel_kwargs=watched, **options).master_for(name or "mymaster")
+    make: Any = Sentinel  # without types of its own
+    return lambda: make(sentinels, sentinel_kwargs=watched, **options).master_for(name or "mymaster")
 
 
 def _split(host: str) -> tuple[str, str, str]:

@@ -13,26 +13,25 @@ import asyncio
 import contextlib
 import logging
 import random
-import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal
 from uuid import uuid4
 
 from redis.exceptions import NoScriptError, RedisError
 
 from .gate import Order
 from .gates import GateBook
+from .patience import in_time, words
 from .scripts import HELLO, PAUSE
+from .thread import LoopThread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Sequence
 
     from .gate import Away, SharedGate
 
 __all__ = ["RedisEngine"]
-
-T = TypeVar("T")
 
 logger: Final = logging.getLogger("gracy_transport.redis")
 
@@ -45,12 +44,6 @@ LONGEST_BACKOFF: Final = 2.0
 
 TOGETHER: Final = 128
 """Orders in one pipeline: few enough for the server to decide within a few milliseconds."""
-
-LATE: Final = 1.5
-"""Times a time-out after which it was this process that was late: stopped, or on a machine that does too much."""
-
-PATIENCE: Final = 5
-"""Rounds of the event loop in which what has arrived is read: a few calls deep in the client."""
 
 TICK: Final = 1.0
 """Seconds between two looks at what is held and waited for."""
@@ -108,23 +101,19 @@ class RedisEngine:
         self._client: Any = None
         self._orders: deque[SharedGate] = deque()
         self._pauses: deque[tuple[SharedGate, float]] = deque()
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._wake: asyncio.Event | None = None
-        self._is_stopping = False
+        self._thread = LoopThread("gracy-shared-limits", self._main)
 
     # Called from anywhere.
 
     def order(self, gate: SharedGate) -> None:
         """Sees to it that the order of a gate is carried out soon; may be called from anywhere at any moment."""
         self._orders.append(gate)
-        self._rouse()
+        self._thread.rouse()
 
     def pause(self, gate: SharedGate, seconds: float) -> None:
         """Tells all processes that nobody may pass a gate for so long."""
         self._pauses.append((gate, seconds))
-        self._rouse()
+        self._thread.rouse()
 
     def lost(self, gate: SharedGate, count: int) -> None:
         """Tells that leases ended while they were in use."""
@@ -140,69 +129,29 @@ class RedisEngine:
 
     def stop(self) -> None:
         """Gives back what was lent and ends the thread; it begins anew when it is needed again."""
-        thread = self._thread
-        if thread is None or thread is threading.current_thread():
-            return
-        with self._lock:
-            self._is_stopping = True
-            while thread.is_alive():
-                self._poke()
-                thread.join(self.timeout)
-            self._thread = None
+        self._thread.stop()
         if self._orders:
-            self._start()  # somebody came meanwhile
+            self._thread.rouse()  # somebody came meanwhile
 
     def after_fork(self) -> None:
         """Begins anew in a child process, which has neither the thread nor what was lent to its parent."""
         self.owner = uuid4().hex[:16]
-        self._lock = threading.Lock()
-        self._thread = self._loop = self._wake = self._client = None
+        self.is_away = False
+        self._thread.after_fork()
         self._orders.clear()
         self._pauses.clear()
-        self.is_away = False
         self.gates.after_fork()
-
-    def _rouse(self) -> None:
-        if self._thread is not None and self._loop is not None:
-            self._poke()
-        else:
-            self._start()
-
-    def _poke(self) -> None:
-        loop, wake = self._loop, self._wake
-        if loop is not None and wake is not None and not wake.is_set():
-            with contextlib.suppress(RuntimeError):  # it has just ended
-                loop.call_soon_threadsafe(wake.set)
-
-    def _start(self) -> None:
-        if not self._lock.acquire(blocking=False):
-            return  # somebody else starts or stops it, and then looks what was ordered
-        try:
-            if self._thread is None:
-                self._is_stopping = False
-                thread = threading.Thread(target=self._run, name="gracy-shared-limits", daemon=True)
-                self._thread = thread
-                thread.start()
-        except RuntimeError:  # the interpreter is shutting down
-            self._thread = None
-        finally:
-            self._lock.release()
 
     # In the thread.
 
-    def _run(self) -> None:
+    async def _main(self, wake: asyncio.Event) -> None:
         try:
-            asyncio.run(self._main())
+            await self._work(wake)
         except Exception:
             logger.exception("%s: the thread of the shared limits failed", self.title)
             self._go_away("its thread failed")
-        finally:
-            self._loop = None
 
-    async def _main(self) -> None:
-        wake = self._wake = asyncio.Event()
-        wake.set()
-        self._loop = asyncio.get_running_loop()
+    async def _work(self, wake: asyncio.Event) -> None:
         self._client = self._connect()
         try:
             if not await self._is_reached():
@@ -217,7 +166,7 @@ class RedisEngine:
                 await in_time(self._client.aclose(), self.timeout)
 
     async def _serve(self, wake: asyncio.Event) -> None:
-        while not self._is_stopping:
+        while not self._thread.is_stopping:
             await wake.wait()
             wake.clear()
             while self._pauses and not self.is_away:
@@ -261,7 +210,7 @@ class RedisEngine:
             replies = [error] * len(runs)
         errors = [reply for reply in replies if isinstance(reply, Exception)]
         if errors:
-            self._go_away(_words(errors[0], self.timeout))
+            self._go_away(words(errors[0], self.timeout))
         else:
             took = time.monotonic() - began
             self.round_trip += (took - self.round_trip) / 8 if self.round_trip else took
@@ -276,7 +225,7 @@ class RedisEngine:
         return list(await pipeline.execute(raise_on_error=how == "eval"))
 
     async def _tell_of_pause(self, gate: SharedGate, seconds: float) -> None:
-        arguments = [round(seconds * 1e6), f"{self.namespace}:all", gate.name]
+        arguments: list[str | int] = [round(seconds * 1e6), f"{self.namespace}:all", gate.name]
         await self._run_scripts([Order(PAUSE, [f"{gate.tag}:state"], arguments)])
 
     async def _look_after(self) -> None:
@@ -300,8 +249,8 @@ class RedisEngine:
                             self.gates.hear(message["channel"].decode(), message["data"].decode())
             except (RedisError, OSError, TimeoutError) as error:
                 if not self.is_away and not await self._is_reached():
-                    self._go_away(_words(error, self.timeout))
-                await asyncio.sleep(random.uniform(0.1, 0.5))  # noqa: S311 - only to spread them out
+                    self._go_away(words(error, self.timeout))
+                await asyncio.sleep(random.uniform(0.1, 0.5))
 
     # When the server is away.
 
@@ -321,7 +270,7 @@ class RedisEngine:
                 pause = self.timeout
                 await asyncio.sleep(self.timeout)
                 continue
-            await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 - only to spread them out
+            await asyncio.sleep(random.uniform(0, pause))
             pause = min(LONGEST_BACKOFF, 2 * pause)
             if await self._is_reached():
                 self.is_away = False
@@ -333,7 +282,7 @@ class RedisEngine:
             # As a script, the way that everything goes: it makes the connection ready, and it is allowed to.
             await in_time(self._evaluate([Order(HELLO, [f"{{{self.namespace}}}"], [])], "eval"), CONNECT_TIMEOUT)
         except (RedisError, OSError, TimeoutError) as error:
-            self.trouble = _words(error, CONNECT_TIMEOUT)
+            self.trouble = words(error, CONNECT_TIMEOUT)
             return False
         return True
 
@@ -343,33 +292,3 @@ MEANWHILE: Final = {
     "open": "requests are not limited until it does",
     "closed": "requests wait until it does",
 }
-
-
-async def in_time(work: Coroutine[Any, Any, T], seconds: float) -> T:
-    """Returns what comes of some work in that time.
-
-    When this thread got no turn for so long, what has arrived by then is still read before it counts as late.
-
-    Raises:
-        TimeoutError: when it took longer.
-    """
-    task = asyncio.ensure_future(work)
-    try:
-        began = time.monotonic()
-        await asyncio.wait({task}, timeout=seconds)
-        if time.monotonic() - began > LATE * seconds:  # nor did the server have a chance, if the machine was asleep
-            await asyncio.wait({task}, timeout=seconds)
-        for _ in range(PATIENCE):
-            if task.done():
-                return task.result()
-            await asyncio.sleep(0)
-    finally:
-        task.cancel()
-    raise TimeoutError
-
-
-def _words(error: BaseException, timeout: float) -> str:
-    """Says what went wrong, in a line without secrets."""
-    if isinstance(error, TimeoutError):
-        return f"no answer within {timeout:g} s"
-    return f"{type(error).__name__}: {error}".splitlines()[0]

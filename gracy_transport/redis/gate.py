@@ -50,9 +50,16 @@ class Engine(Protocol):
     is_away: bool
     round_trip: float
     lease: float
-    presence: float
 
-    gates: GateNumbers
+    @property
+    def presence(self) -> float:
+        """Seconds for which a process counts as one of those that share a limit."""
+        ...
+
+    @property
+    def gates(self) -> GateNumbers:
+        """Tells gates with the same name apart."""
+        ...
 
     def order(self, gate: SharedGate) -> None:
         """Sees to it that the order of a gate is carried out soon; may be called from anywhere at any moment."""

@@ -64,8 +64,8 @@ class SharedPermits(SharedGate):
         "_taken",
         "_telling",
         "_time",
-        "_window",
         "_went",
+        "_window",
     )
 
     def __init__(
@@ -173,7 +173,7 @@ class SharedPermits(SharedGate):
         return Order(PERMITS, keys, arguments)
 
     def _wanted(self, now: float) -> int:
-        """Returns how many to ask for: for those who wait, and where there is plenty for those who are likely to come."""
+        """Returns how many to ask for: for those who wait and, where there is plenty, for those likely to come."""
         missing = self.queued - (self._stock.left - self._taken)
         seconds = now - self._rated_at
         if self._is_plenty and seconds > 0:

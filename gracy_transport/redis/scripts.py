@@ -267,7 +267,9 @@ while free > 0 and waiting > 0 and now >= paused do
       redis.call('HDEL', state, 'w:' .. owner)
     end
     if owner == me then for _, entry in ipairs(entries) do granted[#granted + 1] = entry end
-    elseif lent > 0 then redis.call('PUBLISH', channel .. owner, 'lent ' .. name .. ' ' .. table.concat(entries, ' ')) end
+    elseif lent > 0 then
+      redis.call('PUBLISH', channel .. owner, 'lent ' .. name .. ' ' .. table.concat(entries, ' '))
+    end
   end
   waiting = redis.call('ZCARD', queue)
 end

@@ -108,7 +108,7 @@ class SharedSlots(SharedGate):
         engine = self.engine
         is_due = now - self._renewed_at >= engine.lease / 3
         self._renewing = list(self.leases) if is_due else []
-        arguments = [
+        arguments: list[str | int] = [
             self.owner,
             self.limit,
             microseconds(engine.lease),
@@ -148,8 +148,10 @@ class SharedSlots(SharedGate):
             self.engine.order(self)
 
     def let_go(self, now: float) -> None:
-        """Gives back what nobody uses."""
+        """Gives back what nobody uses, and leaves the queue."""
         self._part_with(max(0, self.free))
+        if self.leases or self._is_lining_up:
+            self.engine.order(self)
 
     def forget(self) -> None:
         """Begins anew, in a process that was forked off: what its parent was lent is not its own."""

@@ -81,7 +81,7 @@ class Crew:
 def crew(count: int, **job: object) -> Iterator[Crew]:
     """Gives a fleet of so many processes at work; `job` says what they do."""
     with tempfile.TemporaryDirectory() as folder:
-        fleet = Crew(Job(**job, log=folder))
+        fleet = Crew(Job(**job, log=folder))  # type: ignore[arg-type]  # the fields of a job
         try:
             for number in range(count):
                 fleet.start(f"p{number}")

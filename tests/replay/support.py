@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from gracy_transport.replay import GracyReplay, ReplayTransport
+from gracy_transport.replay import GracyReplay, GracyReplayStorage, RecordingStorage, ReplayTransport
 from gracy_transport.replay.config import Mode
 from gracy_transport.replays.storages.sqlite import SQLiteReplayStorage
 from gracy_transport.testing import ScriptedWire
@@ -15,7 +15,16 @@ from gracy_transport.testing import ScriptedWire
 URL = "https://api.test/items/1"
 
 
-def storage_in(directory: Path) -> SQLiteReplayStorage:
+Home: TypeAlias = Callable[[], RecordingStorage]
+"""Where the recordings of a test are kept: gives a storage there, another object each time."""
+
+
+def storage_in(home: Path | Home) -> RecordingStorage:
+    """Returns a storage where a test keeps its recordings: in a SQLite file when it has just a directory."""
+    return sqlite_in(home) if isinstance(home, Path) else home()
+
+
+def sqlite_in(directory: Path) -> SQLiteReplayStorage:
     """Returns a storage on the file of a test."""
     return SQLiteReplayStorage("test.sqlite3", dir=directory)
 
@@ -24,8 +33,8 @@ def storage_in(directory: Path) -> SQLiteReplayStorage:
 async def client_of(
     family: Any, mode: Mode, where: Any, wire: Any = None, *, options: Mapping[str, Any] | None = None, **replay: Any
 ) -> AsyncIterator[Any]:
-    """Gives a client that records or replays, on a directory or a storage, over a wire that says 500 unless given."""
-    storage = storage_in(where) if isinstance(where, Path) else where
+    """Gives a client that records or replays, somewhere or on a storage, over a wire that says 500 unless given."""
+    storage = where if isinstance(where, GracyReplayStorage) else storage_in(where)
     config = GracyReplay(mode, storage, **replay)
     transport = ReplayTransport(ScriptedWire(500) if wire is None else wire, config, **(options or {}))
     async with family.AsyncClient(transport=transport) as client:

@@ -17,7 +17,7 @@ from gracy_transport import ConcurrentRequestLimit, GracyConfig, GracyTransport
 from gracy_transport.exceptions import GracyReplayRequestNotFound, QueueFull
 from gracy_transport.replay import GracyReplay, GracyReplayStorage
 from gracy_transport.testing import FakeClock, ScriptedResponse, ScriptedWire
-from tests.replay.support import URL, client_of, storage_in
+from tests.replay.support import URL, Home, client_of, storage_in
 
 pytestmark = pytest.mark.anyio
 
@@ -35,15 +35,15 @@ KINDS = [
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_an_error_is_replayed_as_itself(family: ModuleType, tmp_path: Path, kind: str) -> None:
+async def test_an_error_is_replayed_as_itself(family: ModuleType, home: Home, kind: str) -> None:
     """With its message and its request, and after it the answer that came then."""
     wire = ScriptedWire(getattr(family, kind)("it was late"), 204)
-    async with client_of(family, "record", tmp_path, wire) as client:
+    async with client_of(family, "record", home, wire) as client:
         with pytest.raises(family.RequestError, match="it was late"):
             await client.get(URL)
         await client.get(URL)
     silent = ScriptedWire(500)
-    async with client_of(family, "replay", tmp_path, silent) as client:
+    async with client_of(family, "replay", home, silent) as client:
         with pytest.raises(family.RequestError) as raised:
             await client.get(URL)
         assert (type(raised.value), str(raised.value)) == (getattr(family, kind), "it was late")
@@ -52,24 +52,24 @@ async def test_an_error_is_replayed_as_itself(family: ModuleType, tmp_path: Path
     assert silent.sent == []
 
 
-async def test_what_one_family_recorded_the_other_raises(tmp_path: Path) -> None:
+async def test_what_one_family_recorded_the_other_raises(home: Home) -> None:
     """Each with errors of its own, before the headers and in the body."""
     httpx, httpx2 = pytest.importorskip("httpx"), pytest.importorskip("httpx2")
     broken = ScriptedResponse(chunks=[b"half", httpx.ReadError("broken")])
-    async with client_of(httpx, "record", tmp_path, ScriptedWire(httpx.ConnectTimeout("late"), broken)) as client:
+    async with client_of(httpx, "record", home, ScriptedWire(httpx.ConnectTimeout("late"), broken)) as client:
         with pytest.raises(httpx.ConnectTimeout):
             await client.get(URL)
         with pytest.raises(httpx.ReadError):
             await client.get(URL)
     for family in (httpx2, httpx):
-        async with client_of(family, "replay", tmp_path) as client:
+        async with client_of(family, "replay", home) as client:
             with pytest.raises(family.ConnectTimeout, match="late"):
                 await client.get(URL)
             with pytest.raises(family.ReadError, match="broken"):
                 await client.get(URL)
 
 
-async def test_an_error_of_ones_own_is_replayed_as_the_nearest(family: ModuleType, tmp_path: Path) -> None:
+async def test_an_error_of_ones_own_is_replayed_as_the_nearest(family: ModuleType, home: Home) -> None:
     """That of the family it is derived from; what has the name of something else there is no way around that."""
 
     class Stream(family.ReadTimeout):  # type: ignore[misc, name-defined]
@@ -80,10 +80,10 @@ async def test_an_error_of_ones_own_is_replayed_as_the_nearest(family: ModuleTyp
     def fail(_request: Any) -> Any:
         raise Stream("late")
 
-    async with client_of(family, "record", tmp_path, ScriptedWire(fail)) as client:
+    async with client_of(family, "record", home, ScriptedWire(fail)) as client:
         with pytest.raises(Stream):
             await client.get(URL)
-    async with client_of(family, "replay", tmp_path) as client:
+    async with client_of(family, "replay", home) as client:
         with pytest.raises(family.ReadTimeout) as raised:
             await client.get(URL)
     assert type(raised.value) is family.ReadTimeout
@@ -126,14 +126,14 @@ async def test_refusals_of_ours_are_not_recorded(family: ModuleType, tmp_path: P
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_errors_are_discarded_with_bad_responses(family: ModuleType, tmp_path: Path) -> None:
+async def test_errors_are_discarded_with_bad_responses(family: ModuleType, home: Home) -> None:
     """They are neither recorded nor replayed, whole or in the middle of a body."""
     steps = [family.ReadTimeout("late"), ScriptedResponse(chunks=[b"a", family.ReadError("broken")]), 204]
 
     async def run(mode: Any, *, discard: bool, times: int) -> list[int | str]:
         said: list[int | str] = []
         wire = ScriptedWire(*steps)
-        async with client_of(family, mode, tmp_path, wire, discard_bad_responses=discard) as client:
+        async with client_of(family, mode, home, wire, discard_bad_responses=discard) as client:
             for _ in range(times):
                 try:
                     said.append((await client.get(URL)).status_code)
@@ -150,7 +150,7 @@ async def test_errors_are_discarded_with_bad_responses(family: ModuleType, tmp_p
     assert await run("replay", discard=True, times=1) == ["GracyReplayRequestNotFound"]
 
 
-async def test_a_body_that_broke_breaks_there_again(family: ModuleType, tmp_path: Path) -> None:
+async def test_a_body_that_broke_breaks_there_again(family: ModuleType, home: Home) -> None:
     """What came before it is there, and the headers too."""
     chunks = [b"data: 1\n\n", b"data: 2\n\n", family.RemoteProtocolError("the server went away")]
     wire = ScriptedWire(ScriptedResponse(chunks=chunks, headers={"content-type": "text/event-stream", "x-a": "b"}))
@@ -164,9 +164,9 @@ async def test_a_body_that_broke_breaks_there_again(family: ModuleType, tmp_path
                     seen.append(chunk)  # noqa: PERF401 - it breaks
         return seen
 
-    async with client_of(family, "record", tmp_path, wire) as client:
+    async with client_of(family, "record", home, wire) as client:
         live = await read(client)
-    async with client_of(family, "replay", tmp_path) as client:
+    async with client_of(family, "replay", home) as client:
         assert [await read(client) for _ in range(2)] == [live, live]
 
 
@@ -225,11 +225,11 @@ async def test_a_storage_of_responses_is_given_no_errors(family: ModuleType, cap
     assert caplog.messages == []
 
 
-async def test_an_exhausted_replay_survives_a_pickle(family: ModuleType, tmp_path: Path) -> None:
+async def test_an_exhausted_replay_survives_a_pickle(family: ModuleType, home: Home) -> None:
     """As all errors do."""
-    async with client_of(family, "record", tmp_path, ScriptedWire(204)) as client:
+    async with client_of(family, "record", home, ScriptedWire(204)) as client:
         await client.get(URL)
-    async with client_of(family, "replay", tmp_path, exhausted="error") as client:
+    async with client_of(family, "replay", home, exhausted="error") as client:
         await client.get(URL)
         with pytest.raises(GracyReplayRequestNotFound) as raised:
             await client.get(URL)

@@ -35,7 +35,7 @@ from gracy_transport.replay.sequence import LAST
 from gracy_transport.replay.storage import Wanted
 from gracy_transport.replays.storages.sqlite import SQLiteReplayStorage
 from gracy_transport.testing import ScriptedResponse, ScriptedWire
-from tests.replay.support import URL, client_of, storage_in
+from tests.replay.support import URL, client_of, sqlite_in
 
 pytestmark = pytest.mark.anyio
 
@@ -74,11 +74,11 @@ async def until_idle() -> None:
 async def test_what_is_saved_is_found(tmp_path: Path) -> None:
     """At once, by another storage on the file, and after a flush, identical."""
     asked = asked_for(content=b"\xff\x00", headers={"content-type": "image/png"})
-    storage = storage_in(tmp_path)
+    storage = sqlite_in(tmp_path)
     saved = recording(asked, b"text \0")
     await storage.save(asked, saved, 0, is_first=True)
     assert await storage.find(asked, 0) == saved
-    assert await storage_in(tmp_path).find(asked, LAST) == saved
+    assert await sqlite_in(tmp_path).find(asked, LAST) == saved
     assert await storage.find(asked_for(1), 0) is None
     failed = Recording(asked.facts, saved.recorded_at, error=RecordedError("ReadTimeout", "late"))
     await storage.save(asked, failed, 1, is_first=False)
@@ -89,7 +89,7 @@ async def test_what_is_saved_is_found(tmp_path: Path) -> None:
 
 async def test_recordings_are_found_by_position(tmp_path: Path) -> None:
     """Among those that are wanted; the last one at `LAST`."""
-    storage = storage_in(tmp_path)
+    storage = sqlite_in(tmp_path)
     asked = asked_for()
     answers = [recording(asked, b"a", 200, 1e9), recording(asked, b"b", 503, 2e9), recording(asked, b"c", 200, 3e9)]
     for place in (2, 0, 1):
@@ -153,7 +153,7 @@ async def test_the_directory_is_that_of_the_beginning(
 
 async def test_a_storage_can_be_copied(tmp_path: Path) -> None:
     """And sent to another process, as a part of a config: the copy is one on the same file."""
-    storage = storage_in(tmp_path)
+    storage = sqlite_in(tmp_path)
     await storage.save(asked_for(), recording(asked_for()), 0, is_first=True)
     storage.flush()
     config = GracyReplay("replay", storage)
@@ -173,7 +173,7 @@ def test_a_file_in_memory_is_refused() -> None:
 
 async def test_the_small_interface(family: ModuleType, tmp_path: Path) -> None:
     """Responses can be recorded and loaded by hand."""
-    storage = storage_in(tmp_path)
+    storage = sqlite_in(tmp_path)
     request = family.Request("POST", URL, json={"token": "secret-1"})
     response = family.Response(200, json={"id": 1}, request=request)
     await storage.record(response)
@@ -229,10 +229,10 @@ async def test_a_file_that_does_not_fit_is_refused(
     before = path.read_bytes()
     modes: tuple[Mode, ...] = ("record", "replay", "smart-replay")
     for mode in modes:
-        config = GracyReplay(mode, storage_in(tmp_path))
+        config = GracyReplay(mode, sqlite_in(tmp_path))
         with pytest.raises(UnreadableRecording, match=why):
             ReplayTransport(ScriptedWire(), config)
-    storage = storage_in(tmp_path)
+    storage = sqlite_in(tmp_path)
     with pytest.raises(UnreadableRecording, match=why):
         await storage.find(asked_for(), 0)
     with caplog.at_level(logging.WARNING, "gracy_transport"):
@@ -259,7 +259,7 @@ async def test_a_file_with_more_in_it_can_be_used(family: ModuleType, tmp_path: 
 async def test_a_half_made_file_is_a_new_one(family: ModuleType, tmp_path: Path) -> None:
     """A program may have been killed right after it made the file."""
     (tmp_path / "test.sqlite3").touch()
-    assert await storage_in(tmp_path).find(asked_for(), 0) is None
+    assert await sqlite_in(tmp_path).find(asked_for(), 0) is None
     async with client_of(family, "smart-replay", tmp_path, ScriptedWire(204)) as client:
         assert (await client.get(URL)).status_code == 204
     async with client_of(family, "replay", tmp_path) as client:
@@ -279,7 +279,7 @@ async def test_a_half_made_file_is_a_new_one(family: ModuleType, tmp_path: Path)
 )
 async def test_a_broken_recording_is_named(tmp_path: Path, change: str) -> None:
     """Rather than replayed as something else."""
-    storage = storage_in(tmp_path)
+    storage = sqlite_in(tmp_path)
     await storage.save(asked_for(), recording(asked_for()), 0, is_first=True)
     storage.flush()
     with contextlib.closing(sqlite3.connect(storage.path)) as connection:
@@ -305,7 +305,7 @@ async def test_a_file_that_cannot_be_written_is_a_warning(
 
 async def test_a_batch_that_fails_leaves_nothing_half_done(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """And the next one is written again."""
-    storage = storage_in(tmp_path)
+    storage = sqlite_in(tmp_path)
     await storage.save(asked_for(), recording(asked_for(), b"old"), 0, is_first=True)
     storage.flush()
     with contextlib.closing(sqlite3.connect(storage.path)) as connection:
@@ -330,7 +330,7 @@ async def test_a_batch_that_fails_leaves_nothing_half_done(tmp_path: Path, caplo
 
 async def test_a_first_answer_that_was_lost(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """What comes after it replaces the old answers all the same: they must not get mixed."""
-    storage = storage_in(tmp_path)
+    storage = sqlite_in(tmp_path)
     for place, body in enumerate((b"old 0", b"old 1", b"old 2")):
         await storage.save(asked_for(), recording(asked_for(), body), place, is_first=not place)
     storage.flush()
@@ -348,7 +348,7 @@ async def test_a_first_answer_that_was_lost(tmp_path: Path, caplog: pytest.LogCa
 
 async def test_first_answers_of_two_recorders_in_one_batch(tmp_path: Path) -> None:
     """The later one replaces the earlier one, as it would in another batch."""
-    storage = storage_in(tmp_path)
+    storage = sqlite_in(tmp_path)
     for body, is_first in ((b"a", True), (b"b", False), (b"c", True), (b"d", False)):
         await storage.save(asked_for(), recording(asked_for(), body), 0, is_first=is_first)
     storage.flush()
@@ -357,7 +357,7 @@ async def test_first_answers_of_two_recorders_in_one_batch(tmp_path: Path) -> No
 
 async def test_many_recordings_in_one_batch(tmp_path: Path) -> None:
     """More than fit into one statement."""
-    storage = storage_in(tmp_path)
+    storage = sqlite_in(tmp_path)
     for place in range(300):
         await storage.save(asked_for(place), recording(asked_for(place)), 0, is_first=True)
     storage.flush()
@@ -367,7 +367,7 @@ async def test_many_recordings_in_one_batch(tmp_path: Path) -> None:
 
 async def test_writing_needs_no_close(tmp_path: Path) -> None:
     """A thread writes, and is gone when there is nothing more to write."""
-    storage = storage_in(tmp_path)
+    storage = sqlite_in(tmp_path)
     await storage.save(asked_for(), recording(asked_for()), 0, is_first=True)
     assert not no_thread_writes()
     await until_idle()
@@ -384,7 +384,7 @@ async def test_much_that_waits_is_written_before_more_is_taken(tmp_path: Path, m
     """So that a slow disk does not fill the memory."""
     monkeypatch.setattr("gracy_transport.replay.batches.MOST_WAITING", 10)
     monkeypatch.setattr("gracy_transport.replay.background.GATHER", 0.5)
-    storage = storage_in(tmp_path)
+    storage = sqlite_in(tmp_path)
     await storage.save(asked_for(1), recording(asked_for(1), b"12345678"), 0, is_first=True)
     assert not storage.path.exists()
     await storage.save(asked_for(2), recording(asked_for(2), b"12345678"), 0, is_first=True)
@@ -398,7 +398,7 @@ async def test_a_thread_that_cannot_start(tmp_path: Path, monkeypatch: pytest.Mo
     def refuse(_thread: threading.Thread) -> None:
         raise RuntimeError("can't create new thread at interpreter shutdown")
 
-    storage = storage_in(tmp_path)
+    storage = sqlite_in(tmp_path)
     await anyio.to_thread.run_sync(int)  # anyio's own thread
     monkeypatch.setattr(threading.Thread, "start", refuse)
     await storage.save(asked_for(), recording(asked_for()), 0, is_first=True)
@@ -473,7 +473,7 @@ def test_several_processes_write_at_once(tmp_path: Path) -> None:
 
 async def test_several_threads_write_and_read_at_once(tmp_path: Path) -> None:
     """With one storage for all, from loops of their own."""
-    storage = storage_in(tmp_path)
+    storage = sqlite_in(tmp_path)
 
     async def work(name: int) -> None:
         async with client_of(httpx, "smart-replay", storage, ScriptedWire(200)) as client:
@@ -508,7 +508,7 @@ async def test_the_loop_goes_on_while_others_hold_the_file(family: ModuleType, t
 async def test_making_the_file_waits_for_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two processes may switch a new file to WAL at the same moment; there is an end to waiting, though."""
     path = tmp_path / "test.sqlite3"
-    storage = storage_in(tmp_path)
+    storage = sqlite_in(tmp_path)
     monkeypatch.setattr("gracy_transport.replay.opening.BUSY", 0.05)
     with contextlib.closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as holder:
         holder.execute("CREATE TABLE x (y)")
@@ -540,7 +540,7 @@ def _in_a_fork(storage: SQLiteReplayStorage, pipe: Any) -> None:
 def test_a_storage_survives_a_fork(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_read: bool) -> None:
     """The child must not touch the connections of its parent, nor write what waits in the parent."""
     monkeypatch.setattr("gracy_transport.replay.background.GATHER", 1.0)  # the thread sleeps while the process forks
-    storage = storage_in(tmp_path)
+    storage = sqlite_in(tmp_path)
 
     async def before() -> None:
         await storage.save(asked_for(), recording(asked_for()), 0, is_first=True)
@@ -569,7 +569,7 @@ async def test_files_of_another_process_are_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_read: bool
 ) -> None:
     """As after a fork: neither used nor closed."""
-    storage = storage_in(tmp_path)
+    storage = sqlite_in(tmp_path)
     await storage.save(asked_for(), recording(asked_for()), 0, is_first=True)
     storage.flush()
     if has_read:
@@ -591,7 +591,7 @@ async def test_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
     """Whatever stands in the way."""
     (tmp_path / "test.sqlite3").mkdir()
     with pytest.raises(UnreadableRecording, match=r"cannot be opened .*: check its permissions"):
-        await storage_in(tmp_path).find(asked_for(), 0)
+        await sqlite_in(tmp_path).find(asked_for(), 0)
 
 
 async def test_a_file_that_cannot_be_opened_in_any_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -607,7 +607,7 @@ async def test_a_file_that_cannot_be_opened_in_any_way(tmp_path: Path, monkeypat
 
     monkeypatch.setattr(sqlite3, "connect", connect)
     with pytest.raises(UnreadableRecording, match="unable to open database file"):
-        await storage_in(tmp_path).find(asked_for(), 0)
+        await sqlite_in(tmp_path).find(asked_for(), 0)
     assert tried == ["mode=rw", "mode=ro", "mode=ro&immutable=1"]
 
 
@@ -619,7 +619,7 @@ async def test_a_file_that_somebody_holds(tmp_path: Path, monkeypatch: pytest.Mo
         holder.execute("CREATE TABLE x (y)")
         holder.execute("BEGIN EXCLUSIVE")
         with pytest.raises(UnreadableRecording, match="locked"):
-            await storage_in(tmp_path).find(asked_for(), 0)
+            await sqlite_in(tmp_path).find(asked_for(), 0)
 
 
 @pytest.fixture
@@ -657,7 +657,7 @@ def test_a_directory_without_write_permission_is_enough_to_replay(public_dir: Pa
 
 async def test_a_miss_among_many_long_urls_is_quick(tmp_path: Path) -> None:
     """What comes nearest is found without comparing every letter with every other."""
-    storage = storage_in(tmp_path)
+    storage = sqlite_in(tmp_path)
     letters = random.Random(1)
 
     def asked() -> Asked:
@@ -678,12 +678,12 @@ async def test_a_miss_among_many_long_urls_is_quick(tmp_path: Path) -> None:
 
 async def test_opening_many_recordings_is_quick(tmp_path: Path) -> None:
     """Nothing is read in advance."""
-    storage = storage_in(tmp_path)
+    storage = sqlite_in(tmp_path)
     for place in range(2000):
         await storage.save(asked_for(place), recording(asked_for(place)), 0, is_first=True)
     await storage.let_go()
     began = time.perf_counter()
-    found = await storage_in(tmp_path).find(asked_for(1999), 0)
+    found = await sqlite_in(tmp_path).find(asked_for(1999), 0)
     assert time.perf_counter() - began < 5
     assert found == recording(asked_for(1999))
     await until_idle()
@@ -694,7 +694,7 @@ async def test_opening_many_recordings_is_quick(tmp_path: Path) -> None:
 
 async def test_each_credential_has_a_sequence_of_its_own(tmp_path: Path) -> None:
     """Recording anew for one leaves the answers of the other, and whoever does not ask for one gets any."""
-    storage = storage_in(tmp_path)
+    storage = sqlite_in(tmp_path)
     for whose, body in (("", b"nobody"), ("credential-1", b"one"), ("credential-2", b"two"), ("credential-1", b"anew")):
         asked = Asked(httpx.Request("GET", URL), b"", whose)
         await storage.save(asked, recording(asked, body), 0, is_first=True)
@@ -711,7 +711,7 @@ async def test_each_credential_has_a_sequence_of_its_own(tmp_path: Path) -> None
 
 async def test_all_recordings_come_in_a_stable_order(tmp_path: Path) -> None:
     """By URL and method, and those of one request in their sequence, in whatever order they came."""
-    storage = storage_in(tmp_path)
+    storage = sqlite_in(tmp_path)
     urls = ("GET", "https://api.test/a"), ("GET", "https://api.test/a"), ("POST", "https://api.test/a"), ("GET", URL)
     askeds = [Asked(httpx.Request(*url), b"") for url in urls]
     made = [recording(asked, b"%d" % place) for place, asked in enumerate(askeds)]
@@ -734,7 +734,7 @@ async def keep_many(storage: SQLiteReplayStorage, count: int, body: bytes = b"bo
 @pytest.mark.parametrize("body", [b"body", bytes(300_000)])
 async def test_what_is_read_ahead_is_what_is_asked_for(tmp_path: Path, body: bytes) -> None:
     """In whatever order, and however large."""
-    storage = storage_in(tmp_path)
+    storage = sqlite_in(tmp_path)
     count = 600 if len(body) < 100 else 20
     await keep_many(storage, count, body)
     orders = [list(range(count)), list(range(count))[::-1], random.Random(1).sample(range(count), count)]
@@ -750,7 +750,7 @@ async def test_what_is_read_ahead_is_what_is_asked_for(tmp_path: Path, body: byt
 
 async def test_rows_are_read_many_at_a_time(tmp_path: Path) -> None:
     """When they are asked for in their order; one by one when they are not."""
-    storage = storage_in(tmp_path)
+    storage = sqlite_in(tmp_path)
     await keep_many(storage, 1000)
     statements: list[str] = []
 
@@ -771,7 +771,7 @@ async def test_rows_are_read_many_at_a_time(tmp_path: Path) -> None:
 
 async def test_what_is_read_ahead_is_forgotten_when_somebody_writes(tmp_path: Path) -> None:
     """This process or, a moment later, another one."""
-    storage, other = storage_in(tmp_path), storage_in(tmp_path)
+    storage, other = sqlite_in(tmp_path), sqlite_in(tmp_path)
     await keep_many(storage, 3)
     for body, writer in ((b"mine", storage), (b"theirs", other)):
         for place in range(3):
@@ -793,7 +793,7 @@ async def test_what_is_read_ahead_is_forgotten_when_somebody_writes(tmp_path: Pa
 
 async def test_many_answers_to_one_request_are_found_in_time(tmp_path: Path) -> None:
     """Each is found without counting those before it."""
-    storage = storage_in(tmp_path)
+    storage = sqlite_in(tmp_path)
     for place in range(2000):
         await storage.save(asked_for(), recording(asked_for(), b"%d" % place), place, is_first=not place)
     await storage.let_go()
@@ -818,7 +818,7 @@ async def test_many_answers_to_one_request_are_found_in_time(tmp_path: Path) -> 
 async def test_places_are_not_remembered_without_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many requests are asked for."""
     monkeypatch.setattr("gracy_transport.replay.ahead._MOST_PLACES", 50)
-    storage = storage_in(tmp_path)
+    storage = sqlite_in(tmp_path)
     await keep_many(storage, 300)
     for _ in range(2):
         for place in range(300):

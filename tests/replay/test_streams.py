@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from gracy_transport.replay import RecordedResponse
 from gracy_transport.replay.pieces import is_stream, pace_of, pieces_in
 from gracy_transport.testing import FakeClock, ScriptedResponse, ScriptedWire
-from tests.replay.support import URL, client_of, storage_in
+from tests.replay.support import URL, Home, client_of, storage_in
 
 pytestmark = pytest.mark.anyio
 
@@ -25,9 +25,9 @@ SSE = {"content-type": "text/event-stream; charset=utf-8"}
 EVENTS = [b"data: one\n\nda", b"ta: two\n", b"\n", b"event: end\ndata: three\n\n"]
 
 
-def answer_in(directory: Path) -> RecordedResponse:
+def answer_in(home: Path | Home) -> RecordedResponse:
     """Returns the one answer that is recorded."""
-    (recording,) = storage_in(directory).recordings()
+    (recording,) = storage_in(home).recordings()
     assert recording.response is not None
     return recording.response
 
@@ -44,7 +44,7 @@ async def chunks_of(client: Any) -> list[bytes]:
         return [chunk async for chunk in response.aiter_bytes()]
 
 
-async def test_events_come_in_the_same_lines_and_pieces(family: ModuleType, tmp_path: Path) -> None:
+async def test_events_come_in_the_same_lines_and_pieces(family: ModuleType, home: Home) -> None:
     """Live, while they are recorded, and replayed."""
 
     def wire() -> ScriptedWire:
@@ -54,13 +54,13 @@ async def test_events_come_in_the_same_lines_and_pieces(family: ModuleType, tmp_
         lines, chunks = await lines_of(client), await chunks_of(client)
     for mode in ("record", "replay"):
         silent = ScriptedWire(500)
-        async with client_of(family, mode, tmp_path, wire() if mode == "record" else silent) as client:
+        async with client_of(family, mode, home, wire() if mode == "record" else silent) as client:
             assert await lines_of(client) == lines
             assert await chunks_of(client) == chunks == EVENTS
         assert silent.sent == []
 
 
-async def test_pauses_are_replayed_on_request(family: ModuleType, tmp_path: Path) -> None:
+async def test_pauses_are_replayed_on_request(family: ModuleType, home: Home) -> None:
     """Those before each piece and that before the end, on the clock of the layer; else all comes at once."""
 
     async def slowly(request: Any) -> Any:
@@ -69,7 +69,7 @@ async def test_pauses_are_replayed_on_request(family: ModuleType, tmp_path: Path
 
     async def times(mode: Any, wire: Any, **replay: Any) -> tuple[list[tuple[float, bytes]], float]:
         async with (
-            client_of(family, mode, tmp_path, wire, options={"clock": clock}, **replay) as client,
+            client_of(family, mode, home, wire, options={"clock": clock}, **replay) as client,
             client.stream("GET", URL) as response,
         ):
             began = clock.now()
@@ -79,7 +79,7 @@ async def test_pauses_are_replayed_on_request(family: ModuleType, tmp_path: Path
     clock = FakeClock()
     live = await times("record", ScriptedWire(slowly), timing=True)
     assert live == ([(2.0, b"a"), (2.0, b"b"), (7.0, b"c")], 10.0)
-    assert answer_in(tmp_path).pace_document() == {"chunks": [1, 1, 1], "delays": [2.0, 0.0, 5.0, 3.0]}
+    assert answer_in(home).pace_document() == {"chunks": [1, 1, 1], "delays": [2.0, 0.0, 5.0, 3.0]}
     for timing, expected in ((True, live), (False, ([(0.0, b"a"), (0.0, b"b"), (0.0, b"c")], 0.0))):
         assert await times("replay", None, timing=timing) == expected
 
@@ -102,13 +102,13 @@ class Paced:
         return self._family.Response(200, content=letters())
 
 
-async def test_a_timeout_in_a_stream_comes_as_late_as_it_did(family: ModuleType, tmp_path: Path) -> None:
+async def test_a_timeout_in_a_stream_comes_as_late_as_it_did(family: ModuleType, home: Home) -> None:
     """The wait for it is replayed too."""
     clock = FakeClock()
     answer = ScriptedResponse(chunks=[b"a", family.ReadTimeout("silence")], chunk_delay=30, headers=SSE)
     for mode, wire in (("record", ScriptedWire(answer, clock=clock)), ("replay", None)):
         options = {"clock": clock}
-        async with client_of(family, mode, tmp_path, wire, options=options, timing=True) as client:  # type: ignore[arg-type]
+        async with client_of(family, mode, home, wire, options=options, timing=True) as client:  # type: ignore[arg-type]
             began = clock.now()
             with pytest.raises(family.ReadTimeout, match="silence"):
                 await client.get(URL)
@@ -117,40 +117,40 @@ async def test_a_timeout_in_a_stream_comes_as_late_as_it_did(family: ModuleType,
 
 @pytest.mark.parametrize(("media_type", "kept"), [("text/event-stream", (3, 2)), ("application/json", ())])
 async def test_pieces_are_kept_only_where_they_are_meant(
-    family: ModuleType, tmp_path: Path, media_type: str, kept: tuple[int, ...]
+    family: ModuleType, home: Home, media_type: str, kept: tuple[int, ...]
 ) -> None:
     """Elsewhere they are an accident of the network, and would make a difference each time."""
     wire = ScriptedWire(ScriptedResponse(chunks=[b"[1,", b"2]"], headers={"content-type": media_type}))
-    async with client_of(family, "record", tmp_path, wire) as client:
+    async with client_of(family, "record", home, wire) as client:
         await client.get(URL)
-    assert (answer_in(tmp_path).chunks, answer_in(tmp_path).delays) == (kept, ())
+    assert (answer_in(home).chunks, answer_in(home).delays) == (kept, ())
 
 
-async def test_pieces_are_those_of_the_decoded_body(family: ModuleType, tmp_path: Path) -> None:
+async def test_pieces_are_those_of_the_decoded_body(family: ModuleType, home: Home) -> None:
     """A server that compresses a stream flushes after each event."""
     packer = zlib.compressobj(wbits=31)
     pieces = [packer.compress(event) + packer.flush(zlib.Z_SYNC_FLUSH) for event in EVENTS] + [packer.flush()]
     wire = ScriptedWire(ScriptedResponse(chunks=pieces, headers={**SSE, "content-encoding": "gzip"}))
-    async with client_of(family, "record", tmp_path, wire) as client:
+    async with client_of(family, "record", home, wire) as client:
         live = await chunks_of(client)
     assert live == EVENTS
-    assert answer_in(tmp_path).chunks == tuple(map(len, EVENTS))
-    async with client_of(family, "replay", tmp_path) as client:
+    assert answer_in(home).chunks == tuple(map(len, EVENTS))
+    async with client_of(family, "replay", home) as client:
         assert await chunks_of(client) == live
 
 
-async def test_a_stream_that_cannot_be_decoded_keeps_its_pieces(family: ModuleType, tmp_path: Path) -> None:
+async def test_a_stream_that_cannot_be_decoded_keeps_its_pieces(family: ModuleType, home: Home) -> None:
     """As they came over the wire."""
     whole = gzip.compress(b"data: one\n\n")
     broken = [b"no", b"gzip", whole[4:]]
     wire = ScriptedWire(ScriptedResponse(chunks=broken, headers={**SSE, "content-encoding": "gzip"}))
-    async with client_of(family, "record", tmp_path, wire) as client, client.stream("GET", URL) as response:
+    async with client_of(family, "record", home, wire) as client, client.stream("GET", URL) as response:
         assert [chunk async for chunk in response.aiter_raw()] == broken
-    async with client_of(family, "replay", tmp_path) as client, client.stream("GET", URL) as response:
+    async with client_of(family, "replay", home) as client, client.stream("GET", URL) as response:
         assert [chunk async for chunk in response.aiter_raw()] == broken
 
 
-async def test_pieces_end_where_they_did_when_secrets_are_replaced(family: ModuleType, tmp_path: Path) -> None:
+async def test_pieces_end_where_they_did_when_secrets_are_replaced(family: ModuleType, home: Home) -> None:
     """At the same line ends; an end in the middle of a line that moved is gone."""
     events = [
         b'data: {"n": 1}\n\nda',
@@ -160,9 +160,9 @@ async def test_pieces_end_where_they_did_when_secrets_are_replaced(family: Modul
         b"data: end\n\n",
     ]
     wire = ScriptedWire(ScriptedResponse(chunks=events, headers=SSE))
-    async with client_of(family, "record", tmp_path, wire) as client:
+    async with client_of(family, "record", home, wire) as client:
         assert await chunks_of(client) == events
-    async with client_of(family, "replay", tmp_path) as client:
+    async with client_of(family, "replay", home) as client:
         replayed = await chunks_of(client)
     assert b"secret" not in b"".join(replayed)
     assert [replayed[0], *replayed[2:]] == [events[0], events[2] + events[3], events[4]]

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from gracy_transport.exceptions import GracyReplayRequestNotFound
 from gracy_transport.replay import GracyReplay
 from gracy_transport.testing import FakeClock, ScriptedResponse, ScriptedWire
-from tests.replay.support import URL, client_of, storage_in
+from tests.replay.support import URL, Home, client_of, storage_in
 
 pytestmark = pytest.mark.anyio
 
@@ -39,12 +39,12 @@ async def ask(client: Any, *names: str | None) -> list[str]:
     return [(await client.get(URL, headers=bearer(name))).text for name in names]
 
 
-async def test_users_never_share_an_answer(family: ModuleType, tmp_path: Path) -> None:
+async def test_users_never_share_an_answer(family: ModuleType, home: Home) -> None:
     """They are told apart by their order of appearance, so a replay may have other tokens."""
-    async with client_of(family, "record", tmp_path, counted()) as client:
+    async with client_of(family, "record", home, counted()) as client:
         await ask(client, "alice", "bob", "alice")
-    assert storage_in(tmp_path).credentials() == {"credential-1", "credential-2"}
-    async with client_of(family, "replay", tmp_path) as client:
+    assert storage_in(home).credentials() == {"credential-1", "credential-2"}
+    async with client_of(family, "replay", home) as client:
         assert await ask(client, "x", "y", "y", "x", "x") == [
             "answer 1",
             "answer 2",
@@ -60,37 +60,37 @@ async def test_users_never_share_an_answer(family: ModuleType, tmp_path: Path) -
 @pytest.mark.parametrize(("recorded", "asked"), [("alice", "x"), ("alice", None), (None, "x"), (None, None)])
 @pytest.mark.parametrize("mode", ["replay", "smart-replay"])
 async def test_one_credential_matches_any(
-    family: ModuleType, tmp_path: Path, mode: Any, recorded: str | None, asked: str | None
+    family: ModuleType, home: Home, mode: Any, recorded: str | None, asked: str | None
 ) -> None:
     """Where there is only one user, nobody can get the answer of another; its answers come in order."""
-    async with client_of(family, "record", tmp_path, counted()) as client:
+    async with client_of(family, "record", home, counted()) as client:
         await ask(client, recorded, recorded)
     wire = ScriptedWire(500)
-    async with client_of(family, mode, tmp_path, wire) as client:
+    async with client_of(family, mode, home, wire) as client:
         assert await ask(client, asked, asked, asked) == ["answer 1", "answer 2", "answer 2"]
     assert wire.sent == []
 
 
-async def test_a_second_user_is_sent(family: ModuleType, tmp_path: Path) -> None:
+async def test_a_second_user_is_sent(family: ModuleType, home: Home) -> None:
     """In smart-replay, where it could be another; its answer is stored beside that of the first."""
-    async with client_of(family, "record", tmp_path, counted()) as client:
+    async with client_of(family, "record", home, counted()) as client:
         await ask(client, "alice")
     wire = ScriptedWire(ScriptedResponse(content=b"bob's"))
-    async with client_of(family, "smart-replay", tmp_path, wire) as client:
+    async with client_of(family, "smart-replay", home, wire) as client:
         assert await ask(client, "alice", "bob", "alice", "bob") == ["answer 1", "bob's", "answer 1", "bob's"]
-    assert storage_in(tmp_path).credentials() == {"credential-1", "credential-2"}
+    assert storage_in(home).credentials() == {"credential-1", "credential-2"}
 
 
-async def test_who_is_challenged_is_not_given_the_challenge_again(family: ModuleType, tmp_path: Path) -> None:
+async def test_who_is_challenged_is_not_given_the_challenge_again(family: ModuleType, home: Home) -> None:
     """Basic and digest authentication ask the same twice: without credentials, and then with them."""
     for mode in ("smart-replay", "smart-replay", "replay"):
-        async with client_of(family, mode, tmp_path, counted()) as client:
+        async with client_of(family, mode, home, counted()) as client:
             assert await ask(client, None, "alice", None, "alice") == ["answer 1", "answer 2"] * 2
 
 
-async def test_transports_on_one_storage_name_users_together(family: ModuleType, tmp_path: Path) -> None:
+async def test_transports_on_one_storage_name_users_together(family: ModuleType, home: Home) -> None:
     """Else the first user of each would have the same name, and one sequence."""
-    storage = storage_in(tmp_path)
+    storage = storage_in(home)
     async with (
         client_of(family, "record", storage, ScriptedWire(ScriptedResponse(content=b"alice's"))) as one,
         client_of(family, "record", storage, ScriptedWire(ScriptedResponse(content=b"bob's"))) as other,
@@ -101,25 +101,25 @@ async def test_transports_on_one_storage_name_users_together(family: ModuleType,
         assert await ask(client, "alice", "bob", "alice") == ["alice's", "bob's", "alice's"]
 
 
-async def test_exhausted_is_meant_for_each_user(family: ModuleType, tmp_path: Path) -> None:
+async def test_exhausted_is_meant_for_each_user(family: ModuleType, home: Home) -> None:
     """The answers of another make no difference; what follows is stored for whom it is."""
-    async with client_of(family, "record", tmp_path, counted()) as client:
+    async with client_of(family, "record", home, counted()) as client:
         await ask(client, "alice", "bob", "bob")
     wire = ScriptedWire(ScriptedResponse(content=b"new"))
-    async with client_of(family, "smart-replay", tmp_path, wire, exhausted="error") as client:
+    async with client_of(family, "smart-replay", home, wire, exhausted="error") as client:
         assert await ask(client, "alice", "bob", "alice", "bob") == ["answer 1", "answer 2", "new", "answer 3"]
-    async with client_of(family, "replay", tmp_path) as client:
+    async with client_of(family, "replay", home) as client:
         assert await ask(client, "alice", "bob", "alice", "bob") == ["answer 1", "answer 2", "new", "answer 3"]
 
 
-async def test_what_follows_for_another_credential_comes_last(family: ModuleType, tmp_path: Path) -> None:
+async def test_what_follows_for_another_credential_comes_last(family: ModuleType, home: Home) -> None:
     """Where a recording with one credential answered somebody else."""
-    async with client_of(family, "record", tmp_path, counted()) as client:
+    async with client_of(family, "record", home, counted()) as client:
         await ask(client, "alice", "alice")
     wire = ScriptedWire(ScriptedResponse(content=b"new"))
-    async with client_of(family, "smart-replay", tmp_path, wire, exhausted="error") as client:
+    async with client_of(family, "smart-replay", home, wire, exhausted="error") as client:
         assert await ask(client, None, None, None) == ["answer 1", "answer 2", "new"]
-    bodies = [each.response.body for each in storage_in(tmp_path).recordings() if each.response is not None]
+    bodies = [each.response.body for each in storage_in(home).recordings() if each.response is not None]
     assert sorted(bodies) == [b"answer 1", b"answer 2", b"new"]
 
 
@@ -145,7 +145,7 @@ async def test_a_login_that_is_replayed_says_whose_its_token_is(family: ModuleTy
     assert b"secret-" not in b"".join(file.read_bytes() for file in tmp_path.iterdir())
 
 
-async def test_the_credential_may_be_what_a_user_says(family: ModuleType, tmp_path: Path) -> None:
+async def test_the_credential_may_be_what_a_user_says(family: ModuleType, home: Home) -> None:
     """A header of an API of their own, say; it is not recorded."""
 
     def tenant(request: Any) -> str | None:
@@ -153,13 +153,13 @@ async def test_the_credential_may_be_what_a_user_says(family: ModuleType, tmp_pa
         return said
 
     wire = ScriptedWire(*(ScriptedResponse(content=name) for name in (b"first", b"second", b"third")))
-    async with client_of(family, "record", tmp_path, wire, credential=tenant) as client:
+    async with client_of(family, "record", home, wire, credential=tenant) as client:
         for name in ("blue", "red", "blue"):
             await client.get(URL, headers={"x-tenant": name})
-    async with client_of(family, "replay", tmp_path, credential=tenant) as client:
+    async with client_of(family, "replay", home, credential=tenant) as client:
         said = [(await client.get(URL, headers={"x-tenant": name})).text for name in ("a", "a", "b")]
     assert said == ["first", "third", "second"]
-    assert [each.request.credential for each in storage_in(tmp_path).recordings()] == [
+    assert [each.request.credential for each in storage_in(home).recordings()] == [
         "credential-1",
         "credential-1",
         "credential-2",
@@ -194,12 +194,12 @@ async def test_rules_of_ones_own(family: ModuleType, tmp_path: Path) -> None:
     "match_on",
     [("path", "header:accept-language"), lambda request: (request.url.path, request.headers["accept-language"])],
 )
-async def test_requests_are_matched_as_a_user_says(family: ModuleType, tmp_path: Path, match_on: Any) -> None:
+async def test_requests_are_matched_as_a_user_says(family: ModuleType, home: Home, match_on: Any) -> None:
     """By some of their parts, or by a function."""
-    async with client_of(family, "record", tmp_path, counted(), match_on=match_on) as client:
+    async with client_of(family, "record", home, counted(), match_on=match_on) as client:
         for language in ("de", "en"):
             await client.get(f"{URL}?at=1", headers={"accept-language": language})
-    async with client_of(family, "replay", tmp_path, match_on=match_on) as client:
+    async with client_of(family, "replay", home, match_on=match_on) as client:
         for language, said in (("en", "answer 2"), ("de", "answer 1")):
             assert (await client.get(f"{URL}?at=2", headers={"accept-language": language})).text == said
         with pytest.raises(GracyReplayRequestNotFound):
@@ -216,10 +216,10 @@ async def test_requests_are_matched_as_a_user_says(family: ModuleType, tmp_path:
         ({"credential": "me"}, "credential"),
     ],
 )
-def test_wrong_rules_are_named(tmp_path: Path, options: dict[str, Any], said: str) -> None:
+def test_wrong_rules_are_named(home: Home, options: dict[str, Any], said: str) -> None:
     """With their field."""
     with pytest.raises(ValidationError, match=said):
-        GracyReplay("record", storage_in(tmp_path), **options)
+        GracyReplay("record", storage_in(home), **options)
 
 
 @pytest.mark.parametrize(
@@ -232,15 +232,13 @@ def test_wrong_rules_are_named(tmp_path: Path, options: dict[str, Any], said: st
         ("Max-Age=60", "Max-Age=60"),
     ],
 )
-async def test_a_cookie_lasts_as_long_as_it_did(
-    family: ModuleType, tmp_path: Path, attributes: str, replayed: str
-) -> None:
+async def test_a_cookie_lasts_as_long_as_it_did(family: ModuleType, home: Home, attributes: str, replayed: str) -> None:
     """Else a replay would be nobody's a day after a login was recorded; one that deletes a cookie still does."""
     wire = ScriptedWire(ScriptedResponse(headers={"Set-Cookie": f"sid=of-alice-1; {attributes}"}))
     clock = FakeClock(wall=978_307_200.0)
-    async with client_of(family, "record", tmp_path, wire, options={"clock": clock}) as client:
+    async with client_of(family, "record", home, wire, options={"clock": clock}) as client:
         await client.get(URL)
-    async with client_of(family, "replay", tmp_path) as client:
+    async with client_of(family, "replay", home) as client:
         response = await client.get(URL)
         assert response.headers["set-cookie"].partition("; ")[2] == replayed
         assert bool(client.cookies) is ("1970" not in replayed)

@@ -20,7 +20,7 @@ from uuid import uuid4
 
 from redis.exceptions import NoScriptError, RedisError
 
-from .gate import Order
+from .gate import MEANWHILE, Order
 from .gates import GateBook
 from .patience import in_time, words
 from .scripts import HELLO, PAUSE
@@ -44,6 +44,9 @@ LONGEST_BACKOFF: Final = 2.0
 
 TOGETHER: Final = 128
 """Orders in one pipeline: few enough for the server to decide within a few milliseconds."""
+
+CALM: Final = 10.0
+"""Seconds a server has to answer for before the next time that it is away counts as a first one."""
 
 TICK: Final = 1.0
 """Seconds between two looks at what is held and waited for."""
@@ -101,6 +104,7 @@ class RedisEngine:
         self._client: Any = None
         self._orders: deque[SharedGate] = deque()
         self._pauses: deque[tuple[SharedGate, float]] = deque()
+        self._went_away = asyncio.Event()
         self._thread = LoopThread("gracy-shared-limits", self._main)
 
     # Called from anywhere.
@@ -112,7 +116,7 @@ class RedisEngine:
 
     def pause(self, gate: SharedGate, seconds: float) -> None:
         """Tells all processes that nobody may pass a gate for so long."""
-        self._pauses.append((gate, seconds))
+        self._pauses.append((gate, time.monotonic() + seconds))
         self._thread.rouse()
 
     def lost(self, gate: SharedGate, count: int) -> None:
@@ -153,6 +157,8 @@ class RedisEngine:
 
     async def _work(self, wake: asyncio.Event) -> None:
         self._client = self._connect()
+        if self.is_away:  # so it was when the thread ended
+            self._went_away.set()
         try:
             if not await self._is_reached():
                 self._go_away("no answer to the first command")
@@ -222,9 +228,12 @@ class RedisEngine:
         for script, keys, arguments in runs:
             name = script.sha if how == "evalsha" else script.text
             getattr(pipeline, how)(name, len(keys), *keys, *arguments)
-        return list(await pipeline.execute(raise_on_error=how == "eval"))
+        return list(await pipeline.execute(raise_on_error=False))
 
-    async def _tell_of_pause(self, gate: SharedGate, seconds: float) -> None:
+    async def _tell_of_pause(self, gate: SharedGate, until: float) -> None:
+        seconds = until - time.monotonic()
+        if seconds <= 0:
+            return
         arguments: list[str | int] = [round(seconds * 1e6), f"{self.namespace}:all", gate.name]
         await self._run_scripts([Order(PAUSE, [f"{gate.tag}:state"], arguments)])
 
@@ -242,7 +251,7 @@ class RedisEngine:
                 async with self._client.pubsub(ignore_subscribe_messages=True) as hearing:
                     await hearing.subscribe(f"{self.namespace}:all")
                     await hearing.psubscribe(f"{self.namespace}:{self.owner}.*")
-                    self.gates.look_after()  # what was said meanwhile is lost
+                    self.gates.missed_words()
                     while True:
                         message = await hearing.get_message(timeout=TICK)
                         if message is not None:
@@ -258,37 +267,34 @@ class RedisEngine:
         if self.is_away:
             return
         self.is_away, self.trouble, self.away_since = True, trouble, time.monotonic()
+        self._went_away.set()
         self.outages += 1
         logger.warning("%s does not answer (%s): %s", self.title, trouble, MEANWHILE[self.away])
         self.gates.look_again()
 
     async def _recover(self) -> None:
         """Tries to reach a server that is away, at intervals that grow and differ between processes."""
-        pause = self.timeout
+        pause, back_at = self.timeout, 0.0
         while True:
-            if not self.is_away:
+            await self._went_away.wait()
+            if time.monotonic() - back_at > CALM:  # else it comes and goes, and each return is a bother
                 pause = self.timeout
-                await asyncio.sleep(self.timeout)
-                continue
+            while not await self._is_reached():
+                await asyncio.sleep(random.uniform(0, pause))
+                pause = min(LONGEST_BACKOFF, 2 * pause)
+            self._went_away.clear()
+            self.is_away, back_at = False, time.monotonic()
+            logger.info("%s answers again after %.1f s", self.title, back_at - self.away_since)
+            self.gates.came_back()
             await asyncio.sleep(random.uniform(0, pause))
-            pause = min(LONGEST_BACKOFF, 2 * pause)
-            if await self._is_reached():
-                self.is_away = False
-                logger.info("%s answers again after %.1f s", self.title, time.monotonic() - self.away_since)
-                self.gates.came_back()
 
     async def _is_reached(self) -> bool:
+        # By a script, as everything goes: it makes the connection ready, and shows that scripts are allowed.
+        hello = Order(HELLO, [f"{{{self.namespace}}}"], [])
         try:
-            # As a script, the way that everything goes: it makes the connection ready, and it is allowed to.
-            await in_time(self._evaluate([Order(HELLO, [f"{{{self.namespace}}}"], [])], "eval"), CONNECT_TIMEOUT)
+            answers = await in_time(self._evaluate([hello], "eval"), CONNECT_TIMEOUT)
         except (RedisError, OSError, TimeoutError) as error:
-            self.trouble = words(error, CONNECT_TIMEOUT)
-            return False
-        return True
-
-
-MEANWHILE: Final = {
-    "local_share": "each process keeps to its share of the limits until it does",
-    "open": "requests are not limited until it does",
-    "closed": "requests wait until it does",
-}
+            answers = [error]
+        if isinstance(answers[0], Exception):
+            self.trouble = words(answers[0], CONNECT_TIMEOUT)
+        return not isinstance(answers[0], Exception)

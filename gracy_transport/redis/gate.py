@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
 
 from ..admission import Gate
 
@@ -13,11 +13,19 @@ if TYPE_CHECKING:
     from ..admission import Desk
     from .scripts import Script
 
-__all__ = ["Away", "Engine", "Order", "SharedGate", "as_text", "microseconds"]
+__all__ = ["MEANWHILE", "Away", "Engine", "Order", "SharedGate", "as_text", "microseconds"]
 
 
 Away = Literal["local_share", "open", "closed"]
 """What a process does while the engine does not answer."""
+
+
+MEANWHILE: Final = {
+    "local_share": "each process keeps to its share of the limits until it does",
+    "open": "requests are not limited until it does",
+    "closed": "requests wait until it does",
+}
+"""The same in words."""
 
 
 class Order(NamedTuple):
@@ -127,6 +135,9 @@ class SharedGate(Gate):
     def order(self, now: float) -> Order:
         """Returns what the engine is to decide now."""
         raise NotImplementedError
+
+    def missed_words(self, now: float) -> None:
+        """Is told that what other processes said may have been missed."""
 
     def came_back(self, now: float) -> None:
         """Is told that the engine is back."""

@@ -71,6 +71,11 @@ class GateBook:
         for gate in self.all():
             gate.desk.decide(gate.look_after)
 
+    def missed_words(self) -> None:
+        """Tells the gates that what other processes said may have been missed."""
+        for gate in self.all():
+            gate.desk.decide(gate.missed_words)
+
     def look_again(self) -> None:
         """Lets those who wait at any gate go on by what is so now."""
         for gate in self.all():

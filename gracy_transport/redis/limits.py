@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Hashable
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from ..admission import Desk, SharedLimits
+from ..values import Value
 from .client import MakeClient, client_maker, shown_url
 from .engine import CONNECT_TIMEOUT, RedisEngine
 from .gate import Away
@@ -20,7 +24,56 @@ __all__ = ["RedisLimits"]
 class RedisLimits(SharedLimits):
     """Keeps rate rules and concurrency limits over all processes that use one Redis or Valkey server.
 
-    Give it as `shared` to a `GracefulThrottle` or a `ConcurrentRequestLimit`.
+    Give it as `shared` to a `GracefulThrottle` or a `ConcurrentRequestLimit`; nothing else changes. Processes share a
+    limit when they give the same namespace, the same rule (pattern, number, period, margin, smooth) and, where it has
+    one, the same key; two transports in one process that do are two sharers. One object serves any number of
+    transports, threads and event loops, of asyncio and of trio, by one thread with one connection.
+
+    The promise, while the server answers:
+
+    - Rates: no window holds more than N requests dispatched, over all processes, whatever their clocks say: time is the
+      server's. A process asks for a few permits at a time and is told when each can be used, so nobody polls. A permit
+      lies unused for at most 4 % of its period (10 ms and two round trips at least, 1 s at most), then it goes back:
+      that, and the doubt about the server's clock of one round trip, is what sharing costs of the limit.
+    - Slots: no more in use than the limit. A slot is lent for `lease` seconds and renewed by a thread for as long as
+      its request is under way, so one whose process was killed comes back after that long. A process keeps free slots
+      for its next requests until somebody else waits, and then no more than its part.
+    - First come, first served within a process; between processes nobody takes more than a fair part while another one
+      is left wanting.
+    - A server that asks for a pause (Retry-After on 429 and 503, or more with `follow_server`) pauses the rule and key
+      in every process.
+
+    What cannot be kept: a process that is stopped between its decision and the moment the request leaves sends it
+    late, one for each request that was just leaving. When the leases of a stopped process end while its requests are
+    under way, others get its slots; it logs that when it goes on. `smooth` spaces when permits begin, so two may be
+    used closer together by what the first was late. What a server says is *left* of its limit
+    (`follow_server`) is heeded in the process that heard it; the pause is what all share.
+
+    While the server does not answer (longer than `timeout` for a command, or broken), a warning is logged, a call that
+    waits says so in its timeline, and `away` decides. With `local_share` each process keeps to N divided by the
+    processes that were seen in the last minute, what it sent before counted in; so a window in which that begins can
+    hold up to 2 N, where load was uneven, and a process that alone is cut off adds its share to the N of the others.
+    Once the server answers again everybody goes on alone for one more period (5 s at most) and tells what was sent
+    meanwhile. The same happens when the server forgot everything.
+
+    Args:
+        url: `redis://`, `rediss://` (TLS) or `unix://`, with user, password and number of the database as usual;
+            `redis+sentinel://host,host/name/0` for the primary that Sentinels name and `redis+cluster://host` for a
+            cluster (`rediss+…` with TLS); or a callable that makes a client of `redis.asyncio`.
+        namespace: what the keys on the server begin with.
+        away: what to do while the server does not answer: `local_share`, `open` (no limit) or `closed` (requests
+            wait, until it does or their deadline is over). The first unless given: a third party's limit is still
+            kept, and work goes on.
+        timeout: seconds for a command, 0.1 unless given: a round trip takes less than 10 ms in a data centre, and
+            requests wait for it.
+        lease: seconds for which a slot is lent at a time, 30 unless given: renewed each third of that, it outlives
+            a hiccup, and what a killed process held comes back soon.
+        processes: how many to count on until the server said how many there are, 1 unless given; it matters where a
+            fleet starts while the server is down.
+
+    Raises:
+        ValueError: for a URL of another kind.
+        pydantic.ValidationError: naming the argument that is wrong.
     """
 
     def __init__(
@@ -33,19 +86,34 @@ class RedisLimits(SharedLimits):
         lease: float = 30.0,
         processes: int = 1,
     ) -> None:
+        given = Settings(namespace=namespace, away=away, timeout=timeout, lease=lease, processes=processes)
+        self._url = url
+        title = shown_url(url) if isinstance(url, str) else "the server of the shared limits"
         connect = client_maker(url, CONNECT_TIMEOUT) if isinstance(url, str) else url
-        self._title = shown_url(url) if isinstance(url, str) else "the server of the shared limits"
-        self._engine = RedisEngine(
-            connect,
-            title=self._title,
-            namespace=namespace,
-            away=away,
-            timeout=timeout,
-            lease=lease,
-            processes=processes,
-        )
-        self._ending = weakref.finalize(self, self._engine.stop)
+        self._settings = given
+        self._engine = RedisEngine(connect, title=title, **dict(given))
+        weakref.finalize(self, self._engine.stop)
         _begin_anew_in_children(self._engine)
+
+    @property
+    def round_trips(self) -> int:
+        """How often the server was asked up to now."""
+        return self._engine.round_trips
+
+    @property
+    def outages(self) -> int:
+        """How often the server did not answer up to now."""
+        return self._engine.outages
+
+    @property
+    def lost_leases(self) -> int:
+        """How many slots ended while they were in use, up to now."""
+        return self._engine.lost_leases
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the server does not answer now."""
+        return self._engine.is_away
 
     def permits(
         self, name: tuple[Hashable, ...], limit: int, period: float, *, spacing: float, subject: object, desk: Desk
@@ -56,27 +124,47 @@ class RedisLimits(SharedLimits):
         def make() -> SharedPermits:
             return SharedPermits(known, engine, desk, limit, period, spacing=spacing, subject=subject)
 
-        return self._engine.gates.get(known, desk, make)
+        return engine.gates.get(known, desk, make)
 
     def slots(self, name: tuple[Hashable, ...], limit: int, *, subject: object, desk: Desk) -> SharedSlots:
         """Returns a gate of `limit` slots."""
         known, engine = name_of(name), self._engine
-        return self._engine.gates.get(known, desk, lambda: SharedSlots(known, engine, desk, limit, subject=subject))
-
-    @property
-    def round_trips(self) -> int:
-        """How often the server was asked."""
-        return self._engine.round_trips
+        return engine.gates.get(known, desk, lambda: SharedSlots(known, engine, desk, limit, subject=subject))
 
     def close(self) -> None:
-        """Gives back what was lent, and lets the connection go. It begins anew when it is needed again."""
+        """Gives back what was lent and is not in use, and lets the connection go; blocks for a moment.
+
+        Not needed at the end of a program, which does it by itself. It begins anew when it is needed again.
+        """
         self._engine.stop()
 
     def __repr__(self) -> str:
         """Says which server, what for, and how it is."""
         engine = self._engine
         state = f"away: {engine.trouble}" if engine.is_away else f"{engine.round_trips} round trips"
-        return f"<RedisLimits {self._title} namespace={engine.namespace!r} {state}>"
+        return f"<RedisLimits {engine.title} namespace={engine.namespace!r} {state}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Makes one for the same limits in another process."""
+        return _made_again, (self._url, dict(self._settings))
+
+    def __deepcopy__(self, _memo: object) -> RedisLimits:
+        """Returns itself: whoever copies a config means the same limits."""
+        return self
+
+
+class Settings(Value, frozen=True):
+    """The arguments of `RedisLimits` but for the URL, checked."""
+
+    namespace: Annotated[str, Field(min_length=1, pattern=r"^[^{}\s]+$")]
+    away: Away
+    timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    lease: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    processes: Annotated[int, Field(gt=0)]
+
+
+def _made_again(url: str | MakeClient, settings: dict[str, Any]) -> RedisLimits:
+    return RedisLimits(url, **settings)
 
 
 def _begin_anew_in_children(engine: RedisEngine) -> None:

@@ -14,6 +14,9 @@ T = TypeVar("T")
 LATE: Final = 1.5
 """Times a time-out after which it was this process that was late: stopped, or on a machine that does too much."""
 
+LONGEST: Final = 200
+"""Characters of what went wrong: the client may quote the script."""
+
 PATIENCE: Final = 5
 """Rounds of the event loop in which what has arrived is read: a few calls deep in the client."""
 
@@ -45,4 +48,4 @@ def words(error: BaseException, timeout: float) -> str:
     """Says what went wrong, in a line without secrets."""
     if isinstance(error, TimeoutError):
         return f"no answer within {timeout:g} s"
-    return f"{type(error).__name__}: {error}".splitlines()[0]
+    return f"{type(error).__name__}: {error}".splitlines()[0][:LONGEST]

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
 __all__ = ["SharedPermits"]
 
-MOST: Final = 100
-"""Permits asked for at once: at 1,000 a second that is a question each 100 ms, and nobody is kept from a fair part."""
+FEWEST: Final = 100
+"""Permits that may be asked for at once, however low the rate: a burst that is allowed goes out in a few steps."""
+
+MOST: Final = 1_000
+"""Permits that are asked for at once at most: the server decides on so many within a few milliseconds."""
 
 SLACK: Final = 0.04
 """How long a permit may lie unused, as a part of its period: so much of the limit a process that says no more costs."""
@@ -180,7 +183,8 @@ class SharedPermits(SharedGate):
             likely = int(self._went / seconds * self._slack)
             missing += min(likely, self.limit // (4 * self.processes))
         self._went, self._rated_at = 0, now
-        return max(0, min(MOST, missing))
+        most = (AHEAD + 2 * self.engine.round_trip) * self.limit / self._window / self.processes
+        return max(0, min(missing, max(FEWEST, min(MOST, int(most)))))
 
     def _settlements(self, now: float) -> list[str | int]:
         """Returns what became of permits: entry, how many were used, when those are back, when the rest was."""

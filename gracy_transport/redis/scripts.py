@@ -202,12 +202,12 @@ SLOTS: Final = Script.of(
 -- stand in a second one by their turn; whoever gives slots back hands them to them.
 --
 -- KEYS: leases, queue, state, who is there.
--- ARGV: owner, limit, lease, patience, wanted, adopted, presence, the prefix of channels, the name of the limit, number
---       renewed; then the leases to renew, then those to give back.
+-- ARGV: owner, limit, lease, patience, wanted, adopted, presence, the prefix of channels, the name of the limit,
+--       whether all that the owner knows of are renewed (1 or 0), how many; then those, then those to give back.
 local leases, queue, state, present = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local me, limit, lease, patience = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local wanted, adopted, presence = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local channel, name, renewed = ARGV[8], ARGV[9], tonumber(ARGV[10])
+local channel, name, is_all, renewed = ARGV[8], ARGV[9], ARGV[10] == '1', tonumber(ARGV[11])
 
 local function text(number) return string.format('%.0f', number) end
 
@@ -224,18 +224,24 @@ local function lend(owner)
 end
 
 redis.call('ZREMRANGEBYSCORE', leases, '-inf', text(now))
-local lost = {}
-for i = 11, 10 + renewed do
+for i = 12 + renewed, #ARGV do redis.call('ZREM', leases, ARGV[i]) end
+local lost, granted = {}, {}
+if is_all then
+  -- What was handed to this owner and is not among those: nobody told it.
+  local renewing = {}
+  for i = 12, 11 + renewed do renewing[ARGV[i]] = true end
+  for _, entry in ipairs(redis.call('ZRANGE', leases, 0, -1)) do
+    if string.match(entry, '^[^:]*') == me and not renewing[entry] then granted[#granted + 1] = entry end
+  end
+end
+for i = 12, 11 + renewed do
   if redis.call('ZSCORE', leases, ARGV[i]) then redis.call('ZADD', leases, text(now + lease), ARGV[i])
   else lost[#lost + 1] = ARGV[i] end
 end
-for i = 11 + renewed, #ARGV do redis.call('ZREM', leases, ARGV[i]) end
-
 redis.call('ZADD', present, text(now), me)
 redis.call('ZREMRANGEBYSCORE', present, '-inf', text(now - presence))
 local processes = redis.call('ZCARD', present)
 
-local granted = {}
 for _ = 1, adopted do granted[#granted + 1] = lend(me) end
 if wanted > 0 then
   if redis.call('ZADD', queue, 'NX', text(turn + 1), me) == 1 then turn = turn + 1 end

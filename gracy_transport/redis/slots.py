@@ -36,9 +36,9 @@ class SharedSlots(SharedGate):
     __slots__ = (
         "_back",
         "_is_lining_up",
+        "_is_renewing",
         "_kept",
         "_renewed_at",
-        "_renewing",
         "_returning",
         "_wanted_until",
         "leases",
@@ -52,7 +52,7 @@ class SharedSlots(SharedGate):
         self.free = 0
         self._back: deque[str] = deque()
         self._returning: list[str] = []
-        self._renewing: list[str] = []
+        self._is_renewing = False
         self._renewed_at = 0.0
         self._is_lining_up = False
         self._kept = limit
@@ -106,8 +106,8 @@ class SharedSlots(SharedGate):
         self._returning += self._back
         self._back.clear()
         engine = self.engine
-        is_due = now - self._renewed_at >= engine.lease / 3
-        self._renewing = list(self.leases) if is_due else []
+        self._is_renewing = now - self._renewed_at >= engine.lease / 3
+        renewing = self.leases if self._is_renewing else ()
         arguments: list[str | int] = [
             self.owner,
             self.limit,
@@ -118,8 +118,9 @@ class SharedSlots(SharedGate):
             microseconds(engine.presence),
             f"{engine.namespace}:",
             self.name,
-            len(self._renewing),
-            *self._renewing,
+            int(self._is_renewing),
+            len(renewing),
+            *renewing,
             *self._returning,
         ]
         keys = [f"{self.tag}:{part}" for part in ("leases", "queue", "state", "present")]
@@ -137,6 +138,12 @@ class SharedSlots(SharedGate):
         self._is_lining_up = False
         self._renewed_at = float("-inf")
         if self.leases or self.used or self.queued:
+            self.engine.order(self)
+
+    def missed_words(self, now: float) -> None:
+        """Asks which slots were handed over meanwhile."""
+        if self._is_lining_up:
+            self._renewed_at = float("-inf")
             self.engine.order(self)
 
     def look_after(self, now: float) -> None:
@@ -166,8 +173,8 @@ class SharedSlots(SharedGate):
         self.is_asked = False
         self._is_lining_up = bool(is_queued)
         self._returning.clear()
-        if self._renewing:
-            self._renewed_at, self._renewing = sent, []
+        if self._is_renewing:
+            self._renewed_at, self._is_renewing = sent, False
         if paused > server:
             super().pause(now + (paused - server) / 1e6, now)
         for entry in lost:
@@ -180,7 +187,7 @@ class SharedSlots(SharedGate):
         if not self.leases:
             self._renewed_at = self.desk.clock.now()
         for entry in entries:
-            if entry not in self.leases:
+            if entry not in self.leases and entry not in self._back and entry not in self._returning:
                 self.leases[entry] = None
                 self.free += 1
 

@@ -132,8 +132,9 @@ class OwnShare:
         share, period, sent = max(1, self._limit // processes), self._period, self.sent
         if processes > self._limit:
             period *= processes / self._limit
-        first = next((place for place, at in enumerate(sent) if at + period > now), len(sent))
-        late = first + place + 1 + (len(sent) - first) - share  # the one that has to be back first
-        if place + 1 + len(sent) - first <= share:
+        while sent and sent[0] + period <= now:
+            sent.popleft()
+        late = len(sent) + place + 1 - share  # so many have to be back first
+        if late <= 0:
             return now
         return (sent[late - 1] if late <= len(sent) else now) + period

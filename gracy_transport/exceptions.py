@@ -23,11 +23,9 @@
             ├── RepeatedPage        ... because it was given already
             └── NextPageRefused     ... because its URL leads to another host, or is none
 
-An error raised inside a transport is also an error of the HTTP package the request came from, so that
-`except httpx.HTTPError` in an httpx client (and `except httpx2.HTTPError` in an httpx2 client) catches it.
-`family.py` makes those classes; here only the names of their bases stand.
-
-Every error survives pickle and copy with its own type: `portable.py` says how, and what stays behind.
+An error raised inside a transport is also one of the HTTP package the request came from: `except httpx.HTTPError` in
+an httpx client (`httpx2.HTTPError` in one of httpx2) catches it. `family.py` makes those classes; here only the names of
+their bases stand. Every error survives pickle and copy with its own type: `portable.py` says how.
 """
 
 from __future__ import annotations

@@ -225,6 +225,31 @@ def test_no_recording_or_config_is_ever_unpickled(path: str) -> None:
     assert not names & {"pickle", "marshal", "shelve", "dill"}
 
 
+LONGEST_FILE, LONGEST_FUNCTION = 300, 40
+"""Lines; of a function without its docstring, which nobody shall shorten for the sake of a count."""
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_no_file_is_too_long(path: str) -> None:
+    """What has grown over it holds an idea of its own, which wants a file."""
+    assert len((PACKAGE / path).read_text("utf-8").splitlines()) <= LONGEST_FILE
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_no_function_is_too_long(path: str) -> None:
+    """What has grown over it does two things."""
+    functions = [node for node in ast.walk(FILES[path]) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    assert {each.name: size for each in functions if (size := length_of(each)) > LONGEST_FUNCTION} == {}
+
+
+def length_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Returns the lines of a function, its head among them and its decorators and docstring not."""
+    first = function.body[0]
+    docstring = first if ast.get_docstring(function) is not None else None
+    explained = 0 if docstring is None else (docstring.end_lineno or 0) - docstring.lineno + 1
+    return (function.end_lineno or 0) - function.lineno + 1 - explained
+
+
 def loaded(*statements: str) -> set[str]:
     """Returns what a process of its own has loaded after these statements, one after the other, beyond `BARE`."""
     bare, ours = (

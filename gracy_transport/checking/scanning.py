@@ -12,8 +12,9 @@ from typing import Any, Final
 from ..conversion.child import Unfit, rows_of
 from ..conversion.sources import Kind, kind_of, storage_of
 from ..exceptions import UnreadableRecording
+from ..formats.archives import others_in
 from ..formats.cassettes import interactions_in
-from ..formats.har import entries_in
+from ..formats.har import entries_in, log_in
 from ..redaction import redact_endpoint
 from ..replay.document import to_json
 from .walking import Secret, masked, secrets_in, secrets_in_line
@@ -60,8 +61,10 @@ def findings_in(path: Path) -> Iterator[Finding]:
         yield from _in_lines(path, are_recordings=True)
     elif kind is Kind.HAR:
         yield from _in_documents("entry", entries_in(path))
-        log: dict[str, Any] = json.loads(path.read_bytes().decode("utf-8-sig"))["log"]
+        log = log_in(path)
         yield from _in_document("the log", {name: value for name, value in log.items() if name != "entries"})
+        for name, content in others_in(path):
+            yield from _in_text(name, content)
     elif kind is Kind.CASSETTE:
         yield from _in_documents("interaction", interactions_in(path))
     elif kind is Kind.SQLITE:
@@ -86,6 +89,11 @@ def _in_lines(path: Path, *, are_recordings: bool) -> Iterator[Finding]:
                 yield from _in_document(f"line {number}", document)
             else:
                 yield from (Finding(f"line {number}", secret) for secret in secrets_in_line(text))
+
+
+def _in_text(name: str, content: bytes) -> Iterator[Finding]:
+    for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), 1):
+        yield from (Finding(f"{name}, line {number}", secret) for secret in secrets_in_line(line))
 
 
 def _document(text: str) -> Any:

@@ -9,6 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Final
 
+from ..formats.archives import hars_in
 from ..formats.cassettes import found_in_cassette
 from ..formats.found import Found
 from ..formats.har import found_in_har
@@ -55,6 +56,8 @@ def kind_of(path: Path) -> Kind | None:
         begins = file.read(_LOOKED_AT)
     if begins.startswith(b"SQLite format 3\0"):
         return Kind.SQLITE if _is_ours(path) else Kind.ORIGINAL
+    if begins.startswith(b"PK\x03\x04"):
+        return Kind.HAR if hars_in(path) else None
     return _by_text("".join(begins.decode("utf-8-sig", "replace").split())) or _BY_NAME.get(path.suffix.lower())
 
 

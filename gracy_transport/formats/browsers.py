@@ -13,6 +13,7 @@ from ..replay.content import media_type_of
 from ..replay.key import ANY_TASTE, OF_TASTE
 from ..replay.recording import RecordedError
 from ..replay.redacting import Headers
+from .archives import UNPACKING, Place
 from .found import Exchange, Unusable, first_value, headers_from, text_in, when_in
 
 __all__ = ["exchange_in"]
@@ -39,7 +40,7 @@ _KINDS: Final = (
 _ANY_KIND: Final = "ReadError"
 
 
-def exchange_in(entry: Any, directory: Path, otherwise: datetime) -> Exchange:
+def exchange_in(entry: Any, directory: Place, otherwise: datetime) -> Exchange:
     """Returns the exchange that an entry describes.
 
     Args:
@@ -71,6 +72,7 @@ def exchange_in(entry: Any, directory: Path, otherwise: datetime) -> Exchange:
         answer_headers,
         b"" if status is None else _content(asked, answered, status, directory),
         error,
+        reason=text_in(answered.get("statusText")),
     )
 
 
@@ -140,7 +142,7 @@ def _date(entry: Any, otherwise: datetime) -> datetime:
     return datetime.fromisoformat(started).astimezone(UTC) + timedelta(milliseconds=milliseconds)
 
 
-def _asked_body(data: Any, directory: Path) -> bytes:
+def _asked_body(data: Any, directory: Place) -> bytes:
     if data.get("_file"):
         return _file(data["_file"], directory)
     if data.get("text"):
@@ -151,7 +153,7 @@ def _asked_body(data: Any, directory: Path) -> bytes:
     return urlencode([(text_in(each["name"]), text_in(each.get("value"))) for each in params]).encode()
 
 
-def _content(asked: Any, answered: Any, status: int, directory: Path) -> bytes:
+def _content(asked: Any, answered: Any, status: int, directory: Place) -> bytes:
     content: Any = answered.get("content") or {}
     if content.get("_file"):
         return _file(content["_file"], directory)
@@ -165,13 +167,14 @@ def _content(asked: Any, answered: Any, status: int, directory: Path) -> bytes:
     return b""
 
 
-def _file(name: Any, directory: Path) -> bytes:
+def _file(name: Any, directory: Place) -> bytes:
     if not isinstance(name, str) or Path(name).name != name or "\\" in name:
         raise Unusable("its body is in a file elsewhere, and only those beside the HAR are read")
     try:
         return (directory / name).read_bytes()
-    except OSError as error:
-        raise Unusable(f"its body is in the file {name}, which cannot be read ({error.strerror})") from error
+    except (OSError, *UNPACKING) as error:
+        why = getattr(error, "strerror", None) or type(error).__name__
+        raise Unusable(f"its body is in the file {name}, which cannot be read ({why})") from error
 
 
 def _bytes(text: Any, encoding: Any, media_type: str) -> bytes:

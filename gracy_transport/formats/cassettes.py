@@ -93,6 +93,7 @@ def _exchange_in(interaction: Any, otherwise: datetime) -> Exchange:
         # Of httpx, versions up to 5 wrote the decoded text beside headers that say it is compressed.
         _body(answered["content"] if "content" in answered else answered.get("body")),
         is_decoded="content" in answered,
+        reason=_reason(answered),
     )
 
 
@@ -117,6 +118,11 @@ def _status(answered: Any) -> int:
     if isinstance(status, dict):
         status = _fields(status)["code"]
     return int(text_in(status))
+
+
+def _reason(answered: Any) -> str:
+    status = answered.get("status")
+    return text_in(_fields(status).get("message")) if isinstance(status, dict) else ""
 
 
 def _headers(headers: Any) -> Headers:

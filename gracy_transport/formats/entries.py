@@ -21,7 +21,7 @@ from ..replay.recording import (
     RecordedRequest,
     RecordedResponse,
     Recording,
-    pace_in,
+    manner_in,
     refuse_newer,
 )
 from ..replay.redacting import Headers
@@ -46,7 +46,7 @@ def entry_of(recording: Recording) -> dict[str, Any]:
         answer["_error"] = f"{error.kind}: {error.message}"
     own: dict[str, Any] = {"version": VERSION, "recorded_at": recording.recorded_at.astimezone(UTC).isoformat()}
     own |= {name: value for name in ("credential", "match") if (value := getattr(request, name))}
-    own |= {} if response is None else response.pace_document()
+    own |= {} if response is None else response.manner_document()
     own |= {} if error is None else {"error": error.to_document()}
     return {
         "startedDateTime": _before(recording.recorded_at, milliseconds).isoformat(),
@@ -74,7 +74,7 @@ def recording_in(entry: dict[str, Any]) -> Recording:
         request = RecordedRequest(asked["method"], asked["url"], _pairs(asked["headers"]), body, credential, match)
         content, status = answered["content"], int(answered["status"])
         text = _bytes(content.get("text", ""), content.get("encoding"))
-        response = RecordedResponse(status, _pairs(answered["headers"]), text, *pace_in(own)) if status else None
+        response = RecordedResponse(status, _pairs(answered["headers"]), text, *manner_in(own)) if status else None
         error = RecordedError.from_document(own["error"]) if "error" in own else None
         return Recording(request, datetime.fromisoformat(own["recorded_at"]).astimezone(UTC), response, error)
     except _BROKEN as broken:
@@ -108,7 +108,7 @@ def _response(response: RecordedResponse) -> dict[str, Any]:
         content |= {"encoding": encoding} if encoding else {}
     return {
         "status": response.status,
-        "statusText": _phrase(response.status),
+        "statusText": response.reason or _phrase(response.status),
         "httpVersion": "unknown",
         "cookies": [],
         "headers": _named(response.headers),

@@ -58,6 +58,7 @@ class Exchange:
         method, url, headers, body: what was asked.
         at: when the answer came.
         status: the one of the answer; `None` when there was none.
+        reason: the phrase beside it; empty when it is not known.
         answer_headers, content: what was answered.
         error: what came in place of the answer, or what broke its body.
         is_decoded: whether the content is decoded already, whatever the headers say.
@@ -73,6 +74,7 @@ class Exchange:
     content: bytes = b""
     error: RecordedError | None = None
     is_decoded: bool = True
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +121,9 @@ class Adopter:
             return Recording(facts, exchange.at, error=error)
         if not 100 <= exchange.status <= 999:
             raise ValueError(f"{exchange.status} is no status")
-        answer = _answer(request, exchange)
-        return recording_of(asked, exchange.status, answer, exchange.at, position)._replace(request=facts, error=error)
+        answer, reason = _answer(request, exchange), exchange.reason
+        recording = recording_of(asked, exchange.status, answer, exchange.at, position, reason=reason)
+        return recording._replace(request=facts, error=error)
 
 
 def adopted(places: Iterable[tuple[str, Any, Made]]) -> Iterator[Found]:

@@ -11,11 +11,12 @@ from typing import Any, Final, cast
 
 from ..exceptions import UnreadableRecording
 from ..replay.recording import Recording
+from .archives import UNPACKING, Place, place_of
 from .browsers import exchange_in
 from .entries import OURS, entry_of, recording_in
 from .found import Exchange, Found, adopted, recordings_of
 
-__all__ = ["found_in_har", "har_of", "read_har", "write_har"]
+__all__ = ["entries_in", "found_in_har", "har_of", "log_in", "read_har", "write_har"]
 
 _CREATOR: Final = {"name": "gracy_transport", "version": "1"}
 
@@ -24,7 +25,8 @@ def read_har(path: str | Path) -> list[Recording]:
     """Returns the recordings that a HAR makes, without the secrets in it.
 
     What cannot be replayed (a WebSocket, an answer whose body is not in the file, a request that the page gave up) is
-    left out, with a warning each. Bodies that Playwright keeps in files of their own are read from beside the HAR.
+    left out, with a warning each. Bodies that Playwright keeps in files of their own are read from beside the HAR. A
+    `.zip` with a HAR in it is read like the HAR.
 
     Raises:
         UnreadableRecording: when the file cannot be read, or is no HAR.
@@ -60,8 +62,9 @@ def found_in_har(path: Path) -> Iterator[Found]:
     if not all(_is_ours(entry) for _number, entry in entries):
         entries.sort(key=lambda each: _started(each[1]))
     otherwise = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    directory = cast("Place", place_of(path).parent)
     yield from adopted(
-        (f"entry {number}", _asked(entry), partial(_made, entry, path.parent, otherwise)) for number, entry in entries
+        (f"entry {number}", _asked(entry), partial(_made, entry, directory, otherwise)) for number, entry in entries
     )
 
 
@@ -71,23 +74,32 @@ def entries_in(path: Path) -> list[Any]:
     Raises:
         UnreadableRecording: when the file cannot be read, or is no HAR.
     """
+    return list(cast("Iterable[Any]", log_in(path)["entries"]))
+
+
+def log_in(path: Path) -> dict[str, Any]:
+    """Returns the log of a HAR as it stands there, with the list of its entries.
+
+    Raises:
+        UnreadableRecording: when the file cannot be read, or is no HAR.
+    """
     try:
-        document: Any = json.loads(path.read_bytes().decode("utf-8-sig"))
+        document: Any = json.loads(place_of(path).read_bytes().decode("utf-8-sig"))
         entries = document["log"]["entries"]
     except OSError as error:
         raise UnreadableRecording(
             f"{path} cannot be read ({error.strerror}): check its name and permissions"
         ) from error
-    except (ValueError, RecursionError) as error:
+    except (*UNPACKING, RecursionError) as error:
         raise UnreadableRecording(f"{path} is no HAR: it is not JSON ({error})") from error
     except (KeyError, TypeError) as error:
         raise UnreadableRecording(f'{path} is no HAR: it does not begin with {{"log": {{"entries": …') from error
     if not isinstance(entries, list):
         raise UnreadableRecording(f"{path} is no HAR: its entries are no list")
-    return list(cast("Iterable[Any]", entries))
+    return cast("dict[str, Any]", document["log"])
 
 
-def _made(entry: Any, directory: Path, otherwise: datetime) -> Exchange | Recording:
+def _made(entry: Any, directory: Place, otherwise: datetime) -> Exchange | Recording:
     return recording_in(entry) if _is_ours(entry) else exchange_in(entry, directory, otherwise)
 
 

@@ -44,7 +44,8 @@ class StorageAdapter(RecordingStorage):
         except GracyReplayRequestNotFound:
             return None
         headers, content = read_answer(response.headers, await response.aread())
-        return Recording(asked.facts, datetime.now(UTC), RecordedResponse(response.status_code, headers, content))
+        answer = RecordedResponse(response.status_code, headers, content, reason=response.reason_phrase)
+        return Recording(asked.facts, datetime.now(UTC), answer)
 
     def recordings(self) -> Iterator[Recording]:
         """Yields nothing: such a storage can only be asked for an answer."""

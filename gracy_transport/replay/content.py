@@ -29,7 +29,8 @@ BOUNDARY: Final = "gracy"
 """What stands for the boundary of every recorded multipart body: the real ones are random and mean nothing."""
 
 _BOUNDARY: Final = re.compile(r'(boundary=)(?:"([^"]+)"|([^;\s"]+))', re.IGNORECASE)
-_TEXT: Final = re.compile(r"^\s*text/|json|xml|javascript|urlencoded|charset=", re.IGNORECASE)
+_TEXT: Final = re.compile(r"^\s*text/|json|xml(?!formats)|javascript|urlencoded|charset=", re.IGNORECASE)
+"""Rather too many than a secret in one too few; but `openxmlformats` are zipped files of an office."""
 _BLANKS: Final = " \t\r\n"
 
 

@@ -22,11 +22,12 @@ before: a recording never held a secret.
 A request may also have `"credential":"credential-1"` (whose it was, by order of appearance) and `"match":"…"` (what it
 is looked up by, where `match_on` says so); a response `"sized":1` where a Content-Length that says no more than the
 length of the body stands at that place among the headers, from 0 (a body may be edited without counting), and
-`"chunks":[sizes]` and `"delays":[seconds]` (how its body came in). An error beside a response is what broke its body.
-`position` says which of the answers to the same request it is, from 0.
+`"chunks":[sizes]` and `"delays":[seconds]` (how its body came in), `"reason":"…"` where the phrase beside the status
+is one of the server's own. An error beside a response is what broke its body. `position` says which of the answers to
+the same request it is, from 0.
 
-Names a reader does not know are ignored; `"reason"` and `"http_version"` in a response are reserved. Whatever an old
-reader would misread raises the version, and a reader refuses a higher one than its own.
+Names a reader does not know are ignored; `"http_version"` in a response is reserved. Whatever an old reader would
+misread raises the version, and a reader refuses a higher one than its own.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ from .recording import (
     RecordedRequest,
     RecordedResponse,
     Recording,
-    pace_in,
+    manner_in,
     refuse_newer,
     text_in,
 )
@@ -220,7 +221,7 @@ def _answered(response: RecordedResponse) -> list[str]:
         fields.append(content.pop(0))
     if place is not None:
         fields.append(f'"sized":{place}')
-    return [*fields, *(f'"{name}":{json_text(value)}' for name, value in response.pace_document().items()), *content]
+    return [*fields, *(f'"{name}":{json_text(value)}' for name, value in response.manner_document().items()), *content]
 
 
 def _body_text(body: bytes) -> str:
@@ -270,7 +271,7 @@ def _read_response(response: Mapping[str, Any], text: str, start: int) -> Record
     headers, body = content_in(response, text, start)
     if "sized" in response:
         headers = with_length(headers, int(response["sized"]), len(body))
-    return RecordedResponse(int(response["status"]), headers, body, *pace_in(response))
+    return RecordedResponse(int(response["status"]), headers, body, *manner_in(response))
 
 
 def _time_in(text: str) -> datetime:

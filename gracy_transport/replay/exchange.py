@@ -44,16 +44,21 @@ def read_answer(headers: Any, content: bytes) -> tuple[Headers, bytes]:
 
 
 def recording_of(
-    asked: Asked, status: int, answer: tuple[Headers, bytes], at: datetime, position: int = 0
+    asked: Asked, status: int, answer: tuple[Headers, bytes], at: datetime, position: int = 0, *, reason: str = ""
 ) -> Recording:
     """Returns the recording of a decoded answer, its secrets replaced.
 
-    `position` is the one it gets in its sequence: what stands in place of a token depends on it.
+    `position` is the one it gets in its sequence: what stands in place of a token depends on it. `reason` is the
+    phrase beside the status.
     """
-    headers, content = redact_answer(*answer, asked.secrets_for_answer(position))
+    secrets = asked.secrets_for_answer(position)
+    headers, content = redact_answer(*answer, secrets)
     if len(content) != len(answer[1]):
         headers = _with_length(headers, len(content))
-    return Recording(asked.facts, at, RecordedResponse(status, headers, content))
+    response = RecordedResponse(status, headers, content)
+    if reason and reason != family_of(asked.live).module.codes.get_reason_phrase(status):
+        response = response._replace(reason=secrets.remove_from(reason))
+    return Recording(asked.facts, at, response)
 
 
 def response_from(recording: Recording, request: Request, clock: Clock | None = None) -> Response:
@@ -67,7 +72,8 @@ def response_from(recording: Recording, request: Request, clock: Clock | None = 
     is_whole = recording.error is None and not answer.chunks and (clock is None or not answer.delays)
     stream = family.ByteStream(answer.body) if is_whole else _played(recording, answer, request, clock)
     headers = headers_of(family, keep_cookies(answer.headers, recording.recorded_at))
-    return family.Response(answer.status, headers=headers, stream=stream)
+    said = {"reason_phrase": answer.reason.encode("ascii", "ignore")} if answer.reason else None
+    return family.Response(answer.status, headers=headers, stream=stream, extensions=said)
 
 
 def _without(headers: Headers, *dropped: str) -> Headers:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from ..bodies import content_of
 from ..call import Call
@@ -54,6 +54,14 @@ class Exchange:
     position: int | None = None
 
 
+class _Head(NamedTuple):
+    """What comes before the body of an answer."""
+
+    status: int
+    headers: Any
+    reason: str
+
+
 class Recorder:
     """Records exchanges. Whatever goes wrong in that is a warning and no more.
 
@@ -89,23 +97,20 @@ class Recorder:
         status, discards_bad = response.status_code, self.replay.config.discard_bad_responses
         if status == 101 or request.method == "CONNECT" or (status >= 400 and discards_bad):
             return response
+        head = _Head(status, response.headers, response.reason_phrase)
         if response.is_closed:
-            await self._store(exchange, status, response.headers, BodyCopy(response.content), is_read=True)
+            await self._store(exchange, head, BodyCopy(response.content), is_read=True)
             return response
         timing = self.replay.config.timing
         keeps_pieces = timing or is_stream(response.headers.get("content-type", ""))
         copy = BodyCopy(keeps_pieces=keeps_pieces, clock=self._clock if timing else None)
         is_short = status >= 300 or status == 204 or request.method == "HEAD"
-        await copy_response(
-            request, response, copy, partial(self._store, exchange, status, response.headers), ahead=is_short
-        )
+        await copy_response(request, response, copy, partial(self._store, exchange, head), ahead=is_short)
         return response
 
-    async def _store(
-        self, exchange: Exchange, status: int, headers: Any, copy: BodyCopy, *, is_read: bool = False
-    ) -> None:
+    async def _store(self, exchange: Exchange, head: _Head, copy: BodyCopy, *, is_read: bool = False) -> None:
         """Stores an exchange whose answer is over."""
-        request, error = exchange.request, copy.error
+        request, error, headers = exchange.request, copy.error, head.headers
         kind = "" if error is None else kind_of(request, error)
         if kind and self.replay.config.discard_bad_responses:
             return
@@ -116,7 +121,7 @@ class Recorder:
         def record(asked: Asked, at: datetime, position: int) -> Recording:
             content = copy.content or b""
             answer = read_answer(headers, content) if is_read else decoded_answer(request, headers, content)
-            recording = recording_of(asked, status, answer, at, position)
+            recording = recording_of(asked, head.status, answer, at, position, reason=head.reason)
             if copy.pieces or copy.waits:
                 recording = _with_pace(recording, answer[1], _pieces(request, headers, copy, answer[1]))
             return recording if error is None else recording._replace(error=_recorded(kind, error, asked))

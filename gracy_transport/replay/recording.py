@@ -15,7 +15,7 @@ __all__ = [
     "RecordedRequest",
     "RecordedResponse",
     "Recording",
-    "pace_in",
+    "manner_in",
     "refuse_newer",
     "text_in",
 ]
@@ -53,6 +53,7 @@ class RecordedResponse(NamedTuple):
     Attributes:
         chunks: the sizes of the pieces the body came in, in bytes; empty when that does not matter.
         delays: the seconds before each piece; empty when they do not matter.
+        reason: the phrase beside the status; empty for the one that the status always has.
     """
 
     status: int
@@ -60,11 +61,12 @@ class RecordedResponse(NamedTuple):
     body: bytes = b""
     chunks: tuple[int, ...] = ()
     delays: tuple[float, ...] = ()
+    reason: str = ""
 
-    def pace_document(self) -> Document:
-        """Returns how the body came in as a part of the document."""
-        pace = {"chunks": list(self.chunks), "delays": list(self.delays)}
-        return {name: value for name, value in pace.items() if value}
+    def manner_document(self) -> Document:
+        """Returns how the answer came in, which most answers do not say, as a part of the document."""
+        manner = {"chunks": list(self.chunks), "delays": list(self.delays), "reason": self.reason}
+        return {name: value for name, value in manner.items() if value}
 
 
 class RecordedError(NamedTuple):
@@ -117,10 +119,10 @@ def refuse_newer(version: int, what: str) -> None:
         )
 
 
-def pace_in(document: Mapping[str, Any]) -> tuple[tuple[int, ...], tuple[float, ...]]:
-    """Returns the sizes and delays of a body's pieces from a document. Raises TypeError or ValueError for others."""
-    chunks, delays = document.get("chunks", ()), document.get("delays", ())
-    return tuple([int(size) for size in chunks]), tuple([float(seconds) for seconds in delays])
+def manner_in(document: Mapping[str, Any]) -> tuple[tuple[int, ...], tuple[float, ...], str]:
+    """Returns the sizes and delays of a body's pieces, and the phrase. Raises TypeError or ValueError for others."""
+    chunks, delays, reason = document.get("chunks", ()), document.get("delays", ()), document.get("reason", "")
+    return tuple([int(size) for size in chunks]), tuple([float(seconds) for seconds in delays]), text_in(reason)
 
 
 def text_in(value: object) -> str:

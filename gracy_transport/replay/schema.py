@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 from ..exceptions import UnreadableRecording
 from .content import text_of
 from .document import content_fields, content_in, headers_in, headers_text, json_text
-from .recording import VERSION, RecordedError, RecordedRequest, RecordedResponse, Recording, pace_in
+from .recording import VERSION, RecordedError, RecordedRequest, RecordedResponse, Recording, manner_in
 
 __all__ = [
     "AHEAD",
@@ -114,7 +114,7 @@ def row_of(recording: Recording, key: int, position: int) -> Row:
     asked = content_fields(request.headers, request.body)
     if request.match:
         asked.append(f'"match":{json_text(request.match)}')
-    answered = {} if response is None else response.pace_document()
+    answered = {} if response is None else response.manner_document()
     return Row(
         key,
         request.credential,
@@ -161,7 +161,7 @@ def _response_of(status: int, headers: bytes, answered: bytes | None, body: byte
     found = headers_in(headers.decode())
     if answered is None:
         return RecordedResponse(status, found, body)
-    return RecordedResponse(status, found, body, *pace_in(_value_of(answered.decode())))
+    return RecordedResponse(status, found, body, *manner_in(_value_of(answered.decode())))
 
 
 def write(connection: sqlite3.Connection, batch: Iterable[tuple[Row, bool]]) -> None:

@@ -181,7 +181,7 @@ class RecordingStorage(GracyReplayStorage):
         request = response.request
         asked = Asked(request, await request.aread())
         answer = read_answer(response.headers, await response.aread())
-        recording = recording_of(asked, response.status_code, answer, datetime.now(UTC))
+        recording = recording_of(asked, response.status_code, answer, datetime.now(UTC), reason=response.reason_phrase)
         await self.save(asked, recording, 0, is_first=True)
 
     async def _load(self, request: AnyRequest) -> AnyResponse:

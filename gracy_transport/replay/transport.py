@@ -9,7 +9,7 @@ from ..bodies import content_of
 from ..call import Call, Observer
 from ..clock import SYSTEM_CLOCK, Clock
 from ..events import ResponseReplayed, tell
-from ..exceptions import GracyReplayExhausted, GracyReplayRequestNotFound
+from ..exceptions import GracyException, GracyReplayExhausted, GracyReplayRequestNotFound, UnreadableRecording
 from ..family import AsyncTransport, error_for
 from ..layer import Layer
 from ..redaction import hide
@@ -79,6 +79,7 @@ class ReplayTransport(Layer):
         Raises:
             GracyReplayRequestNotFound: when nothing is recorded for the request and it may not be sent.
             GracyReplayExhausted: when it was asked more often than was recorded and the last answer is not repeated.
+            UnreadableRecording: when nothing may be sent and the storage fails.
         """
         if self.replay.mode == "record":
             return await self._record(request, call)
@@ -90,7 +91,7 @@ class ReplayTransport(Layer):
         if content is None or len(content) > BodyCopy.CAP:
             return await self._too_large(request, call)
         asked = self.replay.asked(request, content)
-        found = await (self._look_up.find(asked) if self.replay.mode == "replay" else self._find(asked))
+        found = await (self._find_or_fail(asked) if self.replay.mode == "replay" else self._find(asked))
         if isinstance(found, Recording):
             return self._replayed(request, call, found)
         if self.replay.mode == "replay":
@@ -112,6 +113,22 @@ class ReplayTransport(Layer):
         if exchange is None:
             return await self._too_large(request, call)
         return await self._recorder.send(exchange, self.pass_on)
+
+    async def _find_or_fail(self, asked: Asked) -> Recording | Exhausted | None:
+        """Returns what is recorded, for the mode that has nothing else.
+
+        Raises:
+            UnreadableRecording: when the storage fails.
+        """
+        try:
+            return await self._look_up.find(asked)
+        except GracyException:
+            raise
+        except Exception as error:
+            raise UnreadableRecording(
+                f"looking for {asked} in {self.replay.config.storage!r} failed with a {type(error).__name__}; mend the "
+                "storage, whose _load returns None, or raises GracyReplayRequestNotFound, for what it has not"
+            ) from error
 
     async def _find(self, asked: Asked) -> Recording | Exhausted | None:
         """Returns what is recorded, for a mode that sends what is missing: a storage that fails has nothing."""

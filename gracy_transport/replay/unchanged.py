@@ -46,7 +46,7 @@ def _answer(recording: Recording) -> tuple[object, ...]:
     response = recording.response
     if response is None:
         return (recording.error,)
-    return recording.error, response.status, _lasting(response.headers), response.body
+    return recording.error, response.status, response.reason, _lasting(response.headers), response.body
 
 
 def _lasting(headers: Headers) -> list[tuple[str, str]]:

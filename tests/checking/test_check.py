@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import time
+import zipfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -42,6 +43,9 @@ SHAPES = {
     "basic credentials": "Basic " + base64.b64encode(b"somebody:a-password").decode(),
     "userinfo in a URL": "https://somebody:" + "a-pass-word@api.test/x",
 }
+
+
+NOTHING_IN_IT = '{"log": {"entries": []}}'
 
 
 def check(*words: object) -> int:
@@ -244,6 +248,18 @@ def test_the_rest_of_a_har_is_looked_at_too(tmp_path: Path) -> None:
     log = {"entries": [], "pages": [{"title": f"https://api.test/?x={SHAPES['GitHub token']}"}]}
     path.write_text(json.dumps({"log": log}), "utf-8")
     assert check(path) == 1
+
+
+def test_all_of_a_zipped_har_is_looked_at(tmp_path: Path) -> None:
+    """The bodies that it keeps in files of their own, too."""
+    token = SHAPES["GitHub token"]
+    title = json.dumps({"log": {"entries": [], "pages": [{"title": token}]}})
+    for place, (har, body) in enumerate([(NOTHING_IN_IT, "a"), (title, "a"), (NOTHING_IN_IT, f"a\n{token}")]):
+        path = tmp_path / f"{place}.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("har.har", har)
+            archive.writestr("body.txt", body)
+        assert check(path) == min(place, 1)
 
 
 def test_names_of_places_are_masked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

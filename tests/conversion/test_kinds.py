@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import zipfile
 from itertools import product
 from pathlib import Path
 
@@ -150,6 +151,17 @@ def test_what_cannot_be_read_at_all_is_refused(
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert convert(tmp_path / name, tmp_path / "new.jsonl") == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_zipped_har_is_a_har(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And any other archive is nothing that recordings are read from."""
+    write_har(tmp_path / "har.har", RECORDINGS)
+    for name, member in (("x.zip", "har.har"), ("y.zip", "word.xml")):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.write(tmp_path / "har.har", member)
+    assert convert(tmp_path / "x.zip", tmp_path / "new.jsonl") == 0
+    assert convert(tmp_path / "y.zip", tmp_path / "other.jsonl") == 2
+    assert "is nothing that recordings are read from: give a SQLite file" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import zipfile
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
@@ -158,6 +160,57 @@ def test_playwright_keeps_bodies_beside(tmp_path: Path) -> None:
     assert recording.response is not None
     assert (recording.response.body, recording.request.body) == (bytes(range(256)), bytes(range(256)))
     assert recording.response.headers == (("content-type", "image/png"),)
+
+
+def zipped(tmp_path: Path, **more: bytes) -> Path:
+    """Returns an archive as Playwright writes it, of one HAR and the bodies it attaches, and of other files."""
+    entry = chrome_entry(content={"size": 256, "mimeType": "image/png", "_file": "3f9a.png"}, headers=[])
+    content = har_file(tmp_path, entry, creator="Playwright").read_bytes()
+    path = tmp_path / "session.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, body in {"3f9a.png": bytes(range(256)), "har.har": content, **more}.items():
+            archive.writestr(name, body)
+    return path
+
+
+def test_playwright_zips_it_all(tmp_path: Path) -> None:
+    """The HAR and the bodies it attaches."""
+    recording = one(zipped(tmp_path))
+    assert recording.response is not None
+    assert recording.response.body == bytes(range(256))
+
+
+def test_a_zip_that_lacks_a_body_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Only what is in it is read, no file beside it."""
+    (tmp_path / "beside.png").write_bytes(b"x")
+    entry = chrome_entry(content={"size": 1, "mimeType": "image/png", "_file": "beside.png"})
+    path = zipped(tmp_path, **{"har.har": har_file(tmp_path, entry).read_bytes()})
+    assert read_har(path) == []
+    assert "its body is in the file beside.png, which cannot be read" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"other.har": b"{}"}, "holds 2 HARs: unpack it"),
+        ({"har.har": b"{}"}, "is no HAR"),
+        ({"har.har": b"\xff"}, "no HAR"),
+    ],
+)
+def test_a_zip_that_is_not_one_har_is_refused(tmp_path: Path, more: dict[str, bytes], said: str) -> None:
+    """In words."""
+    with pytest.raises(UnreadableRecording, match=said):
+        read_har(zipped(tmp_path, **more))
+
+
+def test_a_broken_zip_is_refused(tmp_path: Path) -> None:
+    """Wherever it is broken."""
+    path = zipped(tmp_path)
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 7):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        with suppress(UnreadableRecording):
+            read_har(path)
 
 
 @pytest.mark.parametrize("name", ["../secret.txt", "/etc/hostname", "missing.bin", 7])

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from gracy_transport import GracyReplayStorage
-from gracy_transport.exceptions import GracyReplayRequestNotFound
+from gracy_transport.exceptions import GracyReplayRequestNotFound, UnreadableRecording
 from gracy_transport.replay.placeholders import is_placeholder
 from gracy_transport.testing import ScriptedResponse, ScriptedWire
 from tests.replay.support import URL, client_of
@@ -195,7 +195,20 @@ async def test_a_storage_that_fails_is_a_warning(family: ModuleType, caplog: pyt
 
 
 async def test_a_replay_cannot_go_on_without_its_storage(family: ModuleType) -> None:
-    """There is nothing to fall back on, and the error is the storage's own."""
+    """There is nothing to fall back on; the error names the storage and what to do, its cause is the storage's own."""
     async with client_of(family, "replay", BrokenStorage()) as client:
-        with pytest.raises(OSError, match="the disk is gone"):
+        with pytest.raises(UnreadableRecording, match=r"BrokenStorage .* failed with a OSError; mend") as raised:
+            await client.get(URL)
+    assert isinstance(raised.value.__cause__, OSError)
+
+
+async def test_a_storage_may_not_say_by_a_key_error_that_it_has_nothing(family: ModuleType) -> None:
+    """It might as well be a mistake; the message says how to say it."""
+
+    class Plain(MyCustomStorage):
+        async def _load(self, request: httpx.Request) -> httpx.Response:
+            return {}[str(request.url)]
+
+    async with client_of(family, "replay", Plain()) as client:
+        with pytest.raises(UnreadableRecording, match=r"failed with a KeyError; .* returns None, or raises"):
             await client.get(URL)

@@ -79,7 +79,7 @@ async def test_pauses_are_replayed_on_request(family: ModuleType, home: Home) ->
     clock = FakeClock()
     live = await times("record", ScriptedWire(slowly), timing=True)
     assert live == ([(2.0, b"a"), (2.0, b"b"), (7.0, b"c")], 10.0)
-    assert answer_in(home).pace_document() == {"chunks": [1, 1, 1], "delays": [2.0, 0.0, 5.0, 3.0]}
+    assert answer_in(home).manner_document() == {"chunks": [1, 1, 1], "delays": [2.0, 0.0, 5.0, 3.0]}
     for timing, expected in ((True, live), (False, ([(0.0, b"a"), (0.0, b"b"), (0.0, b"c")], 0.0))):
         assert await times("replay", None, timing=timing) == expected
 

@@ -24,7 +24,7 @@
             └── NextPageRefused     ... because its URL leads to another host, or is none
 
 An error raised inside a transport is also one of the HTTP package the request came from: `except httpx.HTTPError` in
-an httpx client (`httpx2.HTTPError` in one of httpx2) catches it. `family.py` makes those classes; here only the names of
+an httpx client (`httpx2.HTTPError` in one of httpx2) catches it. `family.py` makes them; here only the names of
 their bases stand. Every error survives pickle and copy with its own type: `portable.py` says how.
 """
 

@@ -43,7 +43,7 @@ async def test_a_phrase_of_the_servers_own_comes_back(
     [recording] = storage_in(tmp_path).recordings()
     assert recording.response is not None
     assert recording.response.reason == ("" if replayed == "OK" else replayed)
-    assert ("reason" in recording.response.to_document()) is bool(recording.response.reason)
+    assert ("reason" in recording.response.manner_document()) is bool(recording.response.reason)
     async with client_of(family, "replay", storage_in(tmp_path)) as client:
         assert (await client.get(URL)).reason_phrase == replayed
 

@@ -207,7 +207,7 @@ async def test_a_storage_may_not_say_by_a_key_error_that_it_has_nothing(family: 
 
     class Plain(MyCustomStorage):
         async def _load(self, request: httpx.Request) -> httpx.Response:
-            return {}[str(request.url)]
+            return dict[str, httpx.Response]()[str(request.url)]
 
     async with client_of(family, "replay", Plain()) as client:
         with pytest.raises(UnreadableRecording, match=r"failed with a KeyError; .* returns None, or raises"):

@@ -86,7 +86,7 @@ async def test_a_redacted_field_that_may_be_data_is_named(family: ModuleType, tm
 
 async def test_headers_play_no_part_where_they_are_left_out(family: ModuleType, tmp_path: Path) -> None:
     """As `match_on` says."""
-    parts = {"match_on": ["method", "url", "body"]}
+    parts: dict[str, Any] = {"match_on": ["method", "url", "body"]}
     async with client_of(family, "record", tmp_path, ScriptedWire(answer), **parts) as client:
         recorded = await client.get(URL, headers={"accept": "text/csv"})
     async with client_of(family, "replay", tmp_path, **parts) as client:

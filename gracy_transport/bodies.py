@@ -1,12 +1,12 @@
-"""Touching bodies, which happens here alone: watching their end, holding them in memory, letting them go."""
+"""Touching bodies, which happens here and in `watching.py` alone: holding them in memory, letting them go."""
 
 from __future__ import annotations
 
 import logging
-import warnings
-from collections.abc import AsyncIterator, Callable
+import sys
+from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
@@ -17,7 +17,7 @@ from .logevents import log_failure
 from .showing import shown_path, shown_url
 
 if TYPE_CHECKING:
-    from .family import AsyncByteStream, Request, Response
+    from .family import Request, Response
 
 __all__ = [
     "BODY_CAP",
@@ -28,7 +28,7 @@ __all__ = [
     "has_end",
     "is_to_come",
     "leave",
-    "on_end",
+    "read",
     "readable",
     "stream_of",
     "tee_request",
@@ -42,70 +42,8 @@ BODY_CAP: Final = 10 * 1024 * 1024
 _PIECE: Final = 16 * 1024
 """Bytes that are decoded at a time: they come to 1,000 times as many at most, so that the cap can hold."""
 
-Fact = TypeVar("Fact")
-
-AtEnd: TypeAlias = Callable[[Fact, BaseException | None], None]
-"""Called once, synchronously, when a body is over: with a fact of its own, and the error that broke it or `None`."""
-
 _AT_HAND: Final = 64
 """Chunks that are let go at most when a body is left half-way: a stream that never waits has no end otherwise."""
-
-_BODILESS: Final = frozenset({204, 304})
-
-
-class _WatchedStream:
-    """A response body that says when it is over: at its end, when it breaks, is closed, or is dropped unread."""
-
-    def __init__(self, source: AsyncByteStream, request: Request, at_end: tuple[AtEnd[Any], Any]) -> None:
-        self._source = source
-        self._chunks: AsyncIterator[bytes] | None = None
-        self._request = request
-        self.at_end: tuple[tuple[AtEnd[Any], Any], ...] = (at_end,)
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        self._chunks = self._source.__aiter__()
-        return self
-
-    async def __anext__(self) -> bytes:
-        chunks = self._chunks
-        if chunks is None:
-            raise StopAsyncIteration
-        try:
-            return await chunks.__anext__()
-        except StopAsyncIteration:
-            self._chunks = None  # a generator is a heavy thing to keep for as long as somebody keeps the response
-            self._over(None)
-            raise
-        except BaseException as error:
-            self._over(error)
-            raise
-
-    async def aclose(self) -> None:
-        try:
-            if self._chunks is not None:
-                await leave(self._chunks, self._source)
-        finally:
-            try:
-                await self._source.aclose()
-            finally:
-                if self.at_end:
-                    self._over(None)
-
-    def _over(self, error: BaseException | None) -> None:
-        at_end, self.at_end = self.at_end, ()
-        for tell, fact in at_end:
-            tell(fact, error)
-
-    def __del__(self) -> None:
-        if self.at_end:
-            self._over(None)
-            warnings.warn(
-                f"the body of {self._request.method} {shown_path(self._request)} was dropped unread: read it, or close "
-                "the response, or its connection stays open",
-                ResourceWarning,
-                stacklevel=2,
-                source=self,
-            )
 
 
 _streams: dict[type, dict[type, Any]] = {}
@@ -119,22 +57,6 @@ def stream_of(request: Request, kind: type) -> Any:
         base = family_of(request).AsyncByteStream
         made = _streams.setdefault(kind, {})[type(request)] = type(kind.__name__.strip("_"), (kind, base), {})
         return made
-
-
-def on_end(request: Request, response: Response, at_end: AtEnd[Fact], fact: Fact) -> None:
-    """Calls `at_end(fact, error)` once when the body of the response is over.
-
-    That is at its end, on an error in it, on closing, or when it is dropped unread; at once where nothing is to come
-    from the wire: after a HEAD, with a 204 or a 304, and where the body was read, or is in memory, already.
-    """
-    stream: Any = response.stream
-    is_over = type(stream) is family_of(request).ByteStream or response.is_closed
-    if is_over or request.method == "HEAD" or response.status_code in _BODILESS:
-        at_end(fact, None)
-    elif isinstance(stream, _WatchedStream) and stream.at_end:
-        stream.at_end += ((at_end, fact),)
-    else:
-        response.stream = stream_of(request, _WatchedStream)(stream, request, (at_end, fact))
 
 
 def is_to_come(request: Request, response: Response) -> bool:
@@ -181,6 +103,18 @@ async def buffer(request: Request, response: Response, cap: int = BODY_CAP) -> b
     raw = b"".join(chunks)
     response.stream = family_of(request).ByteStream(raw)
     return raw
+
+
+async def read(request: Request, response: Response) -> None:
+    """Reads a body into the response itself, decoded, as a client does: whoever gets the response finds it read.
+
+    There is no cap. Raises as `readable` does.
+    """
+    raw = content = await buffer(request, response, sys.maxsize)
+    if "content-encoding" in response.headers:
+        content = _decoded(request, response, raw, sys.maxsize).content
+    facts = {"_content": content, "_num_bytes_downloaded": len(raw), "is_closed": True, "is_stream_consumed": True}
+    response.__dict__.update(facts)  # what its own `aread` notes
 
 
 async def leave(chunks: AsyncIterator[bytes], stream: object) -> None:

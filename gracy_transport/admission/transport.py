@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from ..bodies import discard, on_end
+from ..bodies import discard
 from ..call import Call, Observer
 from ..clock import SYSTEM_CLOCK, Clock
 from ..events import RequestDispatched, tell
@@ -19,6 +19,7 @@ from ..family import AsyncTransport, error_for
 from ..layer import Layer
 from ..overtime import given_up, not_begun, within
 from ..showing import shown_path
+from ..watching import on_end
 from .desk import Desk
 from .gates import Gate
 from .lanes import Gates

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..bodies import on_end
 from ..call import Call
 from ..family import AsyncTransport
 from ..layer import Layer
+from ..watching import on_end
 from .board import Board, Tally
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from ..bodies import on_end
 from ..call import Attempt, Call, Observer
 from ..clock import SYSTEM_CLOCK, Clock
 from ..events import ConcurrencyLimitFreed, Event, RetryScheduled, ThrottleWaitOver
 from ..family import AsyncTransport
 from ..layer import Layer, end_attempt
+from ..watching import on_end
 from .reporting import Reporting
 from .rows import MetricsRegistry, Row
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Final
 
-from ..bodies import BODY_CAP, buffer, has_end, readable
+from ..bodies import BODY_CAP, buffer, has_end, read
 from .verdict import is_unwanted
 
 if TYPE_CHECKING:
@@ -25,9 +24,7 @@ async def hold(request: Request, call: Call, config: GracefulRetry, response: Re
     if not has_end(request, response) or is_unwanted(config, response.status_code, is_followed=is_followed):
         return
     if call.options.reads_body:
-        # The caller will hold all of it anyway, and would fail on a broken encoding when it is too late.
-        read = readable if "content-encoding" in response.headers else buffer
-        await read(request, response, sys.maxsize)
+        await read(request, response)  # the caller will hold all of it anyway
     elif _is_holdable(response):
         await buffer(request, response)
 

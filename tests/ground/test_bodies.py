@@ -18,7 +18,6 @@ from gracy_transport.bodies import (
     BODY_CAP,
     buffer,
     discard,
-    on_end,
     readable,
     tee_request,
     tee_response,
@@ -27,6 +26,7 @@ from gracy_transport.call import Call
 from gracy_transport.exceptions import BodyTooLarge
 from gracy_transport.layer import Layer
 from gracy_transport.testing import FakeClock, ScriptedResponse, ScriptedWire
+from gracy_transport.watching import on_end
 
 pytestmark = pytest.mark.anyio
 

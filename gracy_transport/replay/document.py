@@ -36,10 +36,10 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from ..exceptions import UnreadableRecording
 from .content import text_of
@@ -192,8 +192,8 @@ def headers_in(text: str) -> Headers:
     return _headers_in(json.loads(text)) if text else ()
 
 
-def _headers_in(value: Mapping[Any, Any] | Iterable[Any]) -> Headers:
-    pairs: Iterable[Any] = value.items() if isinstance(value, Mapping) else value
+def _headers_in(value: Any) -> Headers:
+    pairs = cast("Any", value).items() if isinstance(value, dict) else value
     return tuple([(_letters(name), _letters(value)) for name, value in pairs])
 
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from ..family import family_of
 from ..redaction import REDACTED, address_and_query, plain_name, redact_query
 from .coding import without_encoding
 from .credentials import Credentials, Issuer
 from .headers import raw_of
-from .key import OF_TASTE, key_of, key_of_match, normal_headers, telling_headers
+from .key import OF_TASTE, key_of, key_of_match, normal_headers, places_of_telling
 from .matching import DEFAULT_PARTS, Parts, headers_in, match_of
 from .placeholders import holder_of
 from .recording import RecordedRequest
-from .redacting import pairs_worth_recording, redact_asked_body, redact_asked_headers
+from .redacting import Headers, places_worth_recording, redact_asked_body, redact_asked_headers
 from .rules import DEFAULT_RULES, SURE_LENGTH, Rules
 from .secrets import Secrets
 
@@ -44,6 +45,13 @@ class Terms:
     credential: Callable[[Any], str | None] | None = None
 
     @property
+    def matched(self) -> frozenset[str]:
+        """The headers that requests are looked up by because a user says so."""
+        if self.match_on == DEFAULT_PARTS or callable(self.match_on):
+            return _NONE
+        return headers_in(self.match_on)
+
+    @property
     def issued_as(self) -> Callable[[str], str] | None:
         """What says the placeholder of a token that an answer issued; `None` while there are none."""
         credentials = self.credentials
@@ -54,8 +62,33 @@ class Terms:
         return Asked(request, content, terms=self)
 
 
+_NONE: Final[frozenset[str]] = frozenset()
+
 PLAIN: Final = Terms()
 """Requests are looked up by method, URL, body and the headers that tell something, and are all nobody's."""
+
+
+Places: TypeAlias = tuple[tuple[int, str], ...]
+"""Where among the headers of a request some are, and their names in lower case."""
+
+_ANYTHING: Final = (("accept", "*/*"),)
+"""What a request without headers of its own has left."""
+
+
+class _Places(NamedTuple):
+    """Where the headers of a request are that hold secrets, that tell what is asked, that are worth recording."""
+
+    secret: Places
+    telling: Places
+    worth: Places
+
+
+@lru_cache(maxsize=256)  # most requests of a program have the same headers
+def _places(
+    names: tuple[bytes, ...], secret_names: frozenset[str], public_names: frozenset[str], matched: frozenset[str]
+) -> _Places:
+    rules = Rules(secret_names=secret_names, public_names=public_names)
+    return _Places(rules.places_of_secrets(names), places_of_telling(names), places_worth_recording(names, matched))
 
 
 class Asked:
@@ -71,7 +104,7 @@ class Asked:
     """
 
     __slots__ = (
-        *("_body", "_headers", "_is_decoded", "_media_type", "_secrets", "_terms", "_url"),
+        *("_body", "_headers", "_is_decoded", "_media_type", "_places", "_raw", "_secrets", "_terms", "_url"),
         *("content", "credential", "key", "live", "match", "sequence"),
     )
 
@@ -83,10 +116,13 @@ class Asked:
         # Encoded, it would hold its secrets, and gzip's time of day.
         self.content = without_encoding(request, encoding, content) if encoding else content
         self._is_decoded = self.content is not content
-        self._terms = terms
-        self._secrets = secrets = Secrets(terms.rules, issued_as=terms.issued_as)
+        self._terms, rules = terms, terms.rules
+        self._secrets = secrets = Secrets(rules, issued_as=terms.issued_as)
         self._media_type = request.headers.get("content-type", "") if content else ""
-        self._headers = headers = terms.rules.secret_headers(request.headers.raw)
+        self._raw = raw = request.headers.raw
+        names = tuple([name for name, _value in raw])
+        self._places = places = _places(names, rules.secret_names, rules.public_names, terms.matched)
+        self._headers = headers = self._at(places.secret)
         for name, value in headers:
             secrets.add_header(name, value, shortest=SURE_LENGTH)
         self._url = _redacted_url(request.url, secrets)
@@ -104,10 +140,11 @@ class Asked:
     @property
     def facts(self) -> RecordedRequest:
         """The request as it is recorded."""
-        match_on = self._terms.match_on
-        matched = frozenset[str]() if callable(match_on) else headers_in(match_on)
-        headers = pairs_worth_recording(self.live.headers, matched)
-        if headers:
+        matched = self._terms.matched
+        headers = self._at(self._places.worth)
+        if headers == _ANYTHING and not matched:
+            headers = ()
+        elif headers:
             headers = redact_asked_headers(headers, self._known(), matched)
         if self._is_decoded:
             headers = tuple([pair for pair in headers if pair[0] != "content-encoding"])
@@ -139,11 +176,17 @@ class Asked:
         return None if twin.key == self.key else twin
 
     def _key(self, left_out: Collection[str] = ()) -> int:
-        headers = telling_headers(self.live.headers.raw)
-        if headers:
-            headers = [pair for pair in headers if pair[0] not in left_out]
-        told = normal_headers(redact_asked_headers(tuple(headers), self._known())) if headers else ""
+        headers = self._at(self._places.telling)
+        if headers and headers != _ANYTHING:
+            headers = tuple([pair for pair in headers if pair[0] not in left_out])
+            told = normal_headers(redact_asked_headers(headers, self._known()))
+        else:
+            told = ""
         return key_of(self.live.method, self._url, self._body, self._media_type, told)
+
+    def _at(self, places: Places) -> Headers:
+        """Returns some of the headers, their names in lower case."""
+        return tuple([(name, self._raw[place][1].decode("latin-1")) for place, name in places]) if places else ()
 
     def _known(self) -> Secrets:
         """Returns what is known of the secrets in the headers of the request from all of it."""

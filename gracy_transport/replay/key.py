@@ -13,9 +13,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from functools import lru_cache
 from hashlib import blake2b
 from operator import itemgetter
+from struct import Struct
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote_to_bytes
 
@@ -32,7 +32,7 @@ __all__ = [
     "key_of_match",
     "key_of_recorded",
     "normal_headers",
-    "telling_headers",
+    "places_of_telling",
 ]
 
 TELLING: Final = frozenset(
@@ -57,6 +57,7 @@ _AS_WRITTEN: Final = frozenset(
 """Those of them in which upper and lower case matter."""
 _BLANKS: Final = re.compile(r"\s*([,;=])\s*")
 
+_NUMBER: Final = Struct(">q")
 _NORMAL: Final = re.compile(r"https?://[a-z0-9.-]+/[A-Za-z0-9_.~/-]*(?:\?[A-Za-z0-9_.~-]+=[A-Za-z0-9_.~-]*)?")
 _PORTS: Final = {"http": ":80", "https": ":443"}
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.~/-]*")
@@ -89,7 +90,8 @@ def key_of_recorded(request: RecordedRequest) -> int:
 
 
 def _number(asked: bytes) -> int:
-    return int.from_bytes(blake2b(asked, digest_size=8).digest(), "big", signed=True)
+    number: int = _NUMBER.unpack(blake2b(asked, digest_size=8).digest())[0]
+    return number
 
 
 def normal_url(url: str) -> str:
@@ -120,11 +122,10 @@ def _name_in(part: str) -> str:
     return part.partition("=")[0]
 
 
-def telling_headers(raw: list[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
-    """Returns those of the headers of a request that say what is asked for, their names in lower case."""
-    places = _places_of_telling(tuple([name for name, _value in raw]))
-    # What every client of httpx says unless told otherwise costs nothing.
-    return [(name, raw[place][1].decode("latin-1")) for place, name in places if raw[place][1] != b"*/*"]
+def places_of_telling(cased: tuple[bytes, ...]) -> tuple[tuple[int, str], ...]:
+    """Returns the places, and the names in lower case, of those of the headers that say what is asked for."""
+    names = [name.decode("latin-1").lower() for name in cased]
+    return tuple([(place, name) for place, name in enumerate(names) if name in TELLING])
 
 
 def normal_headers(headers: Iterable[tuple[str, str]]) -> str:
@@ -136,12 +137,6 @@ def normal_headers(headers: Iterable[tuple[str, str]]) -> str:
             found.setdefault(name, []).append(value)
     lines = [(name, _normal_value(name, ",".join(found[name]))) for name in sorted(found)]
     return "".join([f"{name}: {value}\n" for name, value in lines if value])
-
-
-@lru_cache(maxsize=256)  # most requests of a program have the same headers
-def _places_of_telling(cased: tuple[bytes, ...]) -> tuple[tuple[int, str], ...]:
-    names = [name.decode("latin-1").lower() for name in cased]
-    return tuple([(place, name) for place, name in enumerate(names) if name in TELLING])
 
 
 def _normal_value(name: str, value: str) -> str:

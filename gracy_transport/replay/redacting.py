@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from functools import lru_cache
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from ..redaction import REDACTED, redact_query
 from .content import (
@@ -31,7 +31,7 @@ from .rules import Rules
 from .secrets import Secrets
 from .xml import redact_xml
 
-__all__ = ["Headers", "pairs_worth_recording", "redact_answer", "redact_asked_body", "redact_asked_headers"]
+__all__ = ["Headers", "places_worth_recording", "redact_answer", "redact_asked_body", "redact_asked_headers"]
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]
 """Header pairs in their order; a value may hold any byte, written as the Latin-1 letter of its number."""
@@ -51,24 +51,12 @@ _NOISE: Final = frozenset(
 )
 """Request headers that are not recorded: made by the client for itself, or different each time."""
 
-_ANYTHING: Final = [("accept", "*/*")]
-"""What a request without headers of its own has left."""
-
 _URL_HEADERS: Final = frozenset({"content-location", "link", "location", "origin", "referer", "refresh"})
 _PART_NAME: Final = re.compile(rb'(?<!\w)name="?((?<=")[^"]*|[^";\s]+)', re.IGNORECASE)
 
 
-def pairs_worth_recording(headers: Any, matched: frozenset[str] = frozenset()) -> Headers:
-    """Returns, of the headers of a request of either family, those that `redact_asked_headers` may keep."""
-    pairs: list[tuple[bytes, bytes]] = headers.raw
-    names = _worth_recording(tuple([name for name, _value in pairs]), matched)
-    found = [(name, pairs[place][1].decode("latin-1")) for place, name in names]
-    return () if found == _ANYTHING and not matched else tuple(found)
-
-
-@lru_cache(maxsize=256)  # most requests of a program have the same headers
-def _worth_recording(cased: tuple[bytes, ...], matched: frozenset[str]) -> tuple[tuple[int, str], ...]:
-    """Returns the places and the names, in lower case, of the headers that are worth recording."""
+def places_worth_recording(cased: tuple[bytes, ...], matched: frozenset[str]) -> tuple[tuple[int, str], ...]:
+    """Returns the places, and the names in lower case, of those of the headers `redact_asked_headers` may keep."""
     names = [name.decode("latin-1").lower() for name in cased]
     return tuple([(place, name) for place, name in enumerate(names) if name not in _NOISE or name in matched])
 

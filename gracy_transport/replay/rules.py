@@ -107,13 +107,10 @@ class Rules:
         """Tells whether the value of that header is a secret."""
         return bool(_secret_header(name.encode("latin-1", "replace"), self.secret_names, self.public_names))
 
-    def secret_headers(self, raw: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
-        """Returns those of the headers that hold secrets, their names in lower case."""
-        pairs = tuple(raw)
-        names = _secret_headers(tuple([cased for cased, _value in pairs]), self.secret_names, self.public_names)
-        if not names:
-            return ()
-        return tuple([(name, pairs[place][1].decode("latin-1")) for place, name in names])
+    def places_of_secrets(self, cased: tuple[bytes, ...]) -> tuple[tuple[int, str], ...]:
+        """Returns the places, and the names in lower case, of those of the headers that hold secrets."""
+        names = [_secret_header(name, self.secret_names, self.public_names) for name in cased]
+        return tuple([(place, name) for place, name in enumerate(names) if name])
 
     def may_be_secret(self, query: str) -> bool:
         """Tells whether a secret may be in a query; most hold none, which their names tell in a moment."""
@@ -150,15 +147,6 @@ def _verdict_of(name: str, secret_names: frozenset[str], public_names: frozenset
 def _are_public(quoted: tuple[str, ...], secret_names: frozenset[str], public_names: frozenset[str]) -> bool:
     judge = _verdict_of.__wrapped__
     return all(judge(unquote_plus(name), secret_names, public_names) is _Verdict.PUBLIC for name in quoted)
-
-
-@lru_cache(maxsize=256)  # most requests of a program have the same headers
-def _secret_headers(
-    cased: tuple[bytes, ...], secret_names: frozenset[str], public_names: frozenset[str]
-) -> tuple[tuple[int, str], ...]:
-    """Returns the places and the names, in lower case, of those of the headers that hold secrets."""
-    names = [_secret_header(name, secret_names, public_names) for name in cased]
-    return tuple([(place, name) for place, name in enumerate(names) if name])
 
 
 @lru_cache(maxsize=1024)  # the names of headers are few, and judging one takes as long as all the rest

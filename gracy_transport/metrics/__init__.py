@@ -1,8 +1,9 @@
 """Metrics: what happened to the requests of a stack, counted in fixed memory.
 
 `sketch.py` holds latencies, `rows.py` the counters by endpoint, `report.py` the values that are given out,
-`ring.py` the last attempts one by one, `columns.py` how figures are written, and `transport.py` is the layer that
-counts. A stack counts from its first request on; the rest is loaded when somebody wants to see it.
+`document.py` a report as JSON, `ring.py` the last attempts one by one, `columns.py` how figures are written, and
+`transport.py` is the layer that counts. A stack counts from its first request on; the rest is loaded when somebody
+wants to see it.
 """
 
 from __future__ import annotations

@@ -70,17 +70,18 @@ class Timeline:
 
     @staticmethod
     def merged(parts: Iterable[Timeline]) -> Timeline:
-        """Returns the timeline that one report would have had for everything these tell of."""
-        numbers: dict[str, int] = {}
+        """Returns the timeline that one report would have had for everything these tell of, in whichever order."""
+        given = tuple(parts)
+        urls = tuple(enumerate(sorted({url for part in given for _number, url in part.urls})))
+        numbers = {url: number for number, url in urls}
         attempts: list[Moment] = []
         waits: list[Moment] = []
-        for part in parts:
-            new = {number: numbers.setdefault(url, len(numbers)) for number, url in part.urls}
+        for part in given:
+            new = {number: numbers[url] for number, url in part.urls}
             for merged, own in ((attempts, part.attempted), (waits, part.waited)):
                 merged.extend((at + part.since_1970, took, kind, new[row]) for at, took, kind, row in own)
         for merged in (attempts, waits):
             merged.sort(key=_ended)
-        urls = tuple((number, url) for url, number in numbers.items())
         return Timeline(urls, 0.0, tuple(attempts[-MOST_MOMENTS:]), tuple(waits[-MOST_MOMENTS:]))
 
     def __repr__(self) -> str:
@@ -111,5 +112,6 @@ class Ring:
         return tuple(self._attempts), tuple(self._waits)
 
 
-def _ended(moment: Moment) -> float:
-    return moment[0] + moment[1]
+def _ended(moment: Moment) -> tuple[float, Moment]:
+    # What ended at the same instant has an order too, so that it does not matter who comes first.
+    return moment[0] + moment[1], moment

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import ceil, exp, log
+from math import ceil, exp, fsum, log
 from typing import Final
 
-__all__ = ["ACCURACY", "Latencies", "LatencySketch"]
+__all__ = ["ACCURACY", "Latencies", "LatencySketch", "refuse_other"]
 
 ACCURACY: Final = 0.02
 """The largest relative error of a percentile. Half of it would need twice the memory and tell nothing new."""
@@ -39,12 +39,14 @@ class Latencies:
         total: their exact sum in seconds.
         longest: the exact maximum in seconds; 0 when there are none.
         buckets: pairs of bucket and count, in the order of latency, empty ones left out.
+        accuracy: the relative error of the buckets, which says what each of them stands for.
     """
 
     count: int = 0
     total: float = 0.0
     longest: float = 0.0
     buckets: tuple[tuple[int, int], ...] = ()
+    accuracy: float = ACCURACY
 
     @property
     def mean(self) -> float:
@@ -71,11 +73,21 @@ class Latencies:
 
     @staticmethod
     def merged(parts: Iterable[Latencies]) -> Latencies:
-        """Returns what one sketch would know that had recorded everything these did."""
-        sketch = LatencySketch()
+        """Returns what one sketch would know that had recorded everything these did, in whichever order.
+
+        Raises:
+            ValueError: for latencies that were counted with another accuracy.
+        """
+        counts: dict[int, int] = {}
+        totals: list[float] = []
+        longest = 0.0
         for part in parts:
-            sketch.merge(part)
-        return sketch.snapshot()
+            refuse_other(part.accuracy)
+            totals.append(part.total)
+            longest = max(longest, part.longest)
+            for bucket, count in part.buckets:
+                counts[bucket] = counts.get(bucket, 0) + count
+        return Latencies(sum(counts.values()), fsum(totals), longest, tuple(sorted(counts.items())))
 
 
 class LatencySketch:
@@ -108,17 +120,23 @@ class LatencySketch:
         except KeyError:
             self._counts[bucket] = 1
 
-    def merge(self, other: Latencies) -> None:
-        """Counts everything another sketch had counted."""
-        self.total += other.total
-        self.longest = max(self.longest, other.longest)
-        for bucket, count in other.buckets:
-            self._counts[bucket] = self._counts.get(bucket, 0) + count
-
     def snapshot(self) -> Latencies:
         """Returns what is known now, as a value."""
         buckets = tuple(sorted(self._counts.copy().items()))
         return Latencies(sum(count for _bucket, count in buckets), self.total, self.longest, buckets)
+
+
+def refuse_other(accuracy: object) -> None:
+    """Raises when something was counted in other buckets than those here.
+
+    Raises:
+        ValueError: naming both accuracies.
+    """
+    if accuracy != ACCURACY:
+        raise ValueError(
+            f"latencies counted with an accuracy of {accuracy!r} do not add up with those of {ACCURACY}: "
+            "run the same version of gracy_transport wherever reports are made and merged"
+        )
 
 
 def _middle(bucket: int) -> float:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from importlib.util import find_spec
 from re import Pattern
 from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, TypedDict, Unpack, cast
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from .call import EXTENSION, CallOptions
 from .concurrency import ConcurrentRequestLimit, Limits
 from .deadline import PositiveSeconds
+from .exceptions import CompositionError
 from .logevents import LogEvent
 from .redaction import Redacted
 from .retry import GracefulRetry
@@ -25,6 +27,7 @@ __all__ = [
     "GracefulThrottle",
     "GracyConfig",
     "call_options",
+    "for_some_calls",
 ]
 
 
@@ -59,6 +62,15 @@ def _as_parser(parser: object, key: object) -> object:
     )
 
 
+def _installed(wire: str) -> str:
+    """Returns the name of a wire whose package is there, which is looked for, not loaded."""
+    if find_spec(wire) is None:
+        raise ValueError(f"{wire} is not installed: pip install 'gracy-transport[{wire}]'")
+    return wire
+
+
+Wire: TypeAlias = Annotated[Literal["aiohttp"], AfterValidator(_installed)]
+
 Parsers: TypeAlias = Annotated[FrozenDict[int | str, Any], BeforeValidator(_as_parsers)]
 
 
@@ -77,6 +89,7 @@ class ConfigFields(TypedDict, total=False):
     concurrent_requests: int | ConcurrentRequestLimit | Iterable[ConcurrentRequestLimit] | Absent | None
     deadline: float | Absent | None
     redact: str | Pattern[str] | Iterable[str | Pattern[str]] | Absent | None
+    wire: Literal["aiohttp"] | Absent | None
 
 
 class GracyConfig(Value, frozen=True):
@@ -104,6 +117,9 @@ class GracyConfig(Value, frozen=True):
             They are searched for wherever a URL, a path or an endpoint is shown (logs, errors, reports, events), and
             what they match is replaced; of one with groups, what the first of them does: `r"/bot([^/]+)"`.
             Credentials and the secret parameters of a query are never shown anyway. Recordings keep the path.
+        wire: what talks to the network in place of httpx's own transport: `"aiohttp"`, which is many times faster where
+            many requests are in flight (`gracy_transport.wires.aiohttp` says what differs). It is a stack's alone: a
+            call, a namespace or a decorated method cannot have another.
 
     Raises:
         pydantic.ValidationError: naming the field that is wrong.
@@ -121,6 +137,7 @@ class GracyConfig(Value, frozen=True):
     concurrent_requests: Annotated[Limits | Absent | None, OR_ABSENT] = ABSENT
     deadline: Annotated[PositiveSeconds | Absent | None, OR_ABSENT] = ABSENT
     redact: Annotated[Redacted | Absent | None, OR_ABSENT] = ABSENT
+    wire: Annotated[Wire | Absent | None, OR_ABSENT] = ABSENT
 
     if TYPE_CHECKING:
 
@@ -147,6 +164,20 @@ class GracyConfig(Value, frozen=True):
         return f"GracyConfig({', '.join(f'{name}={value!r}' for name, value in self.given().items())})"
 
 
+def for_some_calls(config: GracyConfig) -> GracyConfig:
+    """Returns the config of some of the calls of a stack, which may say anything but what the stack stands on.
+
+    Raises:
+        CompositionError: when it names a wire.
+    """
+    if config.wire is not ABSENT:
+        raise CompositionError(
+            f"wire={config.wire!r} was given for some calls, and a stack has one wire for all: give it in the config "
+            "of GracyTransport or attach, or in Config.SETTINGS of the API class"
+        )
+    return config
+
+
 def call_options(
     *, template: str | None = None, args: Mapping[str, object] | None = None, **overrides: Any
 ) -> dict[str, Any]:
@@ -168,7 +199,8 @@ def call_options(
 
     Raises:
         pydantic.ValidationError: naming the override that is wrong.
+        CompositionError: for a `wire`, which is the stack's.
     """
-    config = GracyConfig(**overrides) if overrides else None
+    config = for_some_calls(GracyConfig(**overrides)) if overrides else None
     texts = {name: str(value) for name, value in (args or {}).items()}
     return {EXTENSION: CallOptions(template=template, args=FrozenDict(texts), config=config)}

@@ -43,6 +43,7 @@ __all__ = [
     "error_for",
     "family_of",
     "is_error_like",
+    "is_httpx_wire",
     "is_timeout",
     "refuse_foreign_wire",
 ]
@@ -212,6 +213,12 @@ def wire_package(transport: object) -> str | None:
         if root in _PACKAGES and base.__name__ not in {"AsyncBaseTransport", "BaseTransport"}:
             return root
     return None
+
+
+def is_httpx_wire(transport: object) -> bool:
+    """Tells whether a transport is the one of a package that talks to the network, and not derived from it."""
+    kind = type(transport)
+    return package_of(kind) is not None and kind is family_of(transport).module.AsyncHTTPTransport
 
 
 def refuse_foreign_wire(request: Request, wire: object) -> None:

@@ -16,6 +16,7 @@ from .family import AsyncTransport
 from .layer import Layer
 from .metrics import MetricsRegistry, Reporting
 from .order import Plan, Shared, build_chain
+from .wires import wired
 
 if TYPE_CHECKING:
     from .family import Request, Response
@@ -61,8 +62,10 @@ class GracyTransport(Reporting, Layer):
         observers: Iterable[Observer] = (),
         shared: Shared | None = None,
     ) -> None:
+        config = GracyConfig() if config is None else config
+        inner = wired(inner, config.value_of("wire"))
         super().__init__(inner, clock=clock, observers=observers)
-        self.config = GracyConfig() if config is None else config
+        self.config = config
         self.hidden = self.config.value_of("redact") or ()
         self._shared = Shared(self.config, replay, clock) if shared is None else shared
         self._chains: OrderedDict[int, tuple[object, Layer]] = OrderedDict()

@@ -32,7 +32,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what `--pairs` leaves out; a test of one backend or of one family alone always runs."""
+    """Leaves out what cannot be, and what `--pairs` leaves out; a test of one backend or family alone always runs."""
+    items[:] = [item for item in items if (_pair_of(item)[0], _given(item).get("wire")) != ("trio", "aiohttp")]
     chosen: str | None = config.getoption("--pairs")
     if chosen is None:
         return
@@ -41,8 +42,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if _pair_of(item) not in left_out]
 
 
+def _given(item: pytest.Item) -> dict[str, object]:
+    return item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+
+
 def _pair_of(item: pytest.Item) -> tuple[object, object]:
-    given = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    given = _given(item)
     return given.get("anyio_backend"), given.get("family")
 
 
@@ -58,6 +63,13 @@ def family(request: pytest.FixtureRequest) -> ModuleType:
     """Gives the module of each family; the optional httpx2 is skipped where it is missing."""
     module: ModuleType = pytest.importorskip(request.param)
     return module
+
+
+@pytest.fixture(params=[None, "aiohttp"], ids=["", "aiohttp"])
+def wire(request: pytest.FixtureRequest) -> str | None:
+    """Gives the wire of a config: httpx's own, and that of aiohttp, which is for asyncio alone."""
+    chosen: str | None = request.param
+    return chosen
 
 
 @pytest.fixture

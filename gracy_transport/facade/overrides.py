@@ -18,7 +18,7 @@ from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction
 from typing import Any, ParamSpec, TypeAlias, TypeVar, Unpack, cast
 
-from ..config import ConfigFields, GracyConfig
+from ..config import ConfigFields, GracyConfig, for_some_calls
 
 __all__ = ["graceful", "graceful_generator", "override_for"]
 
@@ -69,9 +69,10 @@ def graceful(
 
     Raises:
         pydantic.ValidationError: at decoration, naming the field that is wrong.
+        CompositionError: at decoration, for a `wire`, which is the stack's.
         TypeError: at decoration, when the method is no `async def` or is a generator.
     """
-    config = GracyConfig(**fields)
+    config = for_some_calls(GracyConfig(**fields))
 
     def decorate(
         function: Callable[Parameters, Awaitable[Result]],
@@ -97,7 +98,7 @@ def graceful_generator(
 
     It is to a method with `yield` what `@graceful` is to any other, and raises as that does.
     """
-    config = GracyConfig(**fields)
+    config = for_some_calls(GracyConfig(**fields))
 
     def decorate(
         function: Callable[Parameters, AsyncIterator[Item]],

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any, Final
 
 from ..call import EXTENSION, CallOptions
-from ..config import GracyConfig
+from ..config import GracyConfig, for_some_calls
 from ..exceptions import BadResponse
 from ..values import ABSENT
 from .endpoints import Template
@@ -83,6 +83,7 @@ class Scope:
 
     def part(self, settings: Settings, owner: Hookable) -> Scope:
         """Returns the scope of a part of this object, whose own settings lie over these, and its hooks inside these."""
+        for_some_calls(settings.config)
         own = settings.config if self._own is None else self._own.merged(settings.config)
         below = joined(self._below, settings.base_url)
         self.sessions.newest.refuse_unfit(below)

@@ -28,6 +28,7 @@ from gracy_transport import (
 from gracy_transport.clock import SYSTEM_CLOCK, Clock
 from gracy_transport.exceptions import GracyException
 from gracy_transport.loops import current_loop
+from gracy_transport.wires.aiohttp import AiohttpTransport
 
 PATIENCE = 2.0
 """Seconds of a read timeout where it should not come to one, however busy the machine."""
@@ -96,6 +97,8 @@ class Bench:
     def busy_connections(self) -> int:
         """How many connections of the pool are neither idle nor closed."""
         pool: Any = self.stack.wire
+        if isinstance(pool, AiohttpTransport):
+            return sum(session.busy for session in pool._sessions.values())
         return sum(not (each.is_idle() or each.is_closed()) for each in pool._pool.connections)
 
     async def recover(self) -> None:
@@ -146,10 +149,12 @@ async def bench(
     patience: float = PATIENCE,
     connections: int = 1,
     verify: Any = False,  # which saves reading the certificates of this machine
+    wire: str | None = None,
     **options: Any,
 ) -> AsyncGenerator[Bench]:
     """Gives a stack in front of a pool of so many connections, by the way in of that name: "client" or "facade"."""
     requests: list[Any] = []
+    config = config.merged(GracyConfig(wire=wire))  # type: ignore[arg-type]
     client = family.AsyncClient(
         base_url=url,
         timeout=family.Timeout(PATIENCE, read=patience),

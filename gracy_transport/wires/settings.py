@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from ssl import SSLContext
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from ..exceptions import CompositionError
 
@@ -78,7 +78,7 @@ def settings_of(transport: Any) -> WireSettings:
 
 
 def _kept_by(transport: Any) -> dict[str, Any]:
-    return vars(transport._pool)  # noqa: SLF001 - there is no other way, as said above
+    return cast("dict[str, Any]", vars(transport._pool))  # noqa: SLF001 - there is no other way, as said above
 
 
 def _limit(number: int) -> int | None:

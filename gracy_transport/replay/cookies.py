@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from functools import lru_cache
 from typing import Final
 
 from ..retry_after import parse_http_date
 from .redacting import Headers
 
-__all__ = ["keep_cookies"]
+__all__ = ["keep_cookies", "may_expire"]
 
 _EXPIRES: Final = re.compile(r";\s*expires\s*=\s*([^;]*)", re.IGNORECASE)
 
@@ -21,8 +20,6 @@ def keep_cookies(headers: Headers, recorded_at: datetime) -> Headers:
     An `Expires` that was to come then is a `Max-Age` now, else a client would forget who it is a while after a login
     was recorded. One that was over deletes a cookie, and stays.
     """
-    if not _may_expire(headers):
-        return headers
     at = recorded_at.timestamp()
 
     def lasting(found: re.Match[str]) -> str:
@@ -34,6 +31,6 @@ def keep_cookies(headers: Headers, recorded_at: datetime) -> Headers:
     )
 
 
-@lru_cache(maxsize=256)  # many answers of an API have the same headers
-def _may_expire(headers: Headers) -> bool:
+def may_expire(headers: Headers) -> bool:
+    """Tells whether there is a cookie among the headers that says when it is over."""
     return any(name.lower() == "set-cookie" and _EXPIRES.search(value) for name, value in headers)

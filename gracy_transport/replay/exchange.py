@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..bodies import stream_of
-from ..family import family_of
+from ..family import Family, family_of
 from .asked import Asked
 from .coding import without_encoding
-from .cookies import keep_cookies
+from .cookies import keep_cookies, may_expire
 from .failures import error_from
 from .headers import headers_of, pairs_of
 from .pieces import pieces_in
@@ -32,9 +33,16 @@ def decoded_answer(request: Request, headers: Any, raw: bytes) -> tuple[Headers,
     that to a HEAD, keeps what it says of the body it would have.
     """
     pairs = pairs_of(headers)
+    if not _say_how_it_was_sent(tuple([name for name, _value in pairs])):
+        return pairs, raw
     encoding = ", ".join([value for name, value in pairs if name.lower() == "content-encoding"])
     content = without_encoding(request, encoding, raw) if encoding and raw else raw
     return (_without(pairs, "transfer-encoding"), raw) if content == raw else (_plain(pairs, len(content)), content)
+
+
+@lru_cache(maxsize=256)  # as above
+def _say_how_it_was_sent(names: tuple[str, ...]) -> bool:
+    return any(name.lower() in {"content-encoding", "transfer-encoding"} for name in names)
 
 
 def read_answer(headers: Any, content: bytes) -> tuple[Headers, bytes]:
@@ -71,9 +79,17 @@ def response_from(recording: Recording, request: Request, clock: Clock | None = 
         raise error_from(recording.error, request)
     is_whole = recording.error is None and not answer.chunks and (clock is None or not answer.delays)
     stream = family.ByteStream(answer.body) if is_whole else _played(recording, answer, request, clock)
-    headers = headers_of(family, keep_cookies(answer.headers, recording.recorded_at))
+    headers = _plain_headers(family, answer.headers)
+    if headers is None:
+        headers = headers_of(family, keep_cookies(answer.headers, recording.recorded_at))
     said = {"reason_phrase": answer.reason.encode("ascii", "ignore")} if answer.reason else None
     return family.Response(answer.status, headers=headers, stream=stream, extensions=said)
+
+
+@lru_cache(maxsize=256)  # many answers of an API have the same headers
+def _plain_headers(family: Family, headers: Headers) -> Any:
+    """Returns headers as those of a family; `None` where there is a cookie that may be over."""
+    return None if may_expire(headers) else headers_of(family, headers)
 
 
 def _without(headers: Headers, *dropped: str) -> Headers:

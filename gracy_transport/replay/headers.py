@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 from ..family import Family
@@ -21,9 +20,8 @@ def raw_of(headers: Headers) -> tuple[tuple[bytes, bytes], ...]:
     return tuple([(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers])
 
 
-@lru_cache(maxsize=256)  # many answers of an API have the same headers
 def headers_of(family: Family, headers: Headers) -> Any:
-    """Returns pairs of text as headers of the family, to be copied by who is given them."""
+    """Returns pairs of text as headers of the family."""
     return family.module.Headers(raw_of(headers))
 
 

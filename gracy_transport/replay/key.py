@@ -58,7 +58,7 @@ _AS_WRITTEN: Final = frozenset(
 _BLANKS: Final = re.compile(r"\s*([,;=])\s*")
 
 _NUMBER: Final = Struct(">q")
-_NORMAL: Final = re.compile(r"https?://[a-z0-9.-]+/[A-Za-z0-9_.~/-]*(?:\?[A-Za-z0-9_.~-]+=[A-Za-z0-9_.~-]*)?")
+_NORMAL: Final = re.compile(r"https?://[a-z0-9.-]+/[A-Za-z0-9_.~/-]*+(?:\Z|\?[A-Za-z0-9_.~-]++=[A-Za-z0-9_.~-]*+\Z)")
 _PORTS: Final = {"http": ":80", "https": ":443"}
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.~/-]*")
 _PLAIN_QUERY: Final = re.compile(r"(?:[A-Za-z0-9_.~-]+=[A-Za-z0-9_.~-]*(?:&|\Z))*(?<!&)")
@@ -96,7 +96,7 @@ def _number(asked: bytes) -> int:
 
 def normal_url(url: str) -> str:
     """Returns a URL in the one form that all ways of writing it have: no userinfo, parameters sorted by name."""
-    if _NORMAL.fullmatch(url):  # as most are
+    if _NORMAL.match(url):  # as most are
         return url
     origin, slashes, rest = url.partition("://")
     authority, slash, target = rest.partition("/")

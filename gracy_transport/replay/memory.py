@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
+from typing import NamedTuple
 
 from .exchange import Asked
 from .key import key_of_recorded
@@ -18,8 +18,7 @@ from .storage import ANY, RecordingStorage, Wanted
 __all__ = ["MemoryReplayStorage"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(NamedTuple):
     """A recording in its place."""
 
     sequence: Sequence

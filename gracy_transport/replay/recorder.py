@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
@@ -39,8 +38,7 @@ _RECORDED: Final = "{RECORDED_COUNT} responses recorded, the newest {METHOD} {UR
 _logger = logging.getLogger(LOGGER_NAME)
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(NamedTuple):
     """An exchange that is being recorded: who asks what.
 
     Attributes:

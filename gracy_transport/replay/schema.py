@@ -31,7 +31,6 @@ __all__ = [
     "NEAREST",
     "NEXT",
     "PLACES",
-    "PLACES_OF_MANY",
     "SOME",
     "Row",
     "recording_of_row",
@@ -66,8 +65,10 @@ _COLUMNS: Final = "method, url, credential, asked, at, status, headers, answered
 # An error makes a bad answer, also of a status that is good.
 _WISH: Final = "credential = coalesce(?, credential) AND at >= ? AND iif(error IS NULL, status, 999) < ?"
 PLACES: Final = f"SELECT id FROM recordings WHERE key = ? AND {_WISH} ORDER BY position, id"  # noqa: S608 - constants
-PLACES_OF_MANY: Final = f"SELECT key, id FROM recordings WHERE key IN ({{}}) AND {_WISH} ORDER BY key, position, id"  # noqa: S608 - as above
-AHEAD: Final = f"SELECT id, key, {_COLUMNS} FROM recordings WHERE id >= ? ORDER BY id LIMIT ?"  # noqa: S608 - as above
+_ONLY: Final = (
+    "NOT EXISTS (SELECT 1 FROM recordings AS other WHERE other.key = recordings.key AND other.id <> recordings.id)"
+)
+AHEAD: Final = f"SELECT id, key, {_WISH} AND {_ONLY}, {_COLUMNS} FROM recordings WHERE id >= ? ORDER BY id LIMIT ?"  # noqa: S608 - as above
 ALL: Final = f"SELECT {_COLUMNS} FROM recordings ORDER BY url, method, key, credential, position, id"  # noqa: S608 - as above
 NEXT: Final = (
     "SELECT coalesce(max(position) + 1, 0) FROM recordings WHERE key = ? AND credential = coalesce(?, credential)"

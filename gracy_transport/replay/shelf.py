@@ -94,7 +94,9 @@ class Shelf(Generic[T]):
         kept = self._by_key.get(key)
         if kept is None:
             return None
-        if wanted != ANY:
+        if len(kept) == 1 and wanted != ANY:
+            kept = kept if wanted.accepts(kept[0].recording) else []
+        elif wanted != ANY:
             kept = self._those(key, kept, wanted)
         place = len(kept) - 1 if position == LAST else position
         return kept[place].recording if 0 <= place < len(kept) else None

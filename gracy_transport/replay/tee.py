@@ -104,9 +104,10 @@ class _TeedStream:
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
-    async def __anext__(self) -> bytes:
-        if not self._ahead:
-            return await self._pull()
+    def __anext__(self) -> Awaitable[bytes]:
+        return self._give() if self._ahead else self._pull()
+
+    async def _give(self) -> bytes:
         read = self._ahead.popleft()
         if isinstance(read, Exception):
             raise read

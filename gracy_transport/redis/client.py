@@ -38,8 +38,9 @@ def client_maker(url: str, connect_timeout: float) -> MakeClient:
         return lambda: Redis.from_url(url, **options)
     rest = url.partition("://")[2]
     if kind in SINGLE and way == "cluster":
-        del options["retry"]  # its own follows the slots of keys when they move
-        return lambda: RedisCluster.from_url(f"{kind}://{rest}", cluster_error_retry_attempts=1, **options)
+        # Once more, since keys move from node to node; a permit that is so lent twice goes back unused.
+        options["retry"] = Retry(NoBackoff(), 1)
+        return lambda: RedisCluster.from_url(f"{kind}://{rest}", **options)
     if kind in SINGLE and way == "sentinel":
         return _of_sentinels(parts.netloc, parts.path, {**options, "ssl": kind == "rediss"})
     msg = (

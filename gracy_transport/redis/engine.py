@@ -67,7 +67,7 @@ class RedisEngine:
     Attributes:
         owner: what the server knows this process by.
         is_away: whether the server does not answer now, `trouble` why not, `away_since` since when.
-        round_trip: seconds of one, smoothed.
+        round_trip: seconds of one, smoothed from above.
         presence: seconds for which a process counts as one of those that share a limit.
         round_trips, outages, lost_leases: how many there were.
     """
@@ -219,7 +219,8 @@ class RedisEngine:
             self._go_away(words(errors[0], self.timeout))
         else:
             took = time.monotonic() - began
-            self.round_trip += (took - self.round_trip) / 8 if self.round_trip else took
+            # Up at once and down little by little: a permit that lies too short a time is of no use.
+            self.round_trip = max(took, self.round_trip + (took - self.round_trip) / 8)
         return replies
 
     async def _evaluate(self, runs: Sequence[Order], how: Literal["eval", "evalsha"]) -> list[Any]:

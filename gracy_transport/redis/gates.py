@@ -49,7 +49,7 @@ class GateBook:
             return list(self._gates.values())
 
     def hear(self, channel: str, message: str) -> None:
-        """Passes on what was said on a channel: `pause NAME MICROSECONDS`, `wanted NAME KEPT`, `lent NAME LEASE…`."""
+        """Passes on what was said on a channel: `pause NAME MICROSECONDS`, `wanted NAME KEPT BY`, `lent NAME LEASE…`."""
         kind, name, *rest = message.split(" ")
         if kind == "lent":
             number = int(channel.rpartition(".")[2])
@@ -63,7 +63,7 @@ class GateBook:
             elif isinstance(gate, SharedSlots):
                 if kind == "lent":
                     gate.lent(rest)
-                elif kind == "wanted":
+                elif kind == "wanted" and rest[1] != gate.owner:
                     gate.others_wait(int(rest[0]))
 
     def look_after(self) -> None:

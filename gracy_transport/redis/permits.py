@@ -147,7 +147,10 @@ class SharedPermits(SharedGate):
 
     def ask(self, now: float) -> None:
         """Sees to it that permits come, when more are waited for than there are."""
-        if self.is_asked or self.is_alone(now) or self.queued <= self._stock.left - self._taken:
+        if self.is_asked or self.is_alone(now):
+            return
+        self._stock.drop(now)
+        if self.queued <= self._stock.left - self._taken:
             return
         if self._stock.last_opens - now <= self.engine.round_trip:
             self.is_asked = True

@@ -115,6 +115,17 @@ while at < #ARGV do
   at = at + 2
 end
 
+-- What is back is nobody's.
+local freed, back_now = 0, redis.call('ZRANGEBYSCORE', units, '-inf', text(now))
+if #back_now > 1 or (back_now[1] and string.sub(back_now[1], 1, 1) ~= '-') then
+  for _, entry in ipairs(back_now) do
+    local owner, count = parse(entry)
+    pull(entry, owner, count)
+    freed = freed + count
+  end
+  put('-', freed, 0)
+end
+
 -- Nobody takes more than a fair part while others are left wanting: the rest of it goes out a little slower.
 redis.call('ZREMRANGEBYSCORE', wanting, '-inf', text(now))
 redis.call('ZREM', wanting, me)
@@ -149,17 +160,18 @@ while left > 0 do
   elseif owner ~= me then taken = math.min(taken, share - mine - count_from) end
   if spacing > 0 then opens, taken = math.max(opens, spaced + spacing), 1 end
   if opens > now then opens = math.ceil(opens / grain) * grain end
-  local is_first = #granted == 0 and count_from == 0
-  if (opens > now + horizon or is_beyond) and not (may_wait and is_first) then break end
+  if opens > now + horizon or is_beyond then  -- one, so that who asks has something to wait for
+    if not may_wait or #granted > 0 or count_from > 0 then break end
+    taken, wanted, left = 1, left, 1
+  end
   pull(top[1], owner, count)
   if count > taken then put(owner, count - taken, back) end
   if opens ~= from then lend() end
-  from, count_from, left = opens, count_from + taken, left - taken
+  from, count_from, left, wanted = opens, count_from + taken, left - taken, wanted - taken
   if spacing > 0 then spaced = opens end
-  if is_beyond then break end
 end
 lend()
-if left > 0 and may_wait then
+if wanted > 0 and may_wait then
   redis.call('ZADD', wanting, text(math.max(from, now) + lease + horizon), me)
 end
 
@@ -280,7 +292,7 @@ while free > 0 and waiting > 0 and now >= paused do
   waiting = redis.call('ZCARD', queue)
 end
 local share = math.floor(limit / math.max(1, processes))
-if waiting > 0 then redis.call('PUBLISH', channel .. 'all', 'wanted ' .. name .. ' ' .. text(share)) end
+if waiting > 0 then redis.call('PUBLISH', channel .. 'all', 'wanted ' .. name .. ' ' .. text(share) .. ' ' .. me) end
 
 redis.call('HSET', state, 'last', text(now), 'number', text(number), 'turn', text(turn), 'paused', text(paused))
 local kept = math.max(2 * lease, presence, paused - now)

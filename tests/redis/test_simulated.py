@@ -1,0 +1,132 @@
+"""The promise about rates, in virtual time: whatever the network, the clocks and the processes do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from random import Random
+from typing import NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from redis import Redis
+
+from tests.redis.simulation import Process, World
+
+TINY = 1e-6
+
+
+@pytest.fixture(scope="module")
+def server(valkey: str) -> Iterator[Redis]:
+    """Gives a client of the server."""
+    with Redis.from_url(valkey) as client:
+        yield client
+
+
+def tightest(world: World, limit: int) -> float:
+    """Returns the shortest time in which one more than the limit went out."""
+    stamps = sorted(at for at, _name in world.sent)
+    gaps = [later - earlier for earlier, later in zip(stamps, stamps[limit:], strict=False)]
+    return min(gaps, default=float("inf"))
+
+
+numbers = iter(range(1_000_000))
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    limit=st.integers(1, 12),
+    period=st.sampled_from([0.1, 1.0, 5.0]),
+    processes=st.integers(1, 4),
+    slowest=st.sampled_from([0.0005, 0.01, 0.08]),
+    loss=st.sampled_from([0.0, 0.1]),
+    seed=st.integers(0, 10_000),
+)
+def test_no_window_holds_more_than_the_limit(
+    server: Redis,
+    namespace: str,
+    *,
+    limit: int,
+    period: float,
+    processes: int,
+    slowest: float,
+    loss: float,
+    seed: int,
+) -> None:
+    """Over all processes, with clocks that differ, delays, lost exchanges, late loops and frozen processes."""
+    world = World(server, f"{namespace}-{next(numbers)}", seed)
+    chance = Random(seed)
+    fleet = [
+        Process(
+            world,
+            f"p{number}",
+            limit,
+            period,
+            skew=chance.uniform(-100, 100),
+            delay=lambda: chance.uniform(0.0001, slowest),
+            lag=lambda: chance.expovariate(1 / 0.003),
+            is_lost=lambda: chance.random() < loss,
+        )
+        for number in range(processes)
+    ]
+    for _ in range(25):
+        world.at(chance.uniform(0, 4 * period), lambda: chance.choice(fleet).begin(chance.randint(1, limit)))
+    for _ in range(3):
+        world.at(chance.uniform(0, 4 * period), lambda: chance.choice(fleet).freeze(chance.uniform(0, period)))
+    world.run(8 * period)
+    assert tightest(world, limit) >= period - TINY
+    world.run(60 * (period + 8 * slowest))
+    assert [process.waiting for process in fleet] == [0] * processes, "everybody goes in the end"
+    assert tightest(world, limit) >= period - TINY
+
+
+class Crowd(NamedTuple):
+    """A process with more requests than it can send: when they come, in periods, and how far the server is at most."""
+
+    begins: float = 0.0
+    delay: float = 0.0005
+
+
+def saturated(world: World, crowds: Sequence[Crowd], limit: int, period: float, seconds: float) -> int:
+    """Lets processes with more requests than they can send run for so long; returns how many were sent."""
+    chance = world.random
+    for number, crowd in enumerate(crowds):
+        process = Process(
+            world,
+            f"p{number}",
+            limit,
+            period,
+            skew=number * 5.0,
+            delay=lambda longest=crowd.delay: chance.uniform(longest / 2, longest),  # type: ignore[misc]
+            lag=lambda: chance.expovariate(1 / 0.001),
+        )
+        world.at(crowd.begins * period, lambda process=process: process.begin(30 * limit))  # type: ignore[misc]
+    world.run(seconds)
+    return len(world.sent)
+
+
+@pytest.mark.parametrize(("limit", "period"), [(2, 1.0), (10, 1.0), (50, 1.0), (30, 10.0), (10, 0.5)])
+@pytest.mark.parametrize("processes", [1, 2, 4])
+def test_what_the_limit_allows_is_used(
+    server: Redis, namespace: str, limit: int, period: float, processes: int
+) -> None:
+    """At least 95 in 100 permits are used while there is more to send than that, however many processes share them."""
+    world = World(server, namespace, 1)
+    sent = saturated(world, [Crowd()] * processes, limit, period, 12 * period)
+    assert tightest(world, limit) >= period - TINY
+    assert sent >= 0.95 * limit * 12
+
+
+@pytest.mark.parametrize("other", [Crowd(delay=0.015), Crowd(begins=5.3, delay=0.02), Crowd(delay=0.1)])
+@pytest.mark.parametrize(("limit", "period"), [(20, 1.0), (100, 1.0), (20, 60.0), (100, 60.0)])
+def test_nobody_gets_less_than_half_of_its_part(
+    server: Redis, namespace: str, limit: int, period: float, other: Crowd
+) -> None:
+    """In no minute: not who is farther from the server, nor who comes when others have queued up long ago."""
+    world = World(server, namespace, 3)
+    saturated(world, [Crowd(), other, Crowd(delay=0.02)], limit, period, 16 * period)
+    begins, minute = 6.5 * period, max(5 * period, 60.0)
+    while begins + minute <= 16 * period:
+        names = [name for at, name in world.sent if begins <= at < begins + minute]
+        assert min(names.count(name) for name in ("p0", "p1", "p2")) >= 0.5 * len(names) / 3
+        begins += period

@@ -49,7 +49,7 @@ class GateBook:
             return list(self._gates.values())
 
     def hear(self, channel: str, message: str) -> None:
-        """Passes on what was said on a channel: `pause NAME MICROSECONDS`, `wanted NAME KEPT BY`, `lent NAME LEASE…`."""
+        """Passes on what was said: `pause NAME MICROSECONDS`, `wanted NAME KEPT BY`, `lent NAME LEASE…`."""
         kind, name, *rest = message.split(" ")
         if kind == "lent":
             number = int(channel.rpartition(".")[2])

@@ -53,7 +53,7 @@ class World:
         clock = f"{tag}:clock"
         self.server.set(clock, f"{(SERVER_EPOCH + self.now) * 1e6:.0f}")
         self.exchanges += 1
-        reply: list[Any] = self.server.eval(VIRTUAL, 5, *order.keys, clock, *order.arguments)  # type: ignore[assignment]
+        reply: list[Any] = self.server.eval(VIRTUAL, 5, *order.keys, clock, *order.arguments)
         for key in order.keys:
             self.server.persist(key)  # it would go by the real time
         return reply

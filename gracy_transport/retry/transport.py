@@ -144,23 +144,21 @@ class RetryTransport(Layer):
 
     async def _retry(self, request: Request, call: Call, config: GracefulRetry, outcome: Outcome) -> Outcome:
         """Goes on after a first failure until an outcome is accepted or no further attempt is to be made."""
-        facts = Facts(
-            method=request.method,
-            headers=request.headers,
-            can_resend=can_resend(request),
-            is_followed=call.options.is_followed,
-        )
+        is_followed = call.options.is_followed
+        facts = Facts(request.method, request.headers, can_resend(request), is_followed)
         state = GracefulRetryState(config.max_attempts, outcome)
         this = _Pass(request, call, config, facts, state)
         call.retry_state = state
         try:
             while not isinstance(verdict := self._judge(this, outcome), Accept):
-                state.note(outcome)
                 if isinstance(verdict, GiveUp):
                     return await self._give_up_in_time(this, outcome, verdict)
                 await self._back_off(this, outcome, verdict)
                 outcome = with_last(call, await self._attempt(request, call, config))
                 self._say(config.log_after, AFTER, this, outcome)
+                if not is_failure(config, outcome, is_followed=is_followed):
+                    break
+                state.note(outcome)
             state.success = True
             return outcome
         finally:
@@ -223,8 +221,10 @@ class RetryTransport(Layer):
             tell(RetryScheduled(call, asleep, state.cur_attempt, verdict.delay, *told))
         self._say(this.config.log_before, BEFORE, this, failure)
         call.waits_for = "a back-off"
+        left = verdict.delay - spent
         try:
-            await self.clock.sleep(max(0.0, verdict.delay - spent))
+            if left > 0:  # the wire lets other tasks run, and a turn of the loop takes longer than all of this
+                await self.clock.sleep(left)
         finally:  # one that is cut short was a wait, too
             awake = self.clock.now()
             call.waits += (Wait("back-off", awake - asleep, verdict.reason, asleep),)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from ..exceptions import BadResponse, CompositionError, GracyException
 from ..family import is_error_like
-from ..retry_after import retry_after
+from ..retry_after import NAMES, retry_after
 from .backoff import back_off, hinted, jittered
 from .config import IDEMPOTENT
+from .glance import mentions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +36,7 @@ __all__ = [
 _KEYS: Final = ("idempotency-key", "x-idempotency-key", "paypal-request-id")
 _CHALLENGES: Final = frozenset({401, 407})
 _VERDICTS: Final = ("x-should-retry", "stripe-should-retry")
+_WORDS: Final = frozenset(name.encode() for name in (*_VERDICTS, *NAMES))
 
 
 class Facts(NamedTuple):
@@ -102,11 +104,12 @@ def judge(
     cause = cause_of(outcome)
     if retry > config.max_attempts:
         return GiveUp(f"max_attempts={config.max_attempts} is used up: {cause}")
-    refused = _refused(config, facts, fate) or _denied(config, outcome)
+    has_word = _has_word(config, outcome)
+    refused = _refused(config, facts, fate) or (_denied(outcome) if has_word else None)
     if refused is not None:
         return GiveUp(refused)
     delay = back_off(_base(config, outcome), config.delay_modifier, retry, config.max_delay)
-    hint = _hint(config, outcome, wall)
+    hint = _hint(outcome, wall) if has_word else None
     if not hint:
         return Retry(jittered(delay, chance), cause)
     if hint > config.max_retry_after:
@@ -177,10 +180,16 @@ def has_key(headers: Mapping[str, str]) -> bool:
     return any(name in headers for name in _KEYS)
 
 
-def _denied(config: GracefulRetry, outcome: Outcome) -> str | None:
+def _has_word(config: GracefulRetry, outcome: Outcome) -> bool:
+    """Tells whether the server says anything about retries that is to be respected."""
+    response = outcome.response
+    return response is not None and config.respect_retry_after and mentions(response.headers, _WORDS)
+
+
+def _denied(outcome: Outcome) -> str | None:
     """Returns that the server forbids a repetition, or `None`: what it allows opens nothing that is not configured."""
     response = outcome.response
-    if response is None or response.status_code < 400 or not config.respect_retry_after:
+    if response is None or response.status_code < 400:
         return None
     for name in _VERDICTS:
         if response.headers.get(name, "").strip().lower() == "false":
@@ -199,6 +208,8 @@ def _may_repeat(config: GracefulRetry, facts: Facts, fate: Fate) -> bool:
 def _base(config: GracefulRetry, outcome: Outcome) -> float:
     """Returns the delay that holds for this outcome before it grows."""
     overrides, response, error = config.overrides, outcome.response, outcome.error
+    if not overrides:
+        return config.delay
     if response is not None and response.status_code in overrides:
         return overrides[response.status_code].delay
     if error is not None:
@@ -208,7 +219,5 @@ def _base(config: GracefulRetry, outcome: Outcome) -> float:
     return config.delay
 
 
-def _hint(config: GracefulRetry, outcome: Outcome, wall: float) -> float | None:
-    if not config.respect_retry_after or outcome.response is None:
-        return None
-    return retry_after(outcome.response.headers, wall)
+def _hint(outcome: Outcome, wall: float) -> float | None:
+    return None if outcome.response is None else retry_after(outcome.response.headers, wall)

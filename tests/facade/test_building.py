@@ -59,7 +59,7 @@ def test_a_request_is_the_one_that_the_client_builds(
     family: ModuleType, steps: list[tuple[Any, dict[str, str] | None, bool, bool]]
 ) -> None:
     """To the byte, while the headers, cookies, parameters and time limits of the client change in between."""
-    client = family.AsyncClient()
+    client = family.AsyncClient(verify=False)
     builder = Builder(client)
     for (method, url, body, options), changed, has_cookies, has_params in steps:
         client.headers.update(changed or {})
@@ -77,7 +77,7 @@ def test_a_request_of_a_generator_can_be_built(family: ModuleType) -> None:
     async def parts() -> Any:
         yield b"part"
 
-    client = family.AsyncClient()
+    client = family.AsyncClient(verify=False)
     built = Builder(client).build("POST", family.URL("https://api.test"), {"content": parts(), "extensions": {}})
     assert built.headers["transfer-encoding"] == "chunked"
     assert built.headers.raw[0] == (b"Host", b"api.test")
@@ -87,7 +87,7 @@ def test_a_request_of_a_generator_can_be_built(family: ModuleType) -> None:
 
 def test_requests_share_nothing_that_can_be_changed(family: ModuleType) -> None:
     """A header or a time limit that somebody sets on one is not on the next."""
-    builder = Builder(family.AsyncClient())
+    builder = Builder(family.AsyncClient(verify=False))
     url = family.URL("https://api.test")
     first = builder.build("GET", url, {"extensions": {}})
     first.headers["X-Mine"] = "1"
@@ -99,7 +99,7 @@ def test_requests_share_nothing_that_can_be_changed(family: ModuleType) -> None:
 
 def test_the_default_of_the_client_can_be_asked_for(family: ModuleType) -> None:
     """By the constant that httpx has for it."""
-    builder = Builder(family.AsyncClient(timeout=7))
+    builder = Builder(family.AsyncClient(timeout=7, verify=False))
     options = {"timeout": family.USE_CLIENT_DEFAULT, "extensions": {}}
     built = builder.build("GET", family.URL("https://api.test"), options)
     assert built.extensions["timeout"] == {"connect": 7, "read": 7, "write": 7, "pool": 7}
@@ -107,7 +107,7 @@ def test_the_default_of_the_client_can_be_asked_for(family: ModuleType) -> None:
 
 def test_time_limits_in_the_extensions_stay(family: ModuleType) -> None:
     """As `build_request` leaves them."""
-    built = Builder(family.AsyncClient()).build(
+    built = Builder(family.AsyncClient(verify=False)).build(
         "GET", family.URL("https://api.test"), {"extensions": {"timeout": {"read": 1}}, "timeout": 9}
     )
     assert built.extensions["timeout"] == {"read": 1}
@@ -124,7 +124,7 @@ def test_a_client_that_builds_its_own_requests_goes_on_to(family: ModuleType) ->
 
     url = family.URL("https://api.test")
     assert Builder(Signing()).build("GET", url, {"extensions": {}}).headers["X-Signed"] == "1"
-    client = family.AsyncClient()
+    client = family.AsyncClient(verify=False)
     builder = Builder(client)
     client.build_request = Signing().build_request
     assert builder.build("GET", url, {"extensions": {}}).headers["X-Signed"] == "1"
@@ -132,7 +132,7 @@ def test_a_client_that_builds_its_own_requests_goes_on_to(family: ModuleType) ->
 
 def test_endless_hosts_do_not_pile_up(family: ModuleType) -> None:
     """What is kept ready is bounded."""
-    builder = Builder(family.AsyncClient())
+    builder = Builder(family.AsyncClient(verify=False))
     for number in range(MOST_HOSTS + 5):
         url = family.URL(f"https://h{number}.test")
         assert builder.build("GET", url, {"extensions": {}}).headers["host"] == f"h{number}.test"

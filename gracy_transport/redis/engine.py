@@ -23,7 +23,7 @@ from redis.exceptions import NoScriptError, RedisError
 from .gate import MEANWHILE, Order
 from .gates import GateBook
 from .patience import in_time, words
-from .scripts import HELLO, PAUSE
+from .scripts import script
 from .thread import LoopThread
 
 if TYPE_CHECKING:
@@ -226,9 +226,8 @@ class RedisEngine:
     async def _evaluate(self, runs: Sequence[Order], how: Literal["eval", "evalsha"]) -> list[Any]:
         self.round_trips += 1
         pipeline = self._client.pipeline(transaction=False)
-        for script, keys, arguments in runs:
-            name = script.sha if how == "evalsha" else script.text
-            getattr(pipeline, how)(name, len(keys), *keys, *arguments)
+        for ran, keys, arguments in runs:
+            getattr(pipeline, how)(ran.sha if how == "evalsha" else ran.text, len(keys), *keys, *arguments)
         return list(await pipeline.execute(raise_on_error=False))
 
     async def _tell_of_pause(self, gate: SharedGate, until: float) -> None:
@@ -236,7 +235,7 @@ class RedisEngine:
         if seconds <= 0:
             return
         arguments: list[str | int] = [round(seconds * 1e6), f"{self.namespace}:all", gate.name]
-        await self._run_scripts([Order(PAUSE, [f"{gate.tag}:state"], arguments)])
+        await self._run_scripts([Order(script("pause"), [f"{gate.tag}:state"], arguments)])
 
     async def _look_after(self) -> None:
         """Sees now and then to what is due: leases to renew, and answers that never came."""
@@ -291,7 +290,7 @@ class RedisEngine:
 
     async def _is_reached(self) -> bool:
         # By a script, as everything goes: it makes the connection ready, and shows that scripts are allowed.
-        hello = Order(HELLO, [f"{{{self.namespace}}}"], [])
+        hello = Order(script("hello"), [f"{{{self.namespace}}}"], [])
         try:
             answers = await in_time(self._evaluate([hello], "eval"), CONNECT_TIMEOUT)
         except (RedisError, OSError, TimeoutError) as error:

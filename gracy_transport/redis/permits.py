@@ -11,7 +11,7 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, Final
 
 from .gate import Order, SharedGate, as_text, microseconds
-from .scripts import PERMITS
+from .scripts import script
 from .stock import Lease, OwnShare, Stock
 from .timing import ServerTime
 
@@ -176,7 +176,7 @@ class SharedPermits(SharedGate):
             *self._overdrafts(),
         ]
         keys = [f"{self.tag}:{part}" for part in ("permits", "state", "wanting", "present")]
-        return Order(PERMITS, keys, arguments)
+        return Order(script("permits"), keys, arguments)
 
     def _wanted(self, now: float) -> int:
         """Returns how many to ask for: for those who wait and, where there is plenty, for those likely to come."""

@@ -1,4 +1,4 @@
-"""What the server decides, in Lua: each script is one decision about one limit, and sees nothing but its keys.
+"""What the server decides: each script, in Lua, is one decision about one limit, and sees nothing but its keys.
 
 All keys of a limit carry one hash tag. Time is the server's, in whole microseconds, and never runs backwards for a
 limit. Every key expires once it says nothing that a new one would not.
@@ -6,10 +6,12 @@ limit. Every key expires once it says nothing that a new one would not.
 
 from __future__ import annotations
 
+from functools import cache
 from hashlib import sha1
-from typing import Final, NamedTuple
+from importlib.resources import files
+from typing import Literal, NamedTuple
 
-__all__ = ["HELLO", "PAUSE", "PERMITS", "SLOTS", "Script"]
+__all__ = ["Script", "script"]
 
 
 class Script(NamedTuple):
@@ -23,282 +25,14 @@ class Script(NamedTuple):
     text: str
     sha: str
 
-    @classmethod
-    def of(cls, text: str) -> Script:
-        """Returns a script with its name."""
-        return cls(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
 
+@cache
+def script(name: Literal["hello", "pause", "permits", "slots"]) -> Script:
+    """Returns a script.
 
-CLOCK: Final = """
-local time = redis.call('TIME')
-local now = time[1] * 1000000 + time[2]
-"""
-
-HELLO: Final = Script.of("return 1")
-"""Answers."""
-
-PERMITS: Final = Script.of(
-    CLOCK
-    + """
--- The N permits of a rule are entries of a sorted set, `owner:number:count`, by the instant from which on they can be
--- had. Whoever takes some may use them from then on and for `lease` longer, so they are back one period after that, or
--- earlier, once the owner has said when it really used them.
---
--- KEYS: entries, state, who was left wanting, who is there.
--- ARGV: owner, limit, period, spacing, lease, horizon, wanted, may wait (1 or 0), presence, number of settlements;
---       then for each settlement: entry, used count, when those are back, when the rest is back;
---       then for each use without a permit: count, when it was.
-local units, state, wanting, present = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local me, limit, period = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local spacing, lease, horizon = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local wanted, may_wait, presence = tonumber(ARGV[7]), ARGV[8] == '1', tonumber(ARGV[9])
-
-local function text(number) return string.format('%.0f', number) end
-
-local known = redis.call('HMGET', state, 'last', 'number', 'born', 'paused', 'spaced', 'o:' .. me)
-now = math.max(now, tonumber(known[1] or 0))
-local number, born = tonumber(known[2] or 0), tonumber(known[3] or 0)
-local paused, spaced = tonumber(known[4] or 0), tonumber(known[5] or 0)
-local mine = tonumber(known[6] or 0)
-if born == 0 or redis.call('EXISTS', units) == 0 then
-  redis.call('DEL', units, state)
-  number, born, mine, spaced = 0, now, 0, 0
-  redis.call('ZADD', units, 0, '-:0:' .. text(limit))
-end
-
-local function count_for(owner, count)
-  if owner == me then mine = mine + count
-  elseif owner ~= '-' and redis.call('HINCRBY', state, 'o:' .. owner, count) <= 0 then
-    redis.call('HDEL', state, 'o:' .. owner)
-  end
-end
-local function parse(entry)
-  local owner, count = string.match(entry, '^([^:]*):[^:]*:(%d+)$')
-  return owner, tonumber(count)
-end
-local function put(owner, count, back)
-  number = number + 1
-  local entry = owner .. ':' .. text(number) .. ':' .. text(count)
-  redis.call('ZADD', units, text(back), entry)
-  count_for(owner, count)
-  return entry
-end
-local function pull(entry, owner, count)
-  redis.call('ZREM', units, entry)
-  count_for(owner, -count)
-end
-
--- What became of permits that were taken before.
-local at = 11
-for _ = 1, tonumber(ARGV[10]) do
-  local entry, used = ARGV[at], tonumber(ARGV[at + 1])
-  local owner, count = parse(entry)
-  if redis.call('ZSCORE', units, entry) then
-    pull(entry, owner, count)
-    if used > 0 then put(owner, used, tonumber(ARGV[at + 2])) end
-    if count > used then put('-', count - used, tonumber(ARGV[at + 3])) end
-  end
-  at = at + 4
-end
--- What was sent without asking counts too: later permits wait the longer for it.
-while at < #ARGV do
-  local over, back = tonumber(ARGV[at]), tonumber(ARGV[at + 1]) + period
-  while over > 0 do
-    local top = redis.call('ZRANGE', units, 0, 0, 'WITHSCORES')
-    local owner, count = parse(top[1])
-    local taken = math.min(over, count)
-    pull(top[1], owner, count)
-    if count > taken then put(owner, count - taken, tonumber(top[2])) end
-    put(me, taken, math.max(back, tonumber(top[2])))
-    over = over - taken
-  end
-  at = at + 2
-end
-
--- What is back is nobody's.
-local freed, back_now = 0, redis.call('ZRANGEBYSCORE', units, '-inf', text(now))
-if #back_now > 1 or (back_now[1] and string.sub(back_now[1], 1, 1) ~= '-') then
-  for _, entry in ipairs(back_now) do
-    local owner, count = parse(entry)
-    pull(entry, owner, count)
-    freed = freed + count
-  end
-  put('-', freed, 0)
-end
-
--- Nobody takes more than a fair part while others are left wanting: the rest of it goes out a little slower.
-redis.call('ZREMRANGEBYSCORE', wanting, '-inf', text(now))
-redis.call('ZREM', wanting, me)
-local others = redis.call('ZCARD', wanting)
-local share = others > 0 and math.ceil(limit / (others + 1)) or limit
-
-local grain = math.max(1, math.min(1000, math.floor(period / 2000)))
-local earliest = math.max(now, paused)
-local granted, left = {}, wanted
-local from, count_from = 0, 0
-local function lend()
-  if count_from > 0 then
-    local entry = put(me, count_from, from + lease + period)
-    granted[#granted + 1] = entry
-    granted[#granted + 1] = from
-    granted[#granted + 1] = count_from
-    count_from = 0
-  end
-end
-while left > 0 do
-  local top = redis.call('ZRANGE', units, 0, 0, 'WITHSCORES')
-  if not top[1] then
-    lend()  -- every permit there is
-    top = redis.call('ZRANGE', units, 0, 0, 'WITHSCORES')
-  end
-  local back = tonumber(top[2])
-  local owner, count = parse(top[1])
-  local opens = math.max(back, earliest)
-  local taken = math.min(left, count)
-  local is_beyond = owner ~= me and mine + count_from >= share
-  if is_beyond then opens, taken = math.max(opens, now + lease / 4), 1
-  elseif owner ~= me then taken = math.min(taken, share - mine - count_from) end
-  if spacing > 0 then opens, taken = math.max(opens, spaced + spacing), 1 end
-  if opens > now then opens = math.ceil(opens / grain) * grain end
-  if opens > now + horizon or is_beyond then  -- one, so that who asks has something to wait for
-    if not may_wait or #granted > 0 or count_from > 0 then break end
-    taken, wanted, left = 1, left, 1
-  end
-  pull(top[1], owner, count)
-  if count > taken then put(owner, count - taken, back) end
-  if opens ~= from then lend() end
-  from, count_from, left, wanted = opens, count_from + taken, left - taken, wanted - taken
-  if spacing > 0 then spaced = opens end
-end
-lend()
-if wanted > 0 and may_wait then
-  redis.call('ZADD', wanting, text(math.max(from, now) + lease + horizon), me)
-end
-
-redis.call('ZADD', present, text(now), me)
-redis.call('ZREMRANGEBYSCORE', present, '-inf', text(now - presence))
-redis.call('HSET', state, 'last', text(now), 'number', text(number), 'born', text(born), 'paused', text(paused),
-           'spaced', text(spaced), 'o:' .. me, text(mine))
-if mine <= 0 then redis.call('HDEL', state, 'o:' .. me) end
-local last = tonumber(redis.call('ZRANGE', units, -1, -1, 'WITHSCORES')[2])
-local kept = math.ceil((math.max(last, paused, spaced) - now) / 1000) + 1000
-redis.call('PEXPIRE', units, text(kept))
-redis.call('PEXPIRE', state, text(kept))
-redis.call('PEXPIRE', wanting, text(kept))
-redis.call('PEXPIRE', present, text(math.max(kept, math.ceil(presence / 1000))))
-return {now, born, redis.call('ZCARD', present), others, paused, granted}
-"""
-)
-"""Settles what was lent before, and lends permits: how many there are and from when on each can be used."""
-
-PAUSE: Final = Script.of(
-    CLOCK
-    + """
--- KEYS: state. ARGV: for how long, the channel of all, the name of the limit.
-local last, paused = unpack(redis.call('HMGET', KEYS[1], 'last', 'paused'))
-now = math.max(now, tonumber(last or 0))
-local over = math.max(tonumber(paused or 0), now + tonumber(ARGV[1]))
-redis.call('HSET', KEYS[1], 'paused', string.format('%.0f', over))
-local kept = math.ceil((over - now) / 1000) + 1000
-if redis.call('PTTL', KEYS[1]) < kept then redis.call('PEXPIRE', KEYS[1], string.format('%.0f', kept)) end
-redis.call('PUBLISH', ARGV[2], 'pause ' .. ARGV[3] .. ' ' .. string.format('%.0f', over - now))
-return {now, over}
-"""
-)
-"""Lets nobody take a permit or a slot for so long, and tells all processes; pauses do not add up, the longest holds."""
-
-SLOTS: Final = Script.of(
-    CLOCK
-    + """
--- The slots in use are leases, members `owner:number` of a sorted set by the instant at which they end. Those who wait
--- stand in a second one by their turn; whoever gives slots back hands them to them.
---
--- KEYS: leases, queue, state, who is there.
--- ARGV: owner, limit, lease, patience, wanted, adopted, presence, the prefix of channels, the name of the limit,
---       whether all that the owner knows of are renewed (1 or 0), how many; then those, then those to give back.
-local leases, queue, state, present = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local me, limit, lease, patience = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local wanted, adopted, presence = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local channel, name, is_all, renewed = ARGV[8], ARGV[9], ARGV[10] == '1', tonumber(ARGV[11])
-
-local function text(number) return string.format('%.0f', number) end
-
-local known = redis.call('HMGET', state, 'last', 'number', 'turn', 'paused')
-now = math.max(now, tonumber(known[1] or 0))
-local number, turn = tonumber(known[2] or 0), tonumber(known[3] or 0)
-local paused = tonumber(known[4] or 0)
-
-local function lend(owner)
-  number = number + 1
-  local entry = owner .. ':' .. text(number)
-  redis.call('ZADD', leases, text(now + lease), entry)
-  return entry
-end
-
-redis.call('ZREMRANGEBYSCORE', leases, '-inf', text(now))
-for i = 12 + renewed, #ARGV do redis.call('ZREM', leases, ARGV[i]) end
-local lost, granted = {}, {}
-if is_all then
-  -- What was handed to this owner and is not among those: nobody told it.
-  local renewing = {}
-  for i = 12, 11 + renewed do renewing[ARGV[i]] = true end
-  for _, entry in ipairs(redis.call('ZRANGE', leases, 0, -1)) do
-    if string.match(entry, '^[^:]*') == me and not renewing[entry] then granted[#granted + 1] = entry end
-  end
-end
-for i = 12, 11 + renewed do
-  if redis.call('ZSCORE', leases, ARGV[i]) then redis.call('ZADD', leases, text(now + lease), ARGV[i])
-  else lost[#lost + 1] = ARGV[i] end
-end
-redis.call('ZADD', present, text(now), me)
-redis.call('ZREMRANGEBYSCORE', present, '-inf', text(now - presence))
-local processes = redis.call('ZCARD', present)
-
-for _ = 1, adopted do granted[#granted + 1] = lend(me) end
-if wanted > 0 then
-  if redis.call('ZADD', queue, 'NX', text(turn + 1), me) == 1 then turn = turn + 1 end
-  redis.call('HSET', state, 'w:' .. me, text(wanted))
-else
-  redis.call('ZREM', queue, me)
-  redis.call('HDEL', state, 'w:' .. me)
-end
-
-local free = limit - redis.call('ZCARD', leases)
-local waiting = redis.call('ZCARD', queue)
-while free > 0 and waiting > 0 and now >= paused do
-  local owner = redis.call('ZRANGE', queue, 0, 0)[1]
-  if tonumber(redis.call('ZSCORE', present, owner) or 0) < now - patience then
-    redis.call('ZREM', queue, owner)  -- it was not heard of for too long to be handed anything
-    redis.call('HDEL', state, 'w:' .. owner)
-  else
-    local need = tonumber(redis.call('HGET', state, 'w:' .. owner) or 0)
-    local lent = math.min(need, free, math.max(1, math.floor(free / waiting)))
-    local entries = {}
-    for _ = 1, lent do entries[#entries + 1] = lend(owner) end
-    free = free - lent
-    if need > lent then
-      turn = turn + 1
-      redis.call('ZADD', queue, text(turn), owner)
-      redis.call('HSET', state, 'w:' .. owner, text(need - lent))
-    else
-      redis.call('ZREM', queue, owner)
-      redis.call('HDEL', state, 'w:' .. owner)
-    end
-    if owner == me then for _, entry in ipairs(entries) do granted[#granted + 1] = entry end
-    elseif lent > 0 then
-      redis.call('PUBLISH', channel .. owner, 'lent ' .. name .. ' ' .. table.concat(entries, ' '))
-    end
-  end
-  waiting = redis.call('ZCARD', queue)
-end
-local share = math.floor(limit / math.max(1, processes))
-if waiting > 0 then redis.call('PUBLISH', channel .. 'all', 'wanted ' .. name .. ' ' .. text(share) .. ' ' .. me) end
-
-redis.call('HSET', state, 'last', text(now), 'number', text(number), 'turn', text(turn), 'paused', text(paused))
-local kept = math.max(2 * lease, presence, paused - now)
-for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, text(math.ceil(kept / 1000) + 1000)) end
-local is_queued = redis.call('ZSCORE', queue, me) and 1 or 0
-return {now, processes, waiting, paused, is_queued, granted, lost}
-"""
-)
-"""Renews, gives back and lends leases of slots, and hands what is free to those whose turn it is."""
+    `hello` answers. `pause` lets nobody take a permit or a slot for so long, and tells all processes; pauses do not add
+    up, the longest holds. `permits` settles what was lent before and lends permits: how many, and from when on each can
+    be used. `slots` renews, gives back and lends leases of slots, and hands what is free to those whose turn it is.
+    """
+    text = files(__package__).joinpath(f"{name}.lua").read_text("utf-8")
+    return Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())

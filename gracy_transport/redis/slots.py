@@ -11,7 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from .gate import Order, SharedGate, as_text, microseconds
-from .scripts import SLOTS
+from .scripts import script
 
 if TYPE_CHECKING:
     from ..admission import Desk
@@ -124,7 +124,7 @@ class SharedSlots(SharedGate):
             *self._returning,
         ]
         keys = [f"{self.tag}:{part}" for part in ("leases", "queue", "state", "present")]
-        return Order(SLOTS, keys, arguments)
+        return Order(script("slots"), keys, arguments)
 
     def delivered(self, reply: list[Any], sent: float, received: float) -> None:
         """Takes in what was lent, and what was lost."""

@@ -14,12 +14,13 @@ from gracy_transport.admission import Admission
 from gracy_transport.admission.lanes import Waiter
 from gracy_transport.redis.gate import Away, Order, SharedGate
 from gracy_transport.redis.permits import SharedPermits
-from gracy_transport.redis.scripts import CLOCK, PERMITS
+from gracy_transport.redis.scripts import script
 
 SERVER_EPOCH = 1_800_000_000.0
 TIMEOUT = 0.1
 
-VIRTUAL = PERMITS.text.replace(CLOCK, "local now = tonumber(redis.call('GET', KEYS[5]))\n")
+CLOCK = "local now = time[1] * 1000000 + time[2]"
+VIRTUAL = script("permits").text.replace(CLOCK, "local now = tonumber(redis.call('GET', KEYS[5]))")
 """The script, told the time by a key."""
 
 

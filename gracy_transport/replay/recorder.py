@@ -113,7 +113,7 @@ class Recorder:
         if kind and self.replay.config.discard_bad_responses:
             return
         if copy.lost and not kind:
-            warn(request, f"was not recorded: its body {copy.lost}")
+            self._lose(request, f"was not recorded: its body {copy.lost}")
             return
 
         def record(asked: Asked, at: datetime, position: int) -> Recording:
@@ -137,7 +137,7 @@ class Recorder:
     async def _save(self, exchange: Exchange, record: Callable[[Asked, datetime, int], Recording]) -> None:
         request, asked = exchange.request, exchange.asked
         if isinstance(asked, BodyCopy) and asked.lost:
-            return warn(request, f"was not recorded: the body of the request {asked.lost}")
+            return self._lose(request, f"was not recorded: the body of the request {asked.lost}")
         run = self.replay.storage.run
         try:
             if isinstance(asked, BodyCopy):
@@ -149,8 +149,12 @@ class Recorder:
             recording = record(asked, datetime.fromtimestamp(max(now, run.start(now)), UTC), position)
             await self.replay.storage.save(asked, recording, position, is_first=run.begin(asked.sequence))
         except Exception as error:  # noqa: BLE001 - no failure of a storage may look like one of the request
-            return warn(request, "was not recorded; its answer is not affected", error)
+            return self._lose(request, "was not recorded; its answer is not affected", error)
         return self._tell_recorded(exchange.call)
+
+    def _lose(self, request: Request, why: str, error: Exception | None = None) -> None:
+        self.replay.lost.append(f"{request.method} {shown_url(request)} {why}")
+        warn(request, why, error)
 
     def _tell_recorded(self, call: Call) -> None:
         count = self.replay.count_recorded()

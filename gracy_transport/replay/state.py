@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections import deque
 from datetime import UTC, datetime
 from functools import cached_property
 from threading import Lock
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ReplayState"]
 
+_MOST_LOST: Final = 100
+
 _logger: Final = logging.getLogger(LOGGER_NAME)
 
 
@@ -35,12 +38,14 @@ class ReplayState:
 
     Attributes:
         mode: what is done with a request, as far as the storage decides about it.
+        lost: what passed and was not recorded, the last of it, a text each: which request, and why.
     """
 
     def __init__(self, config: GracyReplay) -> None:
         self.config = config
         self.recorded = 0
         self.replayed = 0
+        self.lost: deque[str] = deque(maxlen=_MOST_LOST)
         self.sequences = Sequences()
         self.storage = as_recording_storage(config.storage)
         self._lock = Lock()

@@ -104,9 +104,10 @@ class ReplayTransport(Layer):
         await self.replay.let_go()
 
     def state(self) -> str:
-        """Says the mode and how many were recorded and replayed."""
+        """Says the mode and how many were recorded and replayed, and of late not recorded."""
         replay = self.replay
-        return f"{replay.config.mode}, {replay.recorded} recorded, {replay.replayed} replayed"
+        lost = f", {len(replay.lost)} not recorded" if replay.lost else ""
+        return f"{replay.config.mode}, {replay.recorded} recorded, {replay.replayed} replayed{lost}"
 
     async def _record(self, request: Request, call: Call) -> Response:
         exchange = await self._recorder.begin(request, call)

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 import gracy_transport
 from gracy_transport import GracefulRetry, GracyConfig, GracyTransport, RetryTransport, testing
+from gracy_transport.exceptions import CompositionError
 from gracy_transport.testing import FakeClock, Fault, FaultTransport, ScriptedResponse, ScriptedWire
 from tests.support import gather
 
@@ -343,6 +344,13 @@ def test_a_fault_is_a_value() -> None:
     )
 
 
+def test_what_is_no_fault_is_refused_when_the_transport_is_made() -> None:
+    """Not with the first request."""
+    faults: Any = [Fault(status=500)]
+    with pytest.raises(CompositionError, match="a list is no Fault: give one after the other"):
+        FaultTransport(ScriptedWire(), faults)
+
+
 @pytest.mark.parametrize(
     ("given", "complaint"),
     [
@@ -364,6 +372,11 @@ def test_a_fault_is_a_value() -> None:
         ({"status": 500, "every": 0}, "every"),
         ({"status": 500, "chunk_size": 0}, "chunk_size"),
         ({"status": 500, "sometimes": True}, "sometimes"),
+        ({"status": 500, "headers": [("a", "b")]}, "headers\n  Value error, these are no headers: give a mapping"),
+        ({"status": 500, "headers": "a: b", "json": 1}, "give a mapping of names to values"),
+        ({"status": 500, "headers": 5}, "give a mapping of names to values"),
+        ({"status": 500, "json": {1, 2}}, "json cannot be encoded: Object of type set"),
+        ({"error": UnicodeDecodeError}, "UnicodeDecodeError cannot be made of a message alone"),
     ],
 )
 def test_a_wrong_fault_is_refused(given: Any, complaint: str) -> None:

@@ -206,6 +206,89 @@ def test_a_test_that_does_not_go_through_leaves_its_file_as_it_was(run: Runs) ->
     ]
 
 
+def test_what_a_conftest_marks_counts_as_marked(run: Runs) -> None:
+    """Marks are known when all tests are collected: for a file in common, and for what no test uses any more."""
+    run.pytester.makeconftest(
+        """
+        import pytest
+
+        def pytest_collection_modifyitems(items):
+            for item in items:
+                file = {"file": "shared.jsonl"} if "shared" in item.name else {}
+                item.add_marker(pytest.mark.recording(local=True, **file))
+        """
+    )
+    tests = [f"\nasync def test_{name}():\n    await ask('{name}')\n" for name in ("shared_1", "shared_2", "own")]
+    run.write("test_api", HEAD.replace(", pytest.mark.recording(local=True)", ""), *tests)
+    run("--gracy-record=once").assert_outcomes(passed=3)
+    assert run.files()["shared.jsonl"].count(b"\n") == 2
+    result = run("--gracy-record=all", "-k", "shared")
+    result.assert_outcomes(passed=2, deselected=1)
+    result.stdout.no_fnmatch_line("no test uses*")
+
+
+def test_a_test_with_a_failed_part_leaves_its_file_as_it_was(run: Runs) -> None:
+    """A subtest of unittest reports for itself."""
+    run.write(
+        "test_api",
+        HEAD,
+        """
+    pytestmark = pytest.mark.recording(local=True)
+
+    class TestCase(unittest.IsolatedAsyncioTestCase):
+        async def test_parts(self):
+            for number in range(3):
+                with self.subTest(number):
+                    await ask(f"{number}")
+                    assert number != 1 or "BREAK" not in os.environ
+    """,
+    )
+    run.env.setenv("BREAK", "1")
+    assert run("--gracy-record=once").ret == 1
+    assert not run.files()
+    run.env.delenv("BREAK")
+    run("--gracy-record=once").assert_outcomes(passed=1)
+    assert len(run.files()) == 1
+
+
+def test_a_test_that_sets_the_time_is_recorded_in_it(run: Runs) -> None:
+    """Whatever the time, nothing of what it asks is taken for old."""
+    run.write(
+        "test_api",
+        HEAD,
+        """
+    async def test_then(monkeypatch):
+        from gracy_transport.clock import SystemClock
+
+        monkeypatch.setattr(SystemClock, "wall", lambda self: float(os.environ["THEN"]))
+        await ask(os.environ["ASK"])
+    """,
+    )
+    for then, name in (("1e9", "a"), ("1e9", "a"), ("4e9", "b"), ("2e9", "c"), ("1e9", "c")):
+        run.env.setenv("THEN", then)
+        run.env.setenv("ASK", name)
+        run("--gracy-record=all").assert_outcomes(passed=1)
+        [content] = run.files().values()
+        assert f"/{name}".encode() in content
+    run().assert_outcomes(passed=1)
+
+
+def test_an_answer_that_was_not_read_is_told(run: Runs) -> None:
+    """It is not recorded, and the test would fail when it is replayed; also when workers tell."""
+    run.write(
+        "test_api",
+        HEAD,
+        """
+    async def test_left():
+        async with httpx.AsyncClient() as client, client.stream("GET", f"{API}/left"):
+            pass
+    """,
+    )
+    told = ["test_api.py::test_left: GET http://*/left was not recorded: its body was not read to its end"]
+    run("--gracy-record=once").stdout.fnmatch_lines(told)
+    run("--gracy-record=once", "-n", "1", plugins=("anyio.pytest_plugin", "xdist")).stdout.fnmatch_lines(told)
+
+
 def test_what_is_recorded_can_be_chosen(run: Runs) -> None:
     """A file in common, some hosts only, a wire of another kind, options of the replay: all by the nearest marker."""
     run.write(
@@ -352,4 +435,6 @@ def test_file_names_are_safe_short_and_distinct() -> None:
 def test_the_plugin_is_found_by_pytest() -> None:
     """The project says where it is."""
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
-    assert import_module(project["entry-points"]["pytest11"]["gracy_transport"]) is plugin
+    [(name, module)] = project["entry-points"]["pytest11"].items()
+    assert import_module(module) is plugin
+    assert name == module  # else whoever names it, too, in `pytest_plugins` or by `-p`, gets an error of pytest's

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as encoder
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, cast
 
 import httpx
@@ -96,15 +97,28 @@ class Fault(Value, frozen=True):
         **effects: Any,
     ) -> None:
         if json is not ABSENT:
-            content = encoder.dumps(json, ensure_ascii=False, separators=(",", ":"))
-            headers = {"content-type": "application/json", **(headers or {})}
-        answer = {"headers": headers or {}, "content": content}
-        super().__init__(url_pattern=url_pattern, methods=methods, error=error, **answer, **effects)
+            effects["content"] = _Json(json)
+            # What is no mapping is for the validator to name.
+            headers = {"content-type": "application/json", **(headers or {})} if _is_mapping(headers) else headers
+        answer = {"headers": {} if headers is None else headers, "content": content}
+        super().__init__(url_pattern=url_pattern, methods=methods, error=error, **(answer | effects))
 
     @field_validator("headers", mode="before")
     @classmethod
     def _lower(cls, headers: Mapping[str, str]) -> FrozenDict[str, str]:
+        if not _is_mapping(headers):
+            raise ValueError("these are no headers: give a mapping of names to values")
         return FrozenDict({str(name).lower(): str(value) for name, value in headers.items()})
+
+    @field_validator("content", mode="before")
+    @classmethod
+    def _encoded(cls, content: object) -> object:
+        if not isinstance(content, _Json):
+            return content
+        try:
+            return encoder.dumps(content.value, ensure_ascii=False, separators=(",", ":"))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ValueError(f"json cannot be encoded: {error}") from error
 
     @field_validator("methods")
     @classmethod
@@ -114,11 +128,12 @@ class Fault(Value, frozen=True):
     @field_validator("error", mode="before")
     @classmethod
     def _named(cls, error: object) -> object:
-        kind = getattr(httpx, error, None) if isinstance(error, str) else error
+        kind: Any = getattr(httpx, error, None) if isinstance(error, str) else error
         if kind is None and error is not None:
             raise ValueError(f"httpx has no exception {error!r}: give the name of one, such as 'ReadTimeout'")
         if isinstance(kind, type) and package_of(kind) and "RequestError" not in [base.__name__ for base in kind.mro()]:
             raise ValueError(f"{kind.__name__} is nothing that a transport raises: give a RequestError of httpx")
+        _try(kind)
         return kind
 
     @field_validator("delay")
@@ -171,6 +186,28 @@ class Fault(Value, frozen=True):
         if name == "url_pattern":
             return self.url_pattern.pattern != ".*"
         return bool(getattr(self, name) != type(self).model_fields[name].default)
+
+
+@dataclass(frozen=True, slots=True)
+class _Json:
+    """What is to be encoded as JSON, where it is checked."""
+
+    value: object
+
+
+def _is_mapping(headers: object) -> bool:
+    return headers is None or isinstance(headers, Mapping)
+
+
+def _try(kind: object) -> None:
+    if not (isinstance(kind, type) and issubclass(kind, Exception)):
+        return
+    try:
+        kind("a fault on purpose")
+    except Exception as error:
+        raise ValueError(
+            f"{kind.__name__} cannot be made of a message alone ({error}): give a class derived from it that can"
+        ) from error
 
 
 def _shown(value: Any) -> str:

@@ -11,6 +11,7 @@ import httpx
 from ...bodies import discard, leave, tee_response
 from ...call import Call, Observer
 from ...clock import SYSTEM_CLOCK, Clock
+from ...exceptions import CompositionError
 from ...family import AsyncTransport, family_of, package_of
 from ...layer import Layer
 from ...showing import shown_path
@@ -57,6 +58,9 @@ class FaultTransport(Layer):
         clock: what delays wait on.
         observers: callables that hear the events of every call.
 
+    Raises:
+        CompositionError: for a fault that is none, such as a list of them.
+
     Attributes:
         struck: how often each fault struck, in the order of `faults`.
         passed: how many requests passed unharmed.
@@ -71,6 +75,8 @@ class FaultTransport(Layer):
         observers: Iterable[Observer] = (),
     ) -> None:
         super().__init__(inner, clock=clock, observers=observers)
+        for fault in faults:
+            _refuse_strange(fault)
         self.faults = faults
         self.seed = seed
         self.passed = 0
@@ -181,6 +187,14 @@ class _FaultyStream:
                 await leave(self._chunks, self._source)
         finally:
             await self._source.aclose()
+
+
+def _refuse_strange(fault: object) -> None:
+    if not isinstance(fault, Fault):
+        raise CompositionError(
+            f"a {type(fault).__name__} is no Fault: give one after the other, FaultTransport(inner, Fault(...), "
+            "Fault(...))"
+        )
 
 
 def _answer(request: Request, fault: Fault) -> Response:

@@ -1,6 +1,6 @@
 """The plugin of pytest: tests that replay what was recorded, need no network and no time, and see what happens.
 
-It is there wherever this package is installed (`-p no:gracy_transport` leaves it out).
+It is there wherever this package is installed (`-p no:gracy_transport.testing.plugin` leaves it out).
 
 ```python
 import httpx
@@ -37,7 +37,8 @@ Each test has a file of its own, `recordings/MODULE/TEST[PARAMETERS].jsonl` besi
 secrets, made for git. A character that is awkward in a file name becomes `_`, and then a hash tells names apart.
 The file is written when the test has gone through, its fixtures too: a test that fails, or is skipped half-way, leaves
 it as it was, in every mode. What does not change leaves its line as it is. At its end a session says in one line what
-became of the files, and with `all` names those that no test uses any more.
+became of the files, names answers that were not recorded since their bodies were not read to their end, and with `all`
+files that no test uses any more.
 
 `recording(file="shared.jsonl")` names the file, from the folder of the module. Tests may have one in common, when the
 same request gets the same answer in all of them; nothing in it is ever forgotten. Of several markers (on the function,
@@ -74,7 +75,7 @@ test.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final
 
@@ -125,9 +126,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Notes which recordings there are tests for, those that will be deselected too."""
-    ledger = item.config.stash[_LEDGER]
-    if ledger.mode != "none":
-        ledger.collect(item)
+    _note([item])
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    """Notes those again: a `conftest.py` may have marked them since."""
+    _note(items)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Notes the others again, likewise."""
+    _note(session.items)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -135,7 +144,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     """Notes how a test ended, for what becomes of its recordings."""
     report = yield
     if report.when != "teardown":
-        item.stash[_OUTCOME] = "xfailed" if report.skipped and hasattr(report, "wasxfail") else report.outcome
+        has_failed = report.when == "call" and item.stash.get(_OUTCOME, "") == "failed"  # as one of its subtests did
+        outcome = "xfailed" if report.skipped and hasattr(report, "wasxfail") else report.outcome
+        item.stash[_OUTCOME] = "failed" if has_failed else outcome
     return report
 
 
@@ -251,6 +262,13 @@ def _gracy_transport_guard(request: pytest.FixtureRequest) -> Generator[NetworkG
     _refuse_to_go_on(item, guard.refused)
 
 
+def _note(items: Sequence[pytest.Item]) -> None:
+    for item in items:
+        ledger = item.config.stash[_LEDGER]
+        if ledger.mode != "none":
+            ledger.collect(item)
+
+
 def _wish_of(item: pytest.Item) -> Wish:
     try:
         return wish_of(item)
@@ -265,6 +283,8 @@ def _settle(item: pytest.Item, recorded: RecordedTest, *, is_whole: bool) -> Non
         pytest.fail(f"what was recorded could not be written to {recorded.path}: {error}", pytrace=False)
     if fate is not None:
         item.config.stash[_LEDGER].note(recorded.path, fate)
+    if is_whole:
+        item.config.stash[_LEDGER].note_lost(item.nodeid, recorded.lost)
 
 
 def _allowed_by(mark: pytest.Mark) -> list[str]:

@@ -42,6 +42,7 @@ class Ledger:
         self.mode = mode
         self._is_whole = is_whole
         self._fates: dict[str, Fate] = {}
+        self._lost: list[str] = []
         self._unused: set[str] = set()
         self._modules: set[Path] = set()
         self._used: set[Path] = set()
@@ -72,14 +73,19 @@ class Ledger:
         """Notes what became of a file."""
         self._note(str(path), fate)
 
+    def note_lost(self, test: str, lost: Iterable[str]) -> None:
+        """Notes what a test that went through sent, and what was not recorded of it."""
+        self._lost += [f"{test}: {each}" for each in lost]
+
     def to_plain(self) -> dict[str, Any]:
         """Returns what a process tells the one that started it."""
-        return {"fates": self._fates, "unused": sorted(self._unused | self._left_over())}
+        return {"fates": self._fates, "lost": self._lost, "unused": sorted(self._unused | self._left_over())}
 
     def take_in(self, plain: dict[str, Any]) -> None:
         """Adds what another process tells."""
         for path, fate in plain["fates"].items():
             self._note(path, fate)
+        self._lost += plain["lost"]
         self._unused.update(plain["unused"])
 
     def summary(self, root: Path) -> Iterable[str]:
@@ -90,6 +96,7 @@ class Ledger:
         told = [words.format(counts[fate]) for fate, words in reversed(_FATES.items()) if counts[fate]]
         if told:
             yield f"recordings (--gracy-record={self.mode}): {', '.join(told)}"
+        yield from sorted(self._lost)
         unused = sorted((self._unused | self._left_over()) - set(self._fates))
         if unused:
             names = [_shown(Path(path), root) for path in unused]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Awaitable, Callable, Generator, Iterable
+from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
@@ -40,6 +40,8 @@ __all__ = ["RecordedTest"]
 
 _Send: TypeAlias = Callable[[AnyRequest], Awaitable[AnyResponse]]
 
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
+
 _is_covered: Final[ContextVar[bool]] = ContextVar("gracy_transport_is_covered", default=False)
 """Whether a transport above has taken the request for the recording already."""
 
@@ -62,7 +64,7 @@ class RecordedTest:
         self.mode: Mode = mode
         self.missed: list[str] = []
         self._wish = wish
-        self._since = datetime.now(UTC) if forgets and wish.is_own else datetime.min.replace(tzinfo=UTC)
+        self._forgets = forgets and wish.is_own
         lines = JSONLinesReplayStorage(wish.path)
         self._draft = None if mode == "replay" else _Draft(lines.recordings() if mode == "smart-replay" else ())
         self.storage = self._draft or lines
@@ -77,6 +79,11 @@ class RecordedTest:
         For what does not go through the `AsyncHTTPTransport` of httpx or httpx2. It takes every host.
         """
         return _RecordedWire(_Covered(inner), self._replay)
+
+    @property
+    def lost(self) -> list[str]:
+        """What the test sent that was not recorded, a text each."""
+        return list(self._replay.state.lost)
 
     @contextmanager
     def on(self) -> Generator[RecordedTest]:
@@ -126,13 +133,19 @@ class RecordedTest:
         is_here = is_local(host) or getattr(getattr(wire, "_pool", None), "_uds", None) is not None
         return self._wish.local or not is_here
 
-    async def _write(self, saved: Iterable[tuple[Asked, Recording, int, bool]]) -> None:
+    async def _write(self, saved: Sequence[tuple[Asked, Recording, int, bool]]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         lines = JSONLinesReplayStorage(self.path)
         for asked, recording, position, is_first in saved:
             await lines.save(asked, recording, position, is_first=is_first)
         # Forgets nothing of a file that others use; but unlike a flush it raises when the file cannot be written.
-        await lines.forget_unrecorded(self._since)
+        await lines.forget_unrecorded(self._since(saved))
+
+    def _since(self, saved: Sequence[tuple[Asked, Recording, int, bool]]) -> datetime:
+        """Returns from when on what is recorded stays: its own does, whatever time of day the test set."""
+        if not self._forgets:
+            return datetime.min.replace(tzinfo=UTC)
+        return min((recording.recorded_at for _asked, recording, *_place in saved), default=_NEVER)
 
     def _content(self) -> bytes | None:
         return self.path.read_bytes() if self.path.exists() else None

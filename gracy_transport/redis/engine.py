@@ -57,12 +57,10 @@ class RedisEngine:
 
     Args:
         connect: makes a client of `redis.asyncio`; called in the thread.
-        title: what the server is called in logs, without secrets.
-        namespace: what all keys begin with.
+        title: what the server is called in logs, without secrets. `namespace`: what all keys begin with.
         away: what to do while the server does not answer.
-        timeout: seconds for a command.
-        lease: seconds for which a slot is lent at a time.
-        processes: how many share the limits until the server says so.
+        timeout: seconds for a command. `ahead`: for which permits are asked in advance, besides two round trips.
+        lease: seconds for which a slot is lent. `processes`: how many share the limits until the server says so.
 
     Attributes:
         owner: what the server knows this process by.
@@ -82,6 +80,7 @@ class RedisEngine:
         namespace: str,
         away: Away,
         timeout: float,
+        ahead: float,
         lease: float,
         processes: int,
     ) -> None:
@@ -89,6 +88,7 @@ class RedisEngine:
         self.namespace = namespace
         self.away: Away = away
         self.timeout = timeout
+        self.ahead = ahead
         self.lease = lease
         self.processes = processes
         self.gates = GateBook()

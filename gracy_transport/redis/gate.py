@@ -57,6 +57,7 @@ class Engine(Protocol):
     processes: int
     is_away: bool
     round_trip: float
+    ahead: float
     lease: float
 
     @property

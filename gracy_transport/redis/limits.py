@@ -66,6 +66,8 @@ class RedisLimits(SharedLimits):
             kept, and work goes on.
         timeout: seconds for a command, 0.1 unless given: a round trip takes less than 10 ms in a data centre, and
             requests wait for it.
+        ahead: seconds for which permits are asked in advance (and two round trips), 0.05 unless given: with more, a
+            process asks less often, and what one leaves comes to the others later.
         lease: seconds for which a slot is lent at a time, 30 unless given: renewed each third of that, it outlives
             a hiccup, and what a killed process held comes back soon.
         processes: how many to count on until the server said how many there are, 1 unless given; it matters where a
@@ -83,10 +85,11 @@ class RedisLimits(SharedLimits):
         namespace: str,
         away: Away = "local_share",
         timeout: float = 0.1,
+        ahead: float = 0.05,
         lease: float = 30.0,
         processes: int = 1,
     ) -> None:
-        given = Settings(namespace=namespace, away=away, timeout=timeout, lease=lease, processes=processes)
+        given = Settings(namespace=namespace, away=away, timeout=timeout, ahead=ahead, lease=lease, processes=processes)
         self._url = url
         title = shown_url(url) if isinstance(url, str) else "the server of the shared limits"
         connect = client_maker(url, CONNECT_TIMEOUT) if isinstance(url, str) else url
@@ -159,6 +162,7 @@ class Settings(Value, frozen=True):
     namespace: Annotated[str, Field(min_length=1, pattern=r"^[^{}\s]+$")]
     away: Away
     timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    ahead: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     lease: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     processes: Annotated[int, Field(gt=0)]
 

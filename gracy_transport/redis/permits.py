@@ -36,9 +36,6 @@ LONGEST: Final = 1.0
 LAG: Final = 0.01
 """Seconds by which an event loop may be late to use a permit, however short the period."""
 
-AHEAD: Final = 0.05
-"""Seconds for which permits are asked in advance, besides two round trips."""
-
 PROBATION: Final = 5.0
 """Seconds after which every process that lives has told the engine, once it is back, what it sent meanwhile."""
 
@@ -161,7 +158,7 @@ class SharedPermits(SharedGate):
         self._stock.drop(now)
         trips = 2 * self.engine.round_trip
         self._slack = min(LONGEST, max(SLACK * self._window, LAG + trips))
-        times = (self._window, self._spacing, self._slack, AHEAD + trips)
+        times = (self._window, self._spacing, self._slack, self.engine.ahead + trips)
         wanted = 0 if self.is_alone(now) else self._wanted(now)
         settled = self._settlements(now)
         arguments = [
@@ -186,7 +183,7 @@ class SharedPermits(SharedGate):
             likely = int(self._went / seconds * self._slack)
             missing += min(likely, self.limit // (4 * self.processes))
         self._went, self._rated_at = 0, now
-        most = (AHEAD + 2 * self.engine.round_trip) * self.limit / self._window / self.processes
+        most = (self.engine.ahead + 2 * self.engine.round_trip) * self.limit / self._window / self.processes
         return max(0, min(missing, max(FEWEST, min(MOST, int(most)))))
 
     def _settlements(self, now: float) -> list[str | int]:

@@ -76,6 +76,7 @@ class Process:
     away: Away = "local_share"
     is_away = False
     processes = 1
+    ahead = 0.05
     lease = 30.0
     presence = 60.0
     namespace = "simulated"

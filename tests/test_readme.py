@@ -30,8 +30,8 @@ def test_a_block_runs(block: str, monkeypatch: pytest.MonkeyPatch, capsys: pytes
 
 
 def test_the_readme_shows_every_way_in() -> None:
-    """Three ways, and how to test one's own code without and with a recording."""
-    assert len(BLOCKS) == 5
+    """Three ways, how to test one's own code without and with a recording, and limits for many processes."""
+    assert len(BLOCKS) == 6
 
 
 def test_a_newcomer_reads_no_more_than_200_lines() -> None:

@@ -15,10 +15,10 @@ local channel, name, is_all, renewed = ARGV[8], ARGV[9], ARGV[10] == '1', tonumb
 
 local function text(number) return string.format('%.0f', number) end
 
-local known = redis.call('HMGET', state, 'last', 'number', 'turn', 'paused')
+local known = redis.call('HMGET', state, 'last', 'number', 'turn', 'paused', 'told')
 now = math.max(now, tonumber(known[1] or 0))
 local number, turn = tonumber(known[2] or 0), tonumber(known[3] or 0)
-local paused = tonumber(known[4] or 0)
+local paused, told = tonumber(known[4] or 0), tonumber(known[5] or 0)
 
 local function lend(owner)
   number = number + 1
@@ -84,9 +84,12 @@ while free > 0 and waiting > 0 and now >= paused do
   waiting = redis.call('ZCARD', queue)
 end
 local share = math.floor(limit / math.max(1, processes))
-if waiting > 0 then redis.call('PUBLISH', channel .. 'all', 'wanted ' .. name .. ' ' .. text(share) .. ' ' .. me) end
+if waiting > 0 and now - told > 50000 then  -- everybody hears it, so not too often
+  told = now
+  redis.call('PUBLISH', channel .. 'all', 'wanted ' .. name .. ' ' .. text(share) .. ' ' .. me)
+end
 
-redis.call('HSET', state, 'last', text(now), 'number', text(number), 'turn', text(turn), 'paused', text(paused))
+redis.call('HSET', state, 'last', text(now), 'number', text(number), 'turn', text(turn), 'paused', text(paused), 'told', text(told))
 local kept = math.max(2 * lease, presence, paused - now)
 for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, text(math.ceil(kept / 1000) + 1000)) end
 local is_queued = redis.call('ZSCORE', queue, me) and 1 or 0

@@ -46,8 +46,13 @@ def place_of(url: URL) -> tuple[str, str]:
     The port is there only where the URL names one. The target is all of a URL but userinfo, query and fragment.
     """
     parts = url._uri_reference  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-    origin = _origin(parts.scheme, parts.host, parts.port)
-    return origin, origin + (parts.path or "/")
+    return _place(parts.scheme, parts.host, parts.port, parts.path)
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _place(scheme: str, host: str, port: int | None, path: str) -> tuple[str, str]:
+    origin = _origin(scheme, host, port)
+    return origin, origin + (path or "/")
 
 
 def with_path(url: URL, path: str, query: str | None) -> URL:

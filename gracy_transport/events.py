@@ -8,10 +8,10 @@ error is logged once per event and the call goes on.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .logevents import log_failure
+from .plain import PlainValue
 
 if TYPE_CHECKING:
     from .call import Call
@@ -33,20 +33,17 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(PlainValue):
     """Something happened to `call`, `at` this instant (monotonic seconds of the stack's clock)."""
 
     call: Call
     at: float
 
 
-@dataclass(frozen=True, slots=True)
 class CallStarted(Event):
     """A request entered the stack: a call began, or went on with another hop."""
 
 
-@dataclass(frozen=True, slots=True)
 class CallEnded(Event):
     """The stack answered: with a response (`status`) or with an error (the name of its class).
 
@@ -57,12 +54,10 @@ class CallEnded(Event):
     error: str | None
 
 
-@dataclass(frozen=True, slots=True)
 class RequestDispatched(Event):
     """An attempt got all its permits and slots and was handed to the wire."""
 
 
-@dataclass(frozen=True, slots=True)
 class ThrottleLimitReached(Event):
     """A request has to wait for a permit of `rule`, by the estimate for `wait` seconds."""
 
@@ -70,7 +65,6 @@ class ThrottleLimitReached(Event):
     wait: float
 
 
-@dataclass(frozen=True, slots=True)
 class ThrottleWaitOver(Event):
     """A request got its permit of `rule` after having waited for `waited` seconds."""
 
@@ -78,14 +72,12 @@ class ThrottleWaitOver(Event):
     waited: float
 
 
-@dataclass(frozen=True, slots=True)
 class ConcurrencyLimitReached(Event):
     """A request has to wait for a slot of `limit`."""
 
     limit: object
 
 
-@dataclass(frozen=True, slots=True)
 class ConcurrencyLimitFreed(Event):
     """A request got its slot of `limit` after having waited for `waited` seconds."""
 
@@ -93,7 +85,6 @@ class ConcurrencyLimitFreed(Event):
     waited: float
 
 
-@dataclass(frozen=True, slots=True)
 class RetryScheduled(Event):
     """An attempt failed (its `status` or the name of its `error`) and the next one starts in `delay` seconds.
 
@@ -108,19 +99,16 @@ class RetryScheduled(Event):
     latency: float
 
 
-@dataclass(frozen=True, slots=True)
 class RetriesExhausted(Event):
     """An attempt failed and no other will be made; `reason` says why."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
 class ResponseReplayed(Event):
     """The answer came from a recording; no request was sent."""
 
 
-@dataclass(frozen=True, slots=True)
 class ResponseRecorded(Event):
     """The answer was written to the storage."""
 

@@ -11,14 +11,10 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from .retry_after import LONGEST, LONGEST_TEXT, parse_http_date, retry_after
+from .retry_after import ASKING, LONGEST, LONGEST_TEXT, parse_http_date, retry_after
 from .structured import Item, Token, parse_list
 
-__all__ = ["ASKING", "Hint", "hints_in", "pause_asked"]
-
-ASKING: Final = frozenset({429, 503})
-"""Statuses whose Retry-After is meant for everybody (RFC 6585, RFC 9110). After a redirect or a 202 it is about one
-resource, and after a 413 about one request."""
+__all__ = ["Hint", "hints_in", "pause_asked"]
 
 _LIMITING: Final = ASKING | {403, 529}
 """Statuses that some servers answer in place of 429: GitHub 403, Anthropic 529."""

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import field_validator
 
-from .http_logs import without_secrets
 from .redaction import Hidden, hide, printable
 from .showing import url_of
 from .values import Value
@@ -139,6 +138,8 @@ def log_failure(level: int, error: Exception, hidden: Hidden, message: str, *arg
     """
     if not _logger.isEnabledFor(level):
         return
+    from .http_logs import without_secrets  # a handful of patterns, for what hardly ever happens
+
     told = "".join(format_exception(error))
     shown = hide(without_secrets(told), hidden)
     if shown == told:

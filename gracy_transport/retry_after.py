@@ -8,7 +8,11 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-__all__ = ["LONGEST", "LONGEST_TEXT", "NAMES", "parse_http_date", "retry_after"]
+__all__ = ["ASKING", "LONGEST", "LONGEST_TEXT", "NAMES", "parse_http_date", "retry_after"]
+
+ASKING: Final = frozenset({429, 503})
+"""Statuses whose Retry-After is meant for everybody (RFC 6585, RFC 9110). After a redirect or a 202 it is about one
+resource, and after a 413 about one request."""
 
 LONGEST: Final = 10.0**9
 """Seconds that anything a server says may come to: thirty years, a number that can still be reckoned with."""

@@ -85,10 +85,14 @@ def on_end(request: Request, response: Response, at_end: AtEnd[Fact], fact: Fact
     from the wire: after a HEAD, with a 204 or a 304, and where the body was read, or is in memory, already.
     """
     stream: Any = response.stream
-    is_over = type(stream) is family_of(request).ByteStream or response.is_closed
-    if is_over or request.method == "HEAD" or response.status_code in _BODILESS:
-        at_end(fact, None)
-    elif isinstance(stream, _WatchedStream) and stream.at_end:
+    if isinstance(stream, _WatchedStream) and stream.at_end and not response.is_closed:
         stream.at_end += ((at_end, fact),)
+    elif (
+        type(stream) is family_of(request).ByteStream
+        or response.is_closed
+        or request.method == "HEAD"
+        or response.status_code in _BODILESS
+    ):
+        at_end(fact, None)
     else:
         response.stream = stream_of(request, _WatchedStream)(stream, request, (at_end, fact))

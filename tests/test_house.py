@@ -18,6 +18,7 @@ FLOORS = {
     "cellar": (
         "late",
         "version",
+        "plain",
         "values",
         "clock",
         "loops",
@@ -83,6 +84,7 @@ PURE = (
     "structured.py",
     "hints.py",
     "timeline.py",
+    "plain.py",
     "link_header.py",
     "matching.py",
     "redaction.py",

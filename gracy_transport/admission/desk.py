@@ -127,8 +127,8 @@ class Desk:
 
         return self._decide(until_room)
 
-    def release(self, gates: Gates) -> None:
-        """Gives back one unit of each gate, from anywhere, and lets whoever waits for them go on."""
+    def release(self, gates: Gates, _error: BaseException | None = None) -> None:
+        """Gives back one unit of each gate, from anywhere and for any reason, and lets whoever waits for them go on."""
         if not self._lock.acquire(False):  # noqa: FBT003 - the keyword takes twice as long
             self._returned.append(gates)
         else:

@@ -7,10 +7,12 @@ leave at the rate the limits allow. Pauses do not add up, the longest holds. Pur
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ..hints import Hint
 from .gates import Gate
+
+if TYPE_CHECKING:
+    from ..hints import Hint
 
 __all__ = ["HintGate", "PauseGate"]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ..call import Call
-from ..hints import ASKING, hints_in, pause_asked
+from ..retry_after import ASKING
 from .desk import Desk
 from .gates import Gate
 from .keyed import KeyedGates
@@ -102,6 +102,8 @@ class HintKeeper:
         """
         if call.is_replayed:
             return 0.0
+        from ..hints import hints_in, pause_asked  # most programs never hear a word
+
         wall = self.hints.desk.clock.wall()
         if not self.follows:
             hints = pause_asked(response.headers, wall)

@@ -132,7 +132,7 @@ class AdmissionTransport(Layer):
             if hints is not None and hints.has_a_word(response.status_code):
                 await self._heed(request, call, response, hinted, number, gates=gates)
             if slots:
-                on_end(request, response, self._give_back, slots)
+                on_end(request, response, self.desk.release, slots)
         except BaseException:
             if slots:
                 self.desk.release(slots)
@@ -210,9 +210,6 @@ class AdmissionTransport(Layer):
         if isinstance(gate, HintGate) and self.hints is not None:
             return self.hints
         return next(keeper for keeper in self.keepers if keeper.wait_kind == gate.kind)
-
-    def _give_back(self, slots: Gates, _error: BaseException | None) -> None:
-        self.desk.release(slots)
 
     async def let_go(self) -> None:
         """Sends everybody away who waits."""

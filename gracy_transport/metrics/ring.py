@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, TypeAlias
+
+from ..plain import PlainValue
 
 __all__ = ["MOST_MOMENTS", "Ring", "TimedAttempt", "TimedWait", "Timeline"]
 
@@ -43,8 +44,7 @@ class TimedWait(NamedTuple):
     url: str
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Timeline:
+class Timeline(PlainValue):
     """The last attempts and waits of a report, each in the order in which they ended.
 
     A value: it compares, pickles and merges. Its figures are read from `attempts` and `waits`; the fields are the

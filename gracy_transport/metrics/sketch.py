@@ -8,9 +8,10 @@ maximum are exact.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from math import ceil, exp, fsum, log
 from typing import Final
+
+from ..plain import PlainValue
 
 __all__ = ["ACCURACY", "Latencies", "LatencySketch", "refuse_other"]
 
@@ -30,8 +31,7 @@ _LAST: Final = int(log(LONGEST) * _PER_LOG + _OFFSET)
 _MIDDLE: Final = 2 * _GROWTH / (1 + _GROWTH)
 
 
-@dataclass(frozen=True, slots=True)
-class Latencies:
+class Latencies(PlainValue):
     """What a sketch knew at one instant. A plain value: it compares, pickles and merges.
 
     Attributes:

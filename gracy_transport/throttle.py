@@ -283,6 +283,8 @@ class ThrottleKeeper:
         """Says `2 rules` and `next permit in 0.40s`."""
         gates = [gate for rule in self._rules for gate in rule.all()]
         count = f"{len(self._rules)} rule{'' if len(self._rules) == 1 else 's'}"
+        if self.config.shared is not None:
+            count += f" of {self.config.shared!r}"
         return count, f"next permit in {desk.next_permit(gates):.2f}s"
 
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from gracy_transport.testing import FakeClock
 
 
-hypothesis.settings.register_profile("untimed", deadline=None)  # how busy the machine is says nothing of the code
+# How busy the machine is says nothing of the code.
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("untimed")
 
 PAIRS = {

@@ -22,6 +22,7 @@ from redis.exceptions import NoScriptError, RedisError
 
 from .gate import MEANWHILE, Order
 from .gates import GateBook
+from .hearing import listen
 from .patience import in_time, words
 from .scripts import script
 from .thread import LoopThread
@@ -131,10 +132,10 @@ class RedisEngine:
             self.lease,
         )
 
-    def stop(self) -> None:
+    def stop(self, *, wait: bool = True) -> None:
         """Gives back what was lent and ends the thread; it begins anew when it is needed again."""
-        self._thread.stop()
-        if self._orders:
+        self._thread.stop(wait=wait)
+        if wait and self._orders:
             self._thread.rouse()  # somebody came meanwhile
 
     def after_fork(self) -> None:
@@ -245,21 +246,13 @@ class RedisEngine:
                 self.gates.look_after()
 
     async def _listen(self) -> None:
-        """Hears what other processes have to say, and begins anew when the connection breaks."""
-        while True:
-            try:
-                async with self._client.pubsub(ignore_subscribe_messages=True) as hearing:
-                    await hearing.subscribe(f"{self.namespace}:all")
-                    await hearing.psubscribe(f"{self.namespace}:{self.owner}.*")
-                    self.gates.missed_words()
-                    while True:
-                        message = await hearing.get_message(timeout=TICK)
-                        if message is not None:
-                            self.gates.hear(message["channel"].decode(), message["data"].decode())
-            except (RedisError, OSError, TimeoutError) as error:
-                if not self.is_away and not await self._is_reached():
-                    self._go_away(words(error, self.timeout))
-                await asyncio.sleep(random.uniform(0.1, 0.5))
+        """Hears what other processes have to say."""
+
+        async def look(error: Exception) -> None:
+            if not self.is_away and not await self._is_reached():
+                self._go_away(words(error, self.timeout))
+
+        await listen(self._client, self.namespace, self.owner, self.gates, look)
 
     # When the server is away.
 

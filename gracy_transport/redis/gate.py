@@ -129,6 +129,11 @@ class SharedGate(Gate):
         """How many units this process may use by itself: its part of the limit, at least one."""
         return max(1, self.limit // self.processes)
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is held or waited for here."""
+        raise NotImplementedError
+
     def is_alone(self, now: float) -> bool:
         """Tells whether this process keeps to the limit without the engine now."""
         return self.engine.is_away

@@ -69,7 +69,8 @@ class GateBook:
     def look_after(self) -> None:
         """Lets each gate see to what is due."""
         for gate in self.all():
-            gate.desk.decide(gate.look_after)
+            if not gate.is_quiet:
+                gate.desk.decide(gate.look_after)
 
     def missed_words(self) -> None:
         """Tells the gates that what other processes said may have been missed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Hashable
+from threading import main_thread
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -95,7 +96,7 @@ class RedisLimits(SharedLimits):
         connect = client_maker(url, CONNECT_TIMEOUT) if isinstance(url, str) else url
         self._settings = given
         self._engine = RedisEngine(connect, title=title, **dict(given))
-        weakref.finalize(self, self._engine.stop)
+        weakref.finalize(self, _end, self._engine)
         _begin_anew_in_children(self._engine)
 
     @property
@@ -159,7 +160,7 @@ class RedisLimits(SharedLimits):
 class Settings(Value, frozen=True):
     """The arguments of `RedisLimits` but for the URL, checked."""
 
-    namespace: Annotated[str, Field(min_length=1, pattern=r"^[^{}\s]+$")]
+    namespace: Annotated[str, Field(min_length=1, pattern=r"^[^{}\s*?\[\]\\]+$")]
     away: Away
     timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     ahead: Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -169,6 +170,11 @@ class Settings(Value, frozen=True):
 
 def _made_again(url: str | MakeClient, settings: dict[str, Any]) -> RedisLimits:
     return RedisLimits(url, **settings)
+
+
+def _end(engine: RedisEngine) -> None:
+    """Lets the thread end; it is waited for at the end of a program, and not in the middle of anything else."""
+    engine.stop(wait=not main_thread().is_alive())
 
 
 def _begin_anew_in_children(engine: RedisEngine) -> None:

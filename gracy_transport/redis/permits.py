@@ -7,7 +7,7 @@ it, or that nobody needed them.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from .gate import Order, SharedGate, as_text, microseconds
@@ -85,7 +85,7 @@ class SharedPermits(SharedGate):
         self._time = ServerTime()
         self._stock = Stock()
         self._own = OwnShare(limit, period)
-        self._over: deque[float] = deque(maxlen=limit)
+        self._over: list[float] = []
         self._telling = 0
         self._taken = 0
         self._born = 0
@@ -94,6 +94,11 @@ class SharedPermits(SharedGate):
         self._slack = 0.0
         self._went = 0
         self._rated_at = 0.0
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is held or waited for here."""
+        return not (self.waiting or self._stock.left or self._stock.settled)
 
     def is_alone(self, now: float) -> bool:
         """Tells whether this process keeps to its own share now.
@@ -139,6 +144,7 @@ class SharedPermits(SharedGate):
         if not self.is_alone(now) and self._stock.use(now):
             return
         self._over.append(now)
+        del self._over[: -self.limit]  # what is older is over by now, or was too many to tell apart
         if not self.engine.is_away:
             self.engine.order(self)
 
@@ -215,8 +221,7 @@ class SharedPermits(SharedGate):
         # Those who have yet to come back still share the limit.
         self.processes = max(self.processes, processes) if is_forgotten or self.is_alone(now) else processes
         self._time.note(sent, received, server / 1e6)
-        for _ in range(min(self._telling, len(self._over))):
-            self._over.popleft()
+        del self._over[: self._telling]
         self._telling = 0
         self._is_plenty = not others and all(opened <= server for opened in granted[1::3])
         if paused > server:
@@ -227,7 +232,7 @@ class SharedPermits(SharedGate):
             self._stock.add(Lease(as_text(entry), count, opened / 1e6, opens, until))
         if is_forgotten:
             # What was lent before is not known there any more: everybody says what they sent before going by its word.
-            self._over = deque(self._own.recent(now), maxlen=self.limit)
+            self._over = list(self._own.recent(now))
             self._stock.put_all_aside()
             self._alone_until = now + min(self._window, PROBATION)
         self._born = born

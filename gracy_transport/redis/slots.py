@@ -59,6 +59,11 @@ class SharedSlots(SharedGate):
         self._wanted_until = float("-inf")
 
     @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is held or waited for here."""
+        return not (self.leases or self.used or self.queued or self._back or self._returning)
+
+    @property
     def held(self) -> int:
         """Slots in use."""
         return self.used

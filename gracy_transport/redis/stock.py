@@ -41,7 +41,7 @@ class Stock:
     def __init__(self) -> None:
         self._leases: deque[Lease] = deque()
         self.left = 0
-        self.settled: deque[Lease] = deque()
+        self.settled: list[Lease] = []
 
     @property
     def last_opens(self) -> float:

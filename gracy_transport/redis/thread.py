@@ -44,10 +44,14 @@ class LoopThread:
             with contextlib.suppress(RuntimeError):  # it has just ended
                 loop.call_soon_threadsafe(wake.set)
 
-    def stop(self) -> None:
-        """Lets the thread end, and waits until it has."""
+    def stop(self, *, wait: bool = True) -> None:
+        """Lets the thread end, and waits until it has unless told not to."""
         thread = self._thread
         if thread is None or thread is current_thread():
+            return
+        if not wait:
+            self.is_stopping = True
+            self.rouse()
             return
         with self._lock:
             self.is_stopping = True

@@ -54,14 +54,15 @@ class Server:
         Raises:
             UnreadableRecording: when the server cannot be reached, or refuses.
         """
+        failures = self._redis.exceptions
         try:
             return question(self._connected())
-        except (self._redis.ConnectionError, self._redis.TimeoutError, self._redis.RedisClusterException) as error:
+        except (failures.ConnectionError, failures.TimeoutError, failures.RedisClusterException) as error:
             raise UnreadableRecording(
                 f"{self.name} cannot be reached ({_said(error)}): see that it runs, and that host, port, user and "
                 "password in its URL are right"
             ) from error
-        except self._redis.RedisError as error:
+        except failures.RedisError as error:
             raise UnreadableRecording(
                 f"{self.name} refuses ({_said(error)}): see what its user may do, and give another namespace if "
                 "something else is kept in this one"

@@ -15,7 +15,7 @@ from ..replay.asked import Asked
 from ..replay.batches import Batch, Batches
 from ..replay.document import from_json, to_json
 from ..replay.nearest import nearest
-from ..replay.recording import RecordedRequest, Recording
+from ..replay.recording import Recording
 from ..replay.storage import ANY, RecordingStorage, Wanted
 from .connecting import Server
 from .places import FIND, FORGET, WRITE, Entry, Keys, Place, microseconds
@@ -109,15 +109,13 @@ class RedisReplayStorage(RecordingStorage):
     def recordings(self) -> Iterator[Recording]:
         """Yields all recordings by URL and method, those of one request in their sequence.
 
-        All of them are in memory meanwhile.
+        They are those of one moment, without what is replaced while they are read; all of them are in memory.
 
         Raises:
             UnreadableRecording: when the server cannot be reached, or refuses, or what it keeps is no recording.
         """
         self._here().writer.flush()
-        stored: dict[bytes, bytes] = self._ask(lambda client: dict(client.hscan_iter(self._keys.documents)))
-        found = [(self._place(place), self._read(document)) for place, document in stored.items()]
-        yield from (recording for _place, recording in sorted(found, key=_order))
+        yield from (recording for _place, recording in sorted(self._stored(self._places()), key=_order))
 
     def is_empty(self) -> bool:
         """Returns whether nothing at all is recorded."""
@@ -173,6 +171,16 @@ class RedisReplayStorage(RecordingStorage):
         names: list[bytes] = self._ask(lambda client: client.hkeys(self._keys.documents))
         return [self._place(name) for name in names]
 
+    def _stored(self, places: list[Place]) -> Iterator[tuple[Place, Recording]]:
+        """Yields the recordings at these places, but for those that are gone."""
+        for start in range(0, len(places), _DOCUMENTS):
+            some = places[start : start + _DOCUMENTS]
+            texts = [place.text for place in some]
+            documents: list[bytes | None] = self._ask(partial(_documents, self._keys.documents, texts))
+            for place, document in zip(some, documents, strict=True):
+                if document is not None:
+                    yield place, self._read(document)
+
     def _forget(self, since: datetime) -> None:
         before = microseconds(since)
         old = [place for place in self._places() if place.at < before]
@@ -182,12 +190,8 @@ class RedisReplayStorage(RecordingStorage):
             self._ask(partial(_run, FORGET, keys, texts))
 
     def _nearest(self, asked: Asked) -> str:
-        names = [place.text for place in sorted(self._places(), reverse=True)[:_NEAREST]]
-        known: list[RecordedRequest] = []
-        for start in range(0, len(names), _DOCUMENTS):
-            some = names[start : start + _DOCUMENTS]
-            documents: list[bytes | None] = self._ask(partial(_documents, self._keys.documents, some))
-            known += [self._read(document).request for document in documents if document is not None]
+        last = sorted(self._places(), reverse=True)[:_NEAREST]
+        known = [recording.request for _place, recording in self._stored(last)]
         return nearest(asked.facts, known, lambda each: each)
 
     def _place(self, name: bytes) -> Place:

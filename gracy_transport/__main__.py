@@ -64,13 +64,20 @@ def convert_recordings(commands: Commands) -> None:
     )
     parser.add_argument("old", type=Path, metavar="OLD", help="the file or directory with the recordings")
     parser.add_argument("new", type=Path, metavar="NEW", help="what to make; it must not exist yet")
+    parser.add_argument(
+        "--match-on",
+        type=_parts,
+        metavar="PARTS",
+        help="by which parts of a request the new recordings are looked up, as method,path,query; give GracyReplay the "
+        "same match_on. By what the old ones are unless given",
+    )
     parser.set_defaults(run=_run_convert_recordings)
 
 
 def _run_convert_recordings(options: argparse.Namespace) -> int:
     from .conversion import convert_recordings as convert
 
-    return convert(options.old, options.new)
+    return convert(options.old, options.new, match_on=options.match_on)
 
 
 def check_recordings(commands: Commands) -> None:
@@ -191,6 +198,15 @@ def _pattern(text: str) -> re.Pattern[str]:
         return re.compile(text)
     except re.error as error:
         raise argparse.ArgumentTypeError(f"{text!r} is no regular expression ({error})") from error
+
+
+def _parts(text: str) -> object:
+    from .replay.matching import as_match_on
+
+    try:
+        return as_match_on([part.strip() for part in text.split(",")])
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _seconds(text: str) -> float:

@@ -11,7 +11,9 @@ from typing import Final
 
 from ..exceptions import UnreadableRecording
 from ..formats.found import Found
+from ..formats.rematching import rematched
 from ..redaction import printable
+from ..replay.matching import Parts
 from ..replay.recording import Recording
 from .child import PATIENCE, Command, Unfit, reading, rows_of
 from .originals import found_in_rows
@@ -38,7 +40,9 @@ class _Count:
         return bool(self.converted or not self.failed)
 
 
-def convert_recordings(old: Path, new: Path, *, patience: float = PATIENCE, command: Command = reading) -> int:
+def convert_recordings(
+    old: Path, new: Path, *, match_on: Parts | None = None, patience: float = PATIENCE, command: Command = reading
+) -> int:
     """Converts recordings, says what of them could not be, and returns the exit status.
 
     The old file is only read. The new one appears when everything is in it, without the secrets of the old.
@@ -47,6 +51,7 @@ def convert_recordings(old: Path, new: Path, *, patience: float = PATIENCE, comm
         old: what to read: a SQLite file of the original library or of ours, JSON lines (a file or a directory), a HAR,
             a cassette of vcrpy. What it is, is told by what stands in it.
         new: the file to make, or the directory of JSON lines when the name has no ending.
+        match_on: by which parts the new ones are looked up; by what the old ones are unless given.
         patience: seconds after which a row of the original library that cannot be read is given up.
         command: what reads a file of the original library.
     """
@@ -66,7 +71,8 @@ def convert_recordings(old: Path, new: Path, *, patience: float = PATIENCE, comm
         return _refuse(f"{old} cannot be read ({problem.strerror}): check its permissions")
     is_old = source is Kind.ORIGINAL
     found = found_in_rows(rows_of(old, patience=patience, command=command)) if is_old else found_in(old, source)
-    return _write(new, target, _counted(found, count), count, old)
+    recordings = _counted(found, count)
+    return _write(new, target, recordings if match_on is None else rematched(recordings, match_on), count, old)
 
 
 def _write(new: Path, target: Kind, recordings: Iterator[Recording], count: _Count, old: Path) -> int:

@@ -7,7 +7,9 @@ write_har("session.har", JSONLinesReplayStorage("tests/recordings").recordings()
 ```
 
 What comes in from elsewhere is redacted like what is recorded live: tokens, keys, cookies and userinfo stay behind, and
-users are told apart as `credential-1`, `credential-2`. A HAR that was written here comes back as it was.
+users are told apart as `credential-1`, `credential-2`. A HAR that was written here comes back as it was. What a browser
+accepts, a program need not ask for. `rematched` makes recordings that are looked up by other parts of a request, as a
+`match_on` of vcrpy says.
 
 `python -m gracy_transport convert-recordings` does the same with files.
 """
@@ -16,5 +18,6 @@ from __future__ import annotations
 
 from .cassettes import read_cassette
 from .har import read_har, write_har
+from .rematching import rematched
 
-__all__ = ["read_cassette", "read_har", "write_har"]
+__all__ = ["read_cassette", "read_har", "rematched", "write_har"]

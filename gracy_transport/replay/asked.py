@@ -14,7 +14,7 @@ from .coding import without_encoding
 from .credentials import Credentials, Issuer
 from .headers import raw_of
 from .key import OF_TASTE, key_of, key_of_match, normal_headers, places_of_telling
-from .matching import DEFAULT_PARTS, Parts, headers_in, match_of
+from .matching import DEFAULT_PARTS, Parts, headers_in, match_of, text_of_match
 from .placeholders import holder_of
 from .recording import RecordedRequest
 from .redacting import Headers, places_worth_recording, redact_asked_body, redact_asked_headers
@@ -217,8 +217,7 @@ class Asked:
     def _matched(self, match_on: Parts | Callable[[Any], object]) -> str:
         if not callable(match_on):
             return match_of(match_on, self.facts)
-        said = match_on(request_from(self))
-        return said if isinstance(said, str) and said else repr(said)
+        return text_of_match(match_on(request_from(self)))
 
     def __str__(self) -> str:
         """Names the request as messages do: method and URL, without secrets."""

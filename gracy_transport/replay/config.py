@@ -83,7 +83,8 @@ class GracyReplay(Value, frozen=True):
             unless given. "headers" are the few that say what is asked for: Accept (unless it is `*/*`),
             Accept-Language, Range, those that make a request conditional (If-None-Match …), Prefer, Depth, SOAPAction,
             X-HTTP-Method-Override, X-Amz-Target and X-Goog-FieldMask. All others play no part unless they are named:
-            "header:Stripe-Version". Recordings are found by what they were recorded by.
+            "header:Stripe-Version". Recordings are found by what they were recorded by
+            (`formats.rematched` changes that).
 
     Raises:
         pydantic.ValidationError: naming the field that is wrong.

@@ -16,7 +16,7 @@ from .key import normal_body, normal_headers, normal_url
 if TYPE_CHECKING:
     from .recording import RecordedRequest
 
-__all__ = ["DEFAULT_PARTS", "MatchOn", "Parts", "as_match_on", "headers_in", "match_of"]
+__all__ = ["DEFAULT_PARTS", "MatchOn", "Parts", "as_match_on", "headers_in", "match_of", "text_of_match"]
 
 Parts: TypeAlias = tuple[str, ...]
 
@@ -67,6 +67,11 @@ def headers_in(parts: Parts) -> frozenset[str]:
 def match_of(parts: Parts, request: RecordedRequest) -> str:
     """Returns the text by which a request without secrets is looked up: one line for each part."""
     return "\n".join([f"{part} {_said(part, request)}".rstrip() for part in parts])
+
+
+def text_of_match(said: object) -> str:
+    """Returns the text by which a request is looked up of which a function of the user's said that."""
+    return said if isinstance(said, str) and said else repr(said)
 
 
 def _said(part: str, request: RecordedRequest) -> str:

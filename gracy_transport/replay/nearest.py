@@ -134,7 +134,7 @@ def _of_match(recorded: str, asked: str) -> list[str]:
     if recorded == asked:
         return []
     if not (recorded and asked):
-        return [f"it was recorded {'without' if asked else 'with'} match_on=: record and replay with the same"]
+        return [f"it was recorded {'without' if asked else 'with'} match_on=: give the same, or use formats.rematched"]
     pairs = zip(recorded.splitlines(), asked.splitlines(), strict=False)
     old, new = next(((old, new) for old, new in pairs if old != new), (recorded, asked))
     return [_changed("what it is matched by", old, new)]

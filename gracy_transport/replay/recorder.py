@@ -92,6 +92,9 @@ class Recorder:
         except Exception as error:
             await self._store_failure(exchange, error)
             raise
+        except BaseException:  # the caller has given it up: nothing to warn about, but a replay will not know it
+            self._note_lost(request, "was not recorded: it was given up before there was an answer")
+            raise
         status, discards_bad = response.status_code, self.replay.config.discard_bad_responses
         if status == 101 or request.method == "CONNECT" or (status >= 400 and discards_bad):
             return response
@@ -153,8 +156,11 @@ class Recorder:
         return self._tell_recorded(exchange.call)
 
     def _lose(self, request: Request, why: str, error: Exception | None = None) -> None:
-        self.replay.lost.append(f"{request.method} {shown_url(request)} {why}")
+        self._note_lost(request, why)
         warn(request, why, error)
+
+    def _note_lost(self, request: Request, why: str) -> None:
+        self.replay.lost.append(f"{request.method} {shown_url(request)} {why}")
 
     def _tell_recorded(self, call: Call) -> None:
         count = self.replay.count_recorded()

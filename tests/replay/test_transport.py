@@ -708,3 +708,25 @@ async def test_cancelling_while_a_body_passes(family: ModuleType, tmp_path: Path
     await anyio.lowlevel.checkpoint()
     assert list(tmp_path.iterdir()) == []
     assert bodies.BODY_CAP == 10 * 1024 * 1024
+
+
+async def test_what_was_not_recorded_is_counted(family: ModuleType, tmp_path: Path) -> None:
+    """A body that was left, and a request that was given up; the transport says how many, its state which."""
+    scope = anyio.CancelScope()
+
+    def give_up(_request: Any) -> ScriptedResponse:
+        scope.cancel()
+        return ScriptedResponse(delay=1)
+
+    wire = ScriptedWire(ScriptedResponse(chunks=[b"a", b"b"]), give_up, clock=FakeClock())
+    transport = ReplayTransport(wire, GracyReplay("record", storage_in(tmp_path)))
+    async with family.AsyncClient(transport=transport) as client:
+        async with client.stream("GET", f"{URL}?token=secret-1"):
+            pass
+        with scope:
+            await client.get(f"{URL}/2")
+        assert repr(transport).startswith("<ReplayTransport record, 0 recorded, 0 replayed, 2 not recorded")
+    assert list(transport.replay.lost) == [
+        f"GET {URL}?token=[redacted] was not recorded: its body was not read to its end",
+        f"GET {URL}/2 was not recorded: it was given up before there was an answer",
+    ]

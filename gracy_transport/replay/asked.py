@@ -177,11 +177,14 @@ class Asked:
 
     def _key(self, left_out: Collection[str] = ()) -> int:
         headers = self._at(self._places.telling)
-        if headers and headers != _ANYTHING:
+        if not headers or headers == _ANYTHING:
+            return key_of(self.live.method, self._url, self._body, self._media_type)
+        if left_out:
             headers = tuple([pair for pair in headers if pair[0] not in left_out])
-            told = normal_headers(redact_asked_headers(headers, self._known()))
-        else:
-            told = ""
+        secrets, rules = self._secrets, self._terms.rules
+        if len(secrets) or secrets.knows_issued or rules.patterns or rules.secret_names:
+            headers = redact_asked_headers(headers, secrets)
+        told = normal_headers(headers)
         return key_of(self.live.method, self._url, self._body, self._media_type, told)
 
     def _at(self, places: Places) -> Headers:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import blake2b
 from operator import itemgetter
 from struct import Struct
@@ -128,7 +128,8 @@ def places_of_telling(cased: tuple[bytes, ...]) -> tuple[tuple[int, str], ...]:
     return tuple([(place, name) for place, name in enumerate(names) if name in TELLING])
 
 
-def normal_headers(headers: Iterable[tuple[str, str]]) -> str:
+@lru_cache(maxsize=256)  # most requests of a program ask for the same kinds of answers
+def normal_headers(headers: tuple[tuple[str, str], ...]) -> str:
     """Returns the headers that say what is asked for, in the one form that all ways of writing them have."""
     found: dict[str, list[str]] = {}
     for cased, value in headers:

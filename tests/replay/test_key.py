@@ -195,7 +195,7 @@ def test_the_normal_form_of_headers_is_pinned() -> None:
     """By their names; what tells nothing is left out."""
     headers = (("X-Other", "1"), ("Range", "Bytes=0-1, 3-4"), ("accept", " A/b ;Q=1 "), ("if-none-match", 'W/"Ab"'))
     assert normal_headers(headers) == 'accept: a/b;q=1\nif-none-match: W/"Ab"\nrange: bytes=0-1,3-4\n'
-    assert not normal_headers([("accept", "*/*"), ("accept-language", ""), ("range", "")])
+    assert not normal_headers((("accept", "*/*"), ("accept-language", ""), ("range", "")))
 
 
 def test_the_key_is_pinned() -> None:

@@ -1,7 +1,8 @@
-"""A fleet: processes that are started, killed, stopped and continued, and a server that is."""
+"""A fleet: processes that are started, killed, stopped and continued."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -10,67 +11,95 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from .judge import Entry, read
 from .work import Job
 
 __all__ = ["Crew", "crew"]
 
-START_SECONDS = 30.0
+START_SECONDS = 60.0
+END_SECONDS = 20.0
+FOLDER = Path(__file__).parents[2]
 
 
 class Crew:
-    """Processes that do one job."""
+    """Processes that do one job.
+
+    Attributes:
+        said: the file of what they say on standard error.
+        members: by their names. `disturbed`: the names of those that were killed or stopped, or came late.
+        killed: when each of those was that were killed.
+    """
 
     def __init__(self, job: Job) -> None:
         self.job = job
+        self.said = Path(job.log).with_suffix(".said")
         self.members: dict[str, subprocess.Popen[bytes]] = {}
+        self.disturbed: set[str] = set()
+        self.killed: dict[str, float] = {}
 
-    def start(self, name: str, **changes: object) -> None:
-        """Starts one more process; it may differ in some of the job's fields."""
-        job = Job(**{**self.job.__dict__, **changes})
+    def prepare(self, name: str, **changes: Any) -> None:
+        """Starts one more process, which waits for its sign; it may differ in some of the job's fields."""
+        job = replace(self.job, **changes)
         command = [sys.executable, "-m", "benchmarks.fleet.work", job.written(), name]
-        self.members[name] = subprocess.Popen(command, stdin=subprocess.PIPE)
+        with self.said.open("ab") as said:
+            self.members[name] = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=said, cwd=FOLDER)
 
-    def await_ready(self) -> float:
-        """Waits until all processes are at work; returns when."""
+    def begin(self, *names: str) -> float:
+        """Lets processes begin once all of them are ready; returns when."""
         until = time.monotonic() + START_SECONDS
-        while time.monotonic() < until:
-            journals = self.journals()
-            if all(journals.get(name) for name in self.members):
-                return time.monotonic()
+        while not all(self.journals().get(name) for name in names):
+            if time.monotonic() > until:
+                said = self.said.read_text("utf-8")[-1000:]
+                raise TimeoutError(f"of {', '.join(names)} not all were ready within {START_SECONDS:g} s: {said}")
             time.sleep(0.02)
-        raise TimeoutError("the processes of the fleet did not start")
-
-    def signal(self, name: str, number: int) -> None:
-        """Sends a signal to a process."""
-        os.kill(self.members[name].pid, number)
+        for name in names:
+            pipe = self.members[name].stdin
+            assert pipe is not None
+            pipe.write(b"begin\n")
+            pipe.flush()
+        return time.monotonic()
 
     def kill(self, name: str) -> None:
         """Kills a process at once."""
-        self.members[name].kill()
-        self.members[name].wait()
+        self.disturbed.add(name)
+        member = self.members[name]
+        member.kill()
+        member.wait()
+        self.killed[name] = time.monotonic()
+        self._hang_up(member)
 
     def freeze(self, name: str) -> None:
         """Stops a process in the middle of whatever it does."""
-        self.signal(name, signal.SIGSTOP)
+        self.disturbed.add(name)
+        os.kill(self.members[name].pid, signal.SIGSTOP)
 
     def thaw(self, name: str) -> None:
         """Lets it go on."""
-        self.signal(name, signal.SIGCONT)
+        os.kill(self.members[name].pid, signal.SIGCONT)
 
     def end(self) -> None:
         """Lets all processes end as they should, and kills those that do not."""
-        for member in self.members.values():
-            if member.poll() is None and member.stdin is not None:
-                member.stdin.close()
+        for name, member in self.members.items():
+            if member.poll() is None:
+                self.thaw(name)
+            self._hang_up(member)
+        until = time.monotonic() + END_SECONDS
         for member in self.members.values():
             try:
-                member.wait(10)
+                member.wait(max(0.1, until - time.monotonic()))
             except subprocess.TimeoutExpired:
                 member.kill()
                 member.wait()
+
+    @staticmethod
+    def _hang_up(member: subprocess.Popen[bytes]) -> None:
+        with contextlib.suppress(OSError):
+            if member.stdin is not None:
+                member.stdin.close()
 
     def journals(self) -> dict[str, list[Entry]]:
         """Returns what the processes wrote down up to now."""
@@ -78,16 +107,19 @@ class Crew:
 
 
 @contextmanager
-def crew(count: int, **job: object) -> Iterator[Crew]:
-    """Gives a fleet of so many processes at work; `job` says what they do."""
+def crew(count: int, **job: Any) -> Iterator[Crew]:
+    """Gives a fleet of so many processes that wait for their sign; `job` says what they are to do.
+
+    `skews` of the job are the clocks of the processes, in turn.
+    """
+    skews = job.pop("skews", (0.0,))
     with tempfile.TemporaryDirectory() as folder:
-        fleet = Crew(Job(**job, log=folder))  # type: ignore[arg-type]  # the fields of a job
+        journals = Path(folder, "journals")
+        journals.mkdir()
+        fleet = Crew(Job(**job, log=str(journals)))
         try:
             for number in range(count):
-                fleet.start(f"p{number}")
-            fleet.await_ready()
+                fleet.prepare(f"p{number}", skew=skews[number % len(skews)])
             yield fleet
         finally:
-            for name in fleet.members:
-                fleet.thaw(name) if fleet.members[name].poll() is None else None
             fleet.end()

@@ -8,7 +8,7 @@ __all__ = ["make"]
 
 
 def make() -> Origin:
-    """Returns an origin that answers after 20 ms, whatever it is asked."""
+    """Returns an origin that answers after 30 ms, whatever it is asked."""
     origin = Origin(max_visits=1_000_000)
-    origin.on("/{KEY}").reply(Reply(delay=0.02), cycle=True)
+    origin.on("/{KEY}").reply(Reply(delay=0.03), cycle=True)
     return origin

@@ -104,6 +104,17 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session
+def fleet(session: nox.Session) -> None:
+    """Lets processes share limits while they are killed, stopped and cut off; fails when a promise was broken.
+
+    Arguments after `--` go to it: `--seconds 3 --processes 2 --keys 1000` is a short run, `--exact` is for a machine
+    that has other work.
+    """
+    session.install("-e", ".[redis]", *group("fleet"))
+    session.run("python", "-m", "benchmarks.fleet", *session.posargs)
+
+
+@nox.session
 def mutants(session: nox.Session) -> None:
     """Changes the pure files in many small ways, and fails when the tests miss more than one in ten of a file's.
 

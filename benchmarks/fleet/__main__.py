@@ -15,9 +15,9 @@ import math
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -43,6 +43,32 @@ FAST: Final = 500
 """What counts as many."""
 
 
+class Trial(NamedTuple):
+    """What is to be tried: with which limits, what happens, to how many processes."""
+
+    kind: str
+    trouble: Trouble
+    processes: int
+
+    @property
+    def limits(self) -> Limits:
+        """The limits in figures."""
+        return LIMITS[self.kind]
+
+
+class Seen(NamedTuple):
+    """What came of it.
+
+    Attributes:
+        found: what the journals say.
+        arrived: the most that reached the origin within a window. `peak`: the most that were there at once.
+    """
+
+    found: Findings
+    arrived: int | None
+    peak: int
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Lets them work, prints what came of it, and returns the exit status."""
     options = parsed(arguments)
@@ -54,11 +80,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for heading in ("overtaken", "round trips", "away, lost, failed", "promise"):
         table.add_column(heading, justify="right")
     broken = 0
-    for kind, trouble, count in rows(options):
-        found, arrived, peak = run(kind, trouble, count, options)
-        complaints = list(complaints_about(kind, trouble, found, peak, is_exact=options.exact))
+    for trial in trials(options):
+        seen = run(trial, options)
+        complaints = list(complaints_about(trial, seen, is_exact=options.exact))
         broken += bool(complaints)
-        row = *cells(kind, trouble, count, found, arrived, peak), "[red]" + "; ".join(complaints) + "[/]"
+        row = *cells(trial, seen), "[red]" + "; ".join(complaints) + "[/]"
         console.print("[dim]" + " | ".join(row) + "[/]")
         table.add_row(*row)
     console.print(table)
@@ -82,31 +108,32 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def rows(options: argparse.Namespace) -> Iterator[tuple[str, Trouble, int]]:
-    """Yields what is to be tried: kind of limit, trouble, processes."""
+def trials(options: argparse.Namespace) -> Iterator[Trial]:
+    """Yields what is to be tried."""
     for kind in options.kinds:
         for trouble in TROUBLES:
             is_meant = ("slots" if kind == "slots" else "rate") in trouble.kinds and options.only in trouble.name
             # What happens at a high rate is the same; there it is the number of round trips that is of interest.
             if is_meant and (kind != "fast" or trouble.is_fair):
-                yield from ((kind, trouble, count) for count in options.processes)
+                yield from (Trial(kind, trouble, count) for count in options.processes)
 
 
-def run(kind: str, trouble: Trouble, count: int, options: argparse.Namespace) -> tuple[Findings, int | None, int]:
-    """Lets a fleet work; returns what is found, what arrived in a window at the origin and how many were there."""
-    limits = LIMITS[kind]
+def run(trial: Trial, options: argparse.Namespace) -> Seen:
+    """Lets a fleet work."""
+    _kind, trouble, count = trial
+    limits = trial.limits
     with ExitStack() as stack:
         shared = stack.enter_context(server(is_kept=trouble.is_kept))
         url = shared.url
         if trouble.delay:
             url = stack.enter_context(slow_network(shared.host, shared.port, trouble.delay))
-        is_light = options.light or kind == "fast" or trouble.job.get("origin") == ""
+        is_light = options.light or limits.limit >= FAST or trouble.job.get("origin") == ""
         origin = None if is_light else stack.enter_context(origin_process(ORIGIN))
-        job = job_of(limits, count) | {"origin": origin.url if origin else "", "server": url, "timeout": options.timeout} | dict(trouble.job)
-        fleet = stack.enter_context(crew(count, **job))
+        place = {"origin": origin.url if origin else "", "server": url, "timeout": options.timeout}
+        fleet = stack.enter_context(crew(count, **{**job_of(limits, count), **place, **trouble.job}))
+        first = list(fleet.members)
         for number in range(trouble.spares):
             fleet.prepare(f"q{number}")
-        first = [name for name in fleet.members if name.startswith("p")]
         since = fleet.begin(*first)
         trouble.happen(Scene(fleet, shared, options.seconds))
         until = time.monotonic()
@@ -116,10 +143,10 @@ def run(kind: str, trouble: Trouble, count: int, options: argparse.Namespace) ->
         peak = int(origin.summary()["peak_in_flight"]) if origin else 0
     undisturbed = set(first) - fleet.disturbed
     found = find(journals, limits, since, until, undisturbed=undisturbed, killed=fleet.killed)
-    return found, busiest_window(arrivals, limits.period)[0] if arrivals and limits.limit else None, peak
+    return Seen(found, busiest_window(arrivals, limits.period)[0] if arrivals and limits.limit else None, peak)
 
 
-def job_of(limits: Limits, count: int) -> Mapping[str, Any]:
+def job_of(limits: Limits, count: int) -> dict[str, Any]:
     """Returns what each of so many processes has to do: enough to want more than its share."""
     wanted = 2 * limits.limit // count if limits.limit else 2 * limits.slots
     return {
@@ -133,16 +160,14 @@ def job_of(limits: Limits, count: int) -> Mapping[str, Any]:
     }
 
 
-def complaints_about(
-    kind: str, trouble: Trouble, found: Findings, peak: int, *, is_exact: bool
-) -> Iterable[str]:
+def complaints_about(trial: Trial, seen: Seen, *, is_exact: bool) -> Iterable[str]:
     """Yields which promises were broken, in words."""
-    limits = LIMITS[kind]
+    limits, trouble, found = trial.limits, trial.trouble, seen.found
     # Where a command took too long, each process went by its own share: that is another promise.
     most = math.inf if trouble.is_open else TWICE if found.outages else trouble.most
     if limits.limit and found.busiest > most * limits.limit:
         yield f"{found.busiest} of {limits.limit} in the window at {found.busiest_at:.3f} s"
-    in_flight = max(found.most_slots, peak)
+    in_flight = max(found.most_slots, seen.peak)
     if limits.slots and in_flight > most * limits.slots:
         yield f"{in_flight} in flight, of {limits.slots}"
     if found.failed:
@@ -159,18 +184,18 @@ def complaints_about(
         yield f"{found.trips:.2f} round trips for a request"
 
 
-def cells(kind: str, trouble: Trouble, count: int, found: Findings, arrived: int | None, peak: int) -> list[str]:
+def cells(trial: Trial, seen: Seen) -> list[str]:
     """Returns the cells of a row, but for the last."""
-    limits = LIMITS[kind]
+    limits, trouble, found = trial.limits, trial.trouble, seen.found
     return [
         f"{limits.limit} in {limits.period:g} s" if limits.limit else f"{limits.slots} slots",
         trouble.name,
-        str(count),
+        str(trial.processes),
         str(found.sent),
         str(found.busiest) if limits.limit else "",
-        "" if arrived is None else str(arrived),
+        "" if seen.arrived is None else str(seen.arrived),
         str(found.late) if limits.limit else "",
-        str(max(found.most_slots, peak)) if limits.slots else "",
+        str(max(found.most_slots, seen.peak)) if limits.slots else "",
         f"{found.used:.1%}",
         f"{found.least_share:.2f}" if trouble.is_fair else "",
         str(found.overtaken),

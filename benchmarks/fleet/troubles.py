@@ -137,7 +137,9 @@ TROUBLES: Final = (
     Trouble("SIGSTOP past a lease", stop, job=MappingProxyType({"lease": 0.3}), most=TWICE, kinds=SLOTS),
     Trouble("event loops busy", nothing, job=MappingProxyType({"busy": 0.3})),
     Trouble("4 loops on trio", nothing, job=MappingProxyType({"loops": 4, "backend": "trio", "origin": ""})),
-    Trouble("SCRIPT FLUSH", each(0.5, lambda scene: scene.server.client.script_flush()), least_used=WORTH, is_fair=True),
+    Trouble(
+        "SCRIPT FLUSH", each(0.5, lambda scene: scene.server.client.script_flush()), least_used=WORTH, is_fair=True
+    ),
     Trouble("network 5 ms", nothing, delay=0.005, least_used=WORTH, is_fair=True, kinds=RATE),
     Trouble("network 30 ms", nothing, delay=0.03, is_fair=True),
     Trouble("server restarts, forgets", once(away(0.5)), most=TWICE),

@@ -6,8 +6,6 @@ import json
 import os
 import sys
 import time
-
-
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import count

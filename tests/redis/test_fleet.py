@@ -42,7 +42,9 @@ def let_work(
     shared.client.flushall()
     wanted = {"limit": limits.limit, "period": limits.period, "slots": limits.slots, "tasks": 8, "processes": 2}
     hold = 0.02 if limits.slots else 0.0
-    with crew(2, **{"server": shared.url, "namespace": "fleet", "timeout": PATIENT, "hold": hold} | wanted | job) as fleet:
+    with crew(
+        2, **{"server": shared.url, "namespace": "fleet", "timeout": PATIENT, "hold": hold} | wanted | job
+    ) as fleet:
         for number in range(spares):
             fleet.prepare(f"q{number}")
         since = fleet.begin("p0", "p1")

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from importlib import import_module
 from threading import main_thread
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field
 
 from ..admission import Desk, SharedLimits
 from ..values import Value
-from .client import MakeClient, client_maker, shown_url
 from .engine import CONNECT_TIMEOUT, RedisEngine
 from .gate import Away
 from .names import name_of
 from .permits import SharedPermits
 from .slots import SharedSlots
+from .urls import check_url, client_of, package, shown
 
 __all__ = ["RedisLimits"]
+
+MakeClient: TypeAlias = Callable[[], Any]
+"""Makes a client of `redis.asyncio`."""
 
 
 class RedisLimits(SharedLimits):
@@ -92,8 +96,8 @@ class RedisLimits(SharedLimits):
     ) -> None:
         given = Settings(namespace=namespace, away=away, timeout=timeout, ahead=ahead, lease=lease, processes=processes)
         self._url = url
-        title = shown_url(url) if isinstance(url, str) else "the server of the shared limits"
-        connect = client_maker(url, CONNECT_TIMEOUT) if isinstance(url, str) else url
+        title = shown(url) if isinstance(url, str) else "the server of the shared limits"
+        connect = client_maker(url) if isinstance(url, str) else url
         self._settings = given
         self._engine = RedisEngine(connect, title=title, **dict(given))
         weakref.finalize(self, _end, self._engine)
@@ -166,6 +170,22 @@ class Settings(Value, frozen=True):
     ahead: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     lease: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     processes: Annotated[int, Field(gt=0)]
+
+
+def client_maker(url: str) -> MakeClient:
+    """Returns what makes clients for a URL."""
+    check_url(url)
+    asyncio_client, retry = import_module("redis.asyncio"), package().backoff.NoBackoff()
+    # A command that timed out may have been carried out, so it is not sent again; only where keys move from node to
+    # node it has to be, and a permit that is so lent twice goes back unused.
+    again = int("+cluster://" in url)
+    options = {
+        "socket_connect_timeout": CONNECT_TIMEOUT,
+        "socket_timeout": None,  # whoever asks knows better how long to wait
+        "retry": asyncio_client.retry.Retry(retry, again),
+        "protocol": 2,
+    }
+    return lambda: client_of(asyncio_client, url, options)
 
 
 def _made_again(url: str | MakeClient, settings: dict[str, Any]) -> RedisLimits:

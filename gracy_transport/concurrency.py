@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from pydantic import BeforeValidator, Field, TypeAdapter
+from pydantic import BeforeValidator, Field
 
 from .admission import AdmissionTransport, Book, Desk, Gate, Gates, KeyedGates, SharedLimits
 from .call import Call, Observer
@@ -189,6 +189,8 @@ class ConcurrencyLimitTransport(AdmissionTransport):
     ) -> None:
         if isinstance(limits, int):
             limits = ConcurrentRequestLimit(limits, limit_per_uurl=False)
+        from pydantic import TypeAdapter  # which a stack has no use for
+
         given = TypeAdapter(Limits).validate_python(limits)
         desk = Desk(clock)
         super().__init__(inner, [ConcurrencyKeeper(given, desk)], desk=desk, clock=clock, observers=observers)

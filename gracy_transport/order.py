@@ -23,16 +23,15 @@ from .concurrency import ConcurrencyKeeper, ConcurrentRequestLimit
 from .config import GracyConfig
 from .deadline import DeadlineTransport
 from .family import AsyncTransport
-from .hooks import HooksTransport
 from .layer import Layer
 from .logs import LoggingTransport
 from .metrics import MetricsRegistry, MetricsTransport
-from .pauses import PauseKeeper
-from .retry import Common, RetryTransport
+from .retry import Common
 from .throttle import RuleGates, RuleOf, ThrottleKeeper
 from .validation import ValidationTransport, judge
 
 if TYPE_CHECKING:
+    from .pauses import PauseKeeper
     from .replay import GracyReplay, ReplayState
 
 __all__ = ["ORDER", "Plan", "Shared", "build_chain"]
@@ -68,6 +67,8 @@ class Shared:
     def hook(self) -> None:
         """Puts what hooks need into every chain, those of stacks that are at work too; a second time does nothing."""
         if not self.is_hooked:
+            from .pauses import PauseKeeper
+
             self.is_hooked, self.pauses = True, PauseKeeper(self.desk)
             for stack in tuple(self.stacks):
                 stack.rebuild()
@@ -116,9 +117,12 @@ def _deadline(inner: AsyncTransport, plan: Plan) -> AsyncTransport:
 
 
 def _retry(inner: AsyncTransport, plan: Plan) -> AsyncTransport:
-    retry = plan.get("retry")
-    shared = plan.shared
-    return inner if retry is None else RetryTransport(inner, retry, clock=shared.clock, common=shared.retries)
+    retry, shared = plan.get("retry"), plan.shared
+    if retry is None:
+        return inner
+    from .retry import RetryTransport
+
+    return RetryTransport(inner, retry, clock=shared.clock, common=shared.retries)
 
 
 def _validation(inner: AsyncTransport, plan: Plan) -> AsyncTransport:
@@ -129,7 +133,11 @@ def _validation(inner: AsyncTransport, plan: Plan) -> AsyncTransport:
 
 
 def _hooks(inner: AsyncTransport, plan: Plan) -> AsyncTransport:
-    return HooksTransport(inner, clock=plan.shared.clock) if plan.shared.is_hooked else inner
+    if not plan.shared.is_hooked:
+        return inner
+    from .hooks import HooksTransport
+
+    return HooksTransport(inner, clock=plan.shared.clock)
 
 
 def _replay_above(inner: AsyncTransport, plan: Plan) -> AsyncTransport:
@@ -165,7 +173,8 @@ def _replay_below(inner: AsyncTransport, plan: Plan) -> AsyncTransport:
     return inner if state is None or state.config.disable_throttling else _replay(inner, state, plan)
 
 
-# The largest of the concerns, and the only one that no field of a config asks for: whoever gives a replay has it.
+# The largest of the concerns, and the only one that no field of a config asks for: whoever gives a replay has it. It
+# is loaded then, as retries and hooks are where there are some.
 
 
 def _state_of(replay: GracyReplay) -> ReplayState:

@@ -241,16 +241,19 @@ def _read_plain(plain: re.Match[str]) -> Recording | None:
     if body and not is_json(body):
         return None
     try:
-        headers = headers_in(answered)
-        if sized:
-            headers = with_length(headers, int(sized), len(body.encode()))
-        return Recording(
-            RecordedRequest(method, url, headers_in(asked), b"", credential),
-            _time_in(at),
-            RecordedResponse(int(status), headers, body.encode()),
-        )
+        content = body.encode()
+        headers = _with_length(answered, int(sized), len(content)) if sized else headers_in(answered)
+        # To give the fields as a tuple takes a third of the time it takes to give them one by one.
+        request = RecordedRequest._make((method, url, headers_in(asked), b"", credential, ""))
+        response = RecordedResponse._make((int(status), headers, content, (), (), ""))
+        return Recording._make((request, _time_in(at), response, None))
     except ValueError:
         return None
+
+
+@lru_cache(maxsize=256)  # as above
+def _with_length(text: str, place: int, length: int) -> Headers:
+    return with_length(headers_in(text), place, length)
 
 
 def _read(document: Mapping[str, Any], text: str) -> Recording:

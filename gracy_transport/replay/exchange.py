@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..bodies import stream_of
+from ..call import extensions_of
 from ..family import Family, family_of
 from .asked import Asked
 from .coding import without_encoding
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from ..clock import Clock
     from ..family import AsyncByteStream, Request, Response
 
-__all__ = ["Asked", "decoded_answer", "read_answer", "recording_of", "response_from"]
+__all__ = ["Asked", "decoded_answer", "read_answer", "reason_of", "recording_of", "response_from"]
 
 
 def decoded_answer(request: Request, headers: Any, raw: bytes) -> tuple[Headers, bytes]:
@@ -64,9 +65,21 @@ def recording_of(
     if len(content) != len(answer[1]):
         headers = _with_length(headers, len(content))
     response = RecordedResponse(status, headers, content)
-    if reason and reason != family_of(asked.live).module.codes.get_reason_phrase(status):
+    if reason and reason != _usual_reason(family_of(asked.live), status):
         response = response._replace(reason=secrets.remove_from(reason))
     return Recording(asked.facts, at, response)
+
+
+def reason_of(response: Response) -> str:
+    """Returns the phrase beside the status as the wire said it, if it did."""
+    said: bytes = extensions_of(response).get("reason_phrase", b"")
+    return said.decode("ascii", "ignore")
+
+
+@lru_cache(maxsize=256)  # there are a hundred
+def _usual_reason(family: Family, status: int) -> str:
+    usual: str = family.module.codes.get_reason_phrase(status)
+    return usual
 
 
 def response_from(recording: Recording, request: Request, clock: Clock | None = None) -> Response:

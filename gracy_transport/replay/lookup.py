@@ -38,27 +38,25 @@ class LookUp:
 
     async def find(self, asked: Asked) -> Recording | Exhausted | None:
         """Returns the recording to answer with; `None` when nothing fit to be replayed is recorded for the request."""
-        found = await self._find(asked)
-        other = None if found is not None else asked.of_any_taste()
-        if other is None:
-            return found
-        last = await self.replay.storage.find(other, LAST)
-        is_for_any = last is not None and ANY_TASTE in last.request.headers
-        return await self._find(other) if is_for_any else None
-
-    async def _find(self, asked: Asked) -> Recording | Exhausted | None:
-        replay = self.replay
-        position = replay.sequences.take(asked.sequence)
+        position = self.replay.sequences.take(asked.sequence)
         wanted = self._usual.get(asked.credential) or self._wanted(asked.credential)
-        found = await replay.storage.find(asked, position, wanted)
-        if found is not None:
-            return found
+        found = await self.replay.storage.find(asked, position, wanted)
+        return await self._find_other(asked, position, wanted) if found is None else found
+
+    async def _find_other(self, asked: Asked, position: int, wanted: Wanted) -> Recording | Exhausted | None:
+        """Returns what answers in place of a recording that is not there."""
         other = await self._last(asked, position, wanted)
         if other is None and self._may_be_of_others(asked.credential):
             other = await self._find_of_others(asked, position)
-        if other is None:
-            self._begin_anew(asked, position)
-        return other
+        if other is not None:
+            return other
+        self._begin_anew(asked, position)
+        twin = asked.of_any_taste()
+        if twin is None:
+            return None
+        last = await self.replay.storage.find(twin, LAST)
+        is_for_any = last is not None and ANY_TASTE in last.request.headers
+        return await self.find(twin) if is_for_any else None
 
     async def near_miss(self, asked: Asked) -> str:
         """Returns why nothing fit to be replayed is recorded, in words."""

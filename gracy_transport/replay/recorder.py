@@ -17,7 +17,7 @@ from ..logevents import LOGGER_NAME, log, log_failure
 from ..showing import hidden_in, shown_url
 from .asked import Asked
 from .config import ReplayLogEvent
-from .exchange import decoded_answer, read_answer, recording_of
+from .exchange import decoded_answer, read_answer, reason_of, recording_of
 from .failures import kind_of
 from .fields import redact_text
 from .pieces import Piece, is_stream, pace_of
@@ -98,7 +98,7 @@ class Recorder:
         status, discards_bad = response.status_code, self.replay.config.discard_bad_responses
         if status == 101 or request.method == "CONNECT" or (status >= 400 and discards_bad):
             return response
-        head = _Head(status, response.headers, response.reason_phrase)
+        head = _Head(status, response.headers, reason_of(response))
         if response.is_closed:
             await self._store(exchange, head, BodyCopy(response.content), is_read=True)
             return response

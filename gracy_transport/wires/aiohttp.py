@@ -33,6 +33,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -132,12 +133,12 @@ class AiohttpTransport(TransportBase):
     async def aclose(self) -> None:
         """Closes the connections of all loops; those of a loop of another thread as soon as that comes to it."""
         sessions, self._sessions = list(self._sessions.values()), {}
-        here = asyncio.get_running_loop() if sessions else None
         for session in sessions:
-            if session.loop is here or session.loop.is_closed():
+            if session.is_here or session.loop.is_closed():
                 await session.close()
             else:
-                session.loop.call_soon_threadsafe(session.close_soon)
+                with suppress(RuntimeError):  # it has ended since
+                    session.loop.call_soon_threadsafe(session.close_soon)
         await self._like.aclose()
 
     def __repr__(self) -> str:
@@ -176,6 +177,14 @@ class _Session:
         self._forget = forget
         self._life = self._live()
         self._closing: asyncio.Task[None] | None = None
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is its loop that runs here, in place of another one or of trio."""
+        try:
+            return asyncio.get_running_loop() is self.loop
+        except RuntimeError:
+            return False
 
     def give_back(self) -> None:
         """Notes that a connection is free, or gone."""

@@ -145,17 +145,15 @@ class Exchange:
     def _response(self, answer: aiohttp.ClientResponse, over: Callable[[], object]) -> Response:
         request, content = self._request, answer.content
         family = family_of(request)
-        stream: Any
-        if content.is_eof() and content.exception() is None:
-            stream = family.ByteStream(content.read_nowait())
-            over()
+        is_whole = content.is_eof() and content.exception() is None
+        if is_whole:
+            stream: Any = family.ByteStream(content.read_nowait())
         else:
-            kind = stream_of(request, Download)
-            stream = kind(request, answer, self._timeouts.get("read"), over)
+            stream = stream_of(request, Download)(request, answer, self._timeouts.get("read"), over)
         if self._upload is not None:
             self._upload.break_with(answer)
         version = answer.version
-        return family.Response(
+        response = family.Response(
             answer.status,
             headers=list(answer.raw_headers),
             stream=stream,
@@ -164,6 +162,9 @@ class Exchange:
                 "reason_phrase": (answer.reason or "").encode("utf-8", "surrogateescape"),
             },
         )
+        if is_whole:
+            over()
+        return response
 
 
 def _host_first(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

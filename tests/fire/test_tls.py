@@ -90,9 +90,11 @@ def silent_origin() -> Iterator[str]:
         yield f"https://127.0.0.1:{listener.getsockname()[1]}"
 
 
-async def failed_handshake(family: ModuleType, url: str, way: str, *, trusts: bool = True, **timeouts: float) -> str:
+async def failed_handshake(
+    family: ModuleType, wire: str | None, url: str, way: str, *, trusts: bool = True, **timeouts: float
+) -> str:
     """Returns what the caller of a server is told with which no handshake succeeds, and asserts what holds for all."""
-    async with bench(family, url, way, verify=of_client(trusts=trusts), http2=True) as made:
+    async with bench(family, url, way, verify=of_client(trusts=trusts), http2=wire is None, wire=wire) as made:
         made.client.timeout = family.Timeout(5, **timeouts)
         what = await made.ask()
         assert (made.call.attempt.fate, made.row.attempts, made.row.aborts) == ("never_sent", 1 + RETRIES, 1 + RETRIES)
@@ -106,38 +108,40 @@ def told(way: str, error: str) -> str:
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_server_that_is_not_trusted_is_sent_nothing(family: ModuleType, way: str) -> None:
+async def test_a_server_that_is_not_trusted_is_sent_nothing(family: ModuleType, wire: str | None, way: str) -> None:
     """A client that verifies goes on to verify with a stack in front of it."""
     async with Origin(tls=of_server("http/1.1")) as origin:
-        assert await failed_handshake(family, origin.url, way, trusts=False) == told(way, "ConnectError")
+        assert await failed_handshake(family, wire, origin.url, way, trusts=False) == told(way, "ConnectError")
         assert origin.count == 0
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_server_that_speaks_no_tls_is_sent_nothing(family: ModuleType, way: str) -> None:
+async def test_a_server_that_speaks_no_tls_is_sent_nothing(family: ModuleType, wire: str | None, way: str) -> None:
     """It answers the handshake with an error in plain HTTP."""
     async with Origin() as origin:
         url = origin.url.replace("http://", "https://")
-        assert await failed_handshake(family, url, way) == told(way, "ConnectError")
+        assert await failed_handshake(family, wire, url, way) == told(way, "ConnectError")
         assert origin.count == 0
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_handshake_that_stalls_ends_with_the_timeout_of_the_connection(family: ModuleType, way: str) -> None:
+async def test_a_handshake_that_stalls_ends_with_the_timeout_of_the_connection(
+    family: ModuleType, wire: str | None, way: str
+) -> None:
     """Nothing was sent yet, so any request may be tried again."""
     before = living_tasks()
     with silent_origin() as url:
-        assert await failed_handshake(family, url, way, connect=0.05) == told(way, "ConnectTimeout")
+        assert await failed_handshake(family, wire, url, way, connect=0.05) == told(way, "ConnectTimeout")
     assert living_tasks() == before
 
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_deadline_ends_a_handshake_that_stalls(family: ModuleType, way: str) -> None:
+async def test_a_deadline_ends_a_handshake_that_stalls(family: ModuleType, wire: str | None, way: str) -> None:
     """It covers connecting, too. httpcore leaves the socket of a cancelled handshake to the garbage collector."""
     config = CONFIG.merged(GracyConfig(deadline=0.1))
     with silent_origin() as url:
-        async with bench(family, url, way, config, verify=of_client()) as made:
+        async with bench(family, url, way, config, verify=of_client(), wire=wire) as made:
             assert await made.ask() == "DeadlineExceeded"
             assert (made.slots_and_waiters, made.busy_connections) == ((0, 0), 0)
     for _ in range(5):

@@ -70,7 +70,7 @@ def test_an_api_class_gets_it_by_its_settings() -> None:
     "make",
     [
         lambda: ScriptedWire(200),
-        lambda: httpx.MockTransport(print),
+        lambda: httpx.MockTransport(lambda request: httpx.Response(200)),
         lambda: RetryTransport(ScriptedWire(200), GracefulRetry()),
     ],
 )

@@ -75,8 +75,9 @@ def test_a_loop_that_told_nobody_of_its_end_is_noticed(family: ModuleType, remot
     gc.collect()
 
 
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_closing_from_another_loop_reaches_the_connections_of_the_first(
-    family: ModuleType, remote: OriginProcess
+    family: ModuleType, remote: OriginProcess, backend: str
 ) -> None:
     """It is closed by its own loop, in its own thread, as soon as that comes to it."""
     client = client_of("aiohttp", family, remote.url)
@@ -98,7 +99,7 @@ def test_closing_from_another_loop_reaches_the_connections_of_the_first(
     thread = threading.Thread(target=asyncio.run, args=(hold(),))
     thread.start()
     assert is_open.wait(10)
-    asyncio.run(close())
+    anyio.run(close, backend=backend)
     assert may_end.wait(10)
     thread.join(10)
     assert was_closed == [True]

@@ -24,6 +24,7 @@ QUESTIONS: Final = (
     "in_process",
     "layers",
     "facade",
+    "loopback",
     "retries",
     "waiting",
     "keys",

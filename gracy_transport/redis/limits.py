@@ -54,12 +54,13 @@ class RedisLimits(SharedLimits):
     used closer together by what the first was late. What a server says is *left* of its limit
     (`follow_server`) is heeded in the process that heard it; the pause is what all share.
 
-    While the server does not answer (longer than `timeout` for a command, or broken), a warning is logged, `is_away` and
-    `outages` say so to whoever collects metrics, as a call that waits does in its timeline, and `away` decides. With `local_share` each process keeps to N divided by the
-    processes that were seen in the last minute, what it sent before counted in; so a window in which that begins can
-    hold up to 2 N, where load was uneven, and a process that alone is cut off adds its share to the N of the others.
-    Once the server answers again everybody goes on alone for one more period (5 s at most) and tells what was sent
-    meanwhile. The same happens when the server forgot everything.
+    While the server does not answer (longer than `timeout` for a command, or broken), a warning is logged, `is_away`
+    and `outages` say so to whoever collects metrics, as a call that waits does in its timeline, and `away` decides.
+    With `local_share` each process keeps to N divided by the processes that were seen in the last minute, what it
+    sent before counted in; so a window in which that begins can hold up to 2 N, where load was uneven, and a process
+    that alone is cut off adds its share to the N of the others. Once the server answers again everybody goes on alone
+    for one more period (5 s at most) and tells what was sent meanwhile. The same happens when the server forgot
+    everything.
 
     Args:
         url: `redis://`, `rediss://` (TLS) or `unix://`, with user, password and number of the database as usual;

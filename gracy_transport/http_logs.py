@@ -6,7 +6,8 @@ import logging
 import re
 from typing import Final
 
-from .redaction import REDACTED, as_hidden, hide, is_secret_header, redact_query
+from .redaction import REDACTED, as_hidden, hide, redact_query
+from .secret_names import is_secret_header
 
 __all__ = ["RedactingFilter", "redact_http_logs", "without_secrets"]
 

@@ -12,19 +12,16 @@ from urllib.parse import quote_plus, unquote_plus
 from pydantic import AfterValidator
 
 from .matching import MOST_KEPT
+from .secret_names import is_secret_name
 from .values import one_or_many
 
 __all__ = [
     "REDACTED",
-    "SECRET_HEADERS",
     "Hidden",
     "Redacted",
     "address_and_query",
     "as_hidden",
     "hide",
-    "is_secret_header",
-    "is_secret_name",
-    "plain_name",
     "printable",
     "redact_endpoint",
     "redact_query",
@@ -33,73 +30,6 @@ __all__ = [
 
 REDACTED: Final = "[redacted]"
 
-SECRET_HEADERS: Final = frozenset(
-    {
-        "authorization",
-        "proxy-authorization",
-        "authentication",
-        "cookie",
-        "set-cookie",
-        "x-api-key",
-        "api-key",
-        "apikey",
-        "x-auth-token",
-        "x-access-token",
-        "x-csrf-token",
-        "x-goog-api-key",
-        "x-amz-security-token",
-        "private-token",
-        "ocp-apim-subscription-key",
-        "password",
-        "token",
-    }
-)
-"""Header names (lower case) whose values are never shown."""
-
-# The signed-query keys of OpenTelemetry's semantic conventions (AWSAccessKeyId, Signature, sig, X-Goog-Signature)
-# and the names under which APIs take keys in the query.
-_SECRET_NAMES: Final = frozenset(
-    {
-        *("accesskey", "accesskeyid", "accesstoken", "accountkey", "apikey", "apitoken", "appid", "appkey"),
-        *("assertion", "auth", "authcode", "authkey", "authorization", "authtoken", "awsaccesskeyid"),
-        *("awssecretaccesskey", "bearer", "clientassertion", "clientsecret", "code", "codeverifier", "consumerkey"),
-        *("credential", "credentials", "devicecode", "encryptionkey", "hmac", "idtoken", "jsessionid", "jwt", "key"),
-        *("masterkey", "otp", "pass", "passphrase", "passwd", "password", "passwordconfirmation", "phpsessid"),
-        *("privatekey", "pwd", "refreshtoken", "secret", "secretaccesskey", "secretkey", "session", "sessionid"),
-        *("sessionkey", "sessiontoken", "sharedaccesskey", "sig", "signature", "signingkey", "subscriptionkey"),
-        *("token", "xamzcredential", "xamzsecuritytoken", "xamzsignature", "xgoogcredential", "xgoogsignature"),
-    }
-)
-_PLACES: Final = frozenset(
-    {
-        *("aftertoken", "beforetoken", "continuationtoken", "cursortoken", "deltatoken", "listtoken", "markertoken"),
-        *("newstartpagetoken", "nextbackwardtoken", "nextcontinuationtoken", "nextforwardtoken", "nextpagetoken"),
-        *("nextpaginationtoken", "nextsynctoken", "nexttoken", "pagetoken", "paginationtoken", "pagingtoken"),
-        *("previouspagetoken", "previoustoken", "prevpagetoken", "prevtoken", "resumetoken", "scrolltoken"),
-        *("skiptoken", "startingtoken", "startpagetoken", "starttoken", "synctoken"),
-    }
-)
-"""Names that end like a secret and say where a list goes on: redacted, all pages would look like the same request."""
-
-_NOT_A_LETTER: Final = re.compile(r"[^a-z0-9]")
-_SECRET_ENDINGS: Final = ("token", "secret", "password", "apikey", "signature")
-_HEADER_ENDINGS: Final = (
-    *(
-        "-apikey",
-        "-assertion",
-        "-authorization",
-        "-passphrase",
-        "-secret",
-        "-sign",
-        "-signature",
-        "-signature-256",
-        "-token",
-    ),
-    *("access-key", "api-key", "application-key", "auth-key", "functions-key", "master-key", "subscription-key"),
-)
-_PLACE_ENDINGS: Final = tuple(_PLACES)
-_NO_HEADERS: Final = frozenset({"appid", "code"})
-"""Names that are plain data as those of headers."""
 _USERINFO: Final = re.compile(r"^([a-z][a-z0-9+.-]*:)?//[^/?]*@", re.IGNORECASE)
 _USERINFO_WITHIN: Final = re.compile(r"://[^/?#\s]*@")
 _DEEPEST: Final = 3
@@ -119,17 +49,6 @@ class _Url(Protocol):
     def userinfo(self) -> bytes: ...
 
 
-def plain_name(name: str) -> str:
-    """Returns a name as all ways of writing it have it: `apikey` for `API-Key` and `api_key`."""
-    return _NOT_A_LETTER.sub("", name.lower())
-
-
-def is_secret_name(name: str) -> bool:
-    """Tells whether a query parameter or a field of that name holds a secret (`api_key`, `access-token`, `sig` …)."""
-    plain = plain_name(name)
-    return plain in _SECRET_NAMES or (plain.endswith(_SECRET_ENDINGS) and plain not in _PLACES)
-
-
 InPlaceOf: TypeAlias = Callable[[str, str], str | None]
 """Says by the name and the value of a parameter what is shown in place of the value, or `None` for the value itself."""
 
@@ -137,15 +56,6 @@ InPlaceOf: TypeAlias = Callable[[str, str], str | None]
 def _by_name(name: str, _value: str) -> str | None:
     """Judges a parameter by its name alone: what is shown to people can do without a value too many."""
     return REDACTED if is_secret_name(name) else None
-
-
-def is_secret_header(name: str) -> bool:
-    """Tells whether the value of that header is a secret."""
-    lowered = name.lower()
-    plain = _NOT_A_LETTER.sub("", lowered.removeprefix("x-"))
-    if plain.endswith(_PLACE_ENDINGS) or plain in _NO_HEADERS:
-        return False
-    return lowered in SECRET_HEADERS or lowered.endswith(_HEADER_ENDINGS) or is_secret_name(plain)
 
 
 Hidden: TypeAlias = tuple[re.Pattern[str], ...]

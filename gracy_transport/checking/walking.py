@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from .shapes import cookies_in, header_value, looks_secret, named_in, shaped_in, without_placeholders
+from .shapes import cookies_in, every_shape_in, header_value, looks_secret, named_in, without_placeholders
 
 __all__ = ["Secret", "masked", "secrets_in", "secrets_in_line"]
 
@@ -48,7 +48,7 @@ def secrets_in(document: Any) -> Iterator[Secret]:
 def secrets_in_line(line: str) -> Iterator[Secret]:
     """Yields what looks like a secret in a line of any text."""
     text = without_placeholders(line)
-    found = dict.fromkeys(value for _kind, value in shaped_in(text))
+    found = dict.fromkeys(value for _kind, value in every_shape_in(text))
     yield from _shaped("", text)
     for name, value in named_in(text, is_line=True):
         if not any(value in other or other in value for other in found):
@@ -119,7 +119,7 @@ def _header(where: str, name: str, value: str) -> Iterator[Secret]:
 
 def _named_secret(where: str, name: str, value: str) -> Iterator[Secret]:
     """Yields the value of a secret's name, by its shape if it has one."""
-    kind = next((kind for kind, shaped in shaped_in(value) if shaped in value), f"value of {name}")
+    kind = next((kind for kind, shaped in every_shape_in(value) if shaped in value), f"value of {name}")
     yield Secret(where, kind, value)
 
 
@@ -142,7 +142,7 @@ def _text(where: str, value: str) -> Iterator[Secret]:
 
 
 def _shaped(where: str, text: str) -> Iterator[Secret]:
-    for kind, value in shaped_in(text):
+    for kind, value in every_shape_in(text):
         yield Secret(where, kind, value)
 
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote_plus
 from ..bodies import discard, readable
 from ..exceptions import GracyException
 from ..family import family_of
-from ..redaction import REDACTED, is_secret_header
+from ..redaction import REDACTED
 from ..replay.asked import Terms
 from ..replay.config import GracyReplay
 from ..replay.content import media_type_of
@@ -24,6 +24,7 @@ from ..replay.placeholders import is_placeholder
 from ..replay.recording import RecordedRequest, RecordedResponse, Recording
 from ..replay.redacting import Headers
 from ..replay.storage import RecordingStorage
+from ..secret_names import is_secret_header
 from .compare import Change, compare
 from .report import Drift, Drifted, Skipped
 

@@ -18,10 +18,11 @@ from ..config import GracyConfig
 from ..conversion.sources import Kind, kind_of, storage_of
 from ..exceptions import UnreadableRecording
 from ..formats import read_cassette, read_har
-from ..redaction import is_secret_header, is_secret_name, printable
+from ..redaction import printable
 from ..replay.memory import MemoryReplayStorage
 from ..replay.storage import RecordingStorage
 from ..retry import GracefulRetry
+from ..secret_names import is_secret_header, is_secret_name
 from ..stack import attach
 from ..throttle import ThrottleRule
 from .asking import SAFE, find_drift

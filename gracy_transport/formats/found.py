@@ -19,12 +19,12 @@ from ..replay.asked import Asked, Terms
 from ..replay.content import is_text, text_of
 from ..replay.credentials import Credentials
 from ..replay.exchange import decoded_answer, read_answer, recording_of
-from ..replay.fields import redact_text
 from ..replay.headers import raw_of
 from ..replay.key import ANY_TASTE
 from ..replay.recording import RecordedError, Recording
 from ..replay.redacting import Headers
 from ..replay.sequence import Sequences
+from ..replay.texts import redact_text
 from .safe_yaml import Stranger
 
 __all__ = [

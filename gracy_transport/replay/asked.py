@@ -9,16 +9,18 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from ..family import family_of
-from ..redaction import REDACTED, address_and_query, plain_name, redact_query
+from ..redaction import REDACTED, address_and_query, redact_query
+from ..secret_names import plain_name
 from .coding import without_encoding
 from .credentials import Credentials, Issuer
 from .headers import raw_of
 from .key import OF_TASTE, key_of, key_of_match, normal_headers, places_of_telling
+from .looks import SURE_LENGTH
 from .matching import DEFAULT_PARTS, Parts, headers_in, match_of, text_of_match
 from .placeholders import holder_of
 from .recording import RecordedRequest
 from .redacting import Headers, places_worth_recording, redact_asked_body, redact_asked_headers
-from .rules import DEFAULT_RULES, SURE_LENGTH, Rules
+from .rules import DEFAULT_RULES, Rules
 from .secrets import Secrets
 
 if TYPE_CHECKING:
@@ -166,7 +168,7 @@ class Asked:
         refreshed = [value for name, value in self._secrets.fields if plain_name(name) == "refreshtoken"]
         holder = holder_of(refreshed[0]) or holder_of(credentials.placeholder_for(refreshed[0])) if refreshed else ""
         issuer = Issuer(credentials, f"{self.key} {self.credential} {position}", holder)
-        return self._with_headers(Secrets(self._terms.rules, issuer, self._terms.issued_as))
+        return self._with_headers(Secrets(self._terms.rules, issuer, self._terms.issued_as, is_answer=True))
 
     def of_any_taste(self) -> Asked | None:
         """Returns the same request as if it took any kind in any language; `None` where that is no other request."""

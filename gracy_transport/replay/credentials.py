@@ -20,7 +20,7 @@ from threading import Lock
 from typing import Any, Final, TypeAlias, cast
 from urllib.parse import unquote
 
-from ..redaction import plain_name
+from ..secret_names import plain_name
 from .placeholders import holder_of, is_placeholder, issued, told_back
 from .rules import Rules
 from .secrets import basic_pair

@@ -1,182 +1,175 @@
-"""Secrets in the fields of a JSON body, and in the URLs it holds. Pure."""
+"""Secrets in the named fields of JSON, of all of it or of pieces: events, lines, scripts, what was cut off. Pure.
+
+Nothing is parsed and written again: what is no secret stays as it is, to the byte.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
-from typing import Any, Final, TypeAlias, cast
-from urllib.parse import unquote_plus
+from collections.abc import Iterable, Iterator
+from json import JSONDecoder
+from typing import Any, Final, TypeAlias
 
-from ..redaction import REDACTED, plain_name
-from .content import STYLES, decoded, json_of
-from .rules import SURE_LENGTH, Rules
+from ..redaction import REDACTED
+from ..secret_names import plain_name
+from .looks import SURE_LENGTH, is_mixed
+from .rules import Rules
 from .secrets import Secrets
 
-__all__ = ["IsSecret", "is_secret_answered", "is_secret_asked", "redact_json", "redact_text", "redact_urls"]
+__all__ = ["Change", "changed", "hide_scalars", "plain_text", "public_texts", "redact_fields"]
 
-IsSecret: TypeAlias = Callable[[Rules, str, Any, dict[str, Any]], bool]
-"""Tells by the rules, and by name, value and the object around them whether a field of a JSON body holds a secret."""
+Change: TypeAlias = tuple[int, int, str]
+"""The begin and the end of a piece of a text, and what is put there."""
 
-STEMS: Final = (
-    *("app-id", "app_id", "appid", "assert", "auth", "bearer", "code", "cred", "eyj", "hmac"),
-    *("jwt", "key", "otp", "pass", "pwd", "secret", "sess", "sig", "token"),
-)
-"""Each secret name holds one of these, and each JWT, so a body without any of them need not be parsed."""
+# Possessive throughout, so that the work grows with the length of the text and no faster.
+_NAME: Final = re.compile(r'"([^"\\]{1,64}+)"\s*+:')
+_ESCAPED_NAME: Final = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)++)"\s*+:')
+_COLON: Final = re.compile(r"\s*+:\s*+")
+_STRING: Final = re.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
+_NUMBER: Final = re.compile(r"-?\d[\d.eE+-]*+")
+_SCALAR: Final = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"(\s*+:)?|(?<![\w.])(-?\d[\d.eE+-]*+)', re.DOTALL)
+_TOKEN: Final = re.compile(rf"[\w.+/=~-]{{{SURE_LENGTH},}}")
+_DECODER: Final = JSONDecoder(strict=False)
 
-_PARAMETER: Final = re.compile(r"([?&#;])([^?&#;=\s\"'<>]+)=([^&#;\s\"'<>]*)")
-_USERINFO: Final = re.compile(r"://[^/?#\s@]+@")
-_URL: Final = re.compile(r"://[^\s\"'<>]+")
-_JSON_BEGINS: Final = re.compile(rb"[{\[]")
-_FIELD: Final = re.compile(r'("([^"\\]{1,64})"\s{0,8}:\s{0,8}")((?:[^"\\]|\\.)++)', re.DOTALL)
-_JWT: Final = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*){2,4}")
-_TOKEN: Final = re.compile(rf"(?=.*\d)(?=.*[A-Za-z])[\w.+/=~-]{{{SURE_LENGTH},}}")
-
-
-def is_secret_asked(rules: Rules, name: str, value: Any, _around: dict[str, Any]) -> bool:
-    """Judges a field of what is asked, which is only looked up."""
-    return rules.is_secret_field(name, value) if isinstance(value, str) else rules.is_secret_name(name)
+_BLOCK: Final = 256 * 1024
+"""Characters that are searched at a time: a search lets no other thread go on while it lasts."""
+_OVERLAP: Final = 128
 
 
-def is_secret_answered(rules: Rules, name: str, value: Any, around: dict[str, Any]) -> bool:
-    """Judges with care, because the program goes on with what was answered."""
-    if rules.is_own_name(name):
-        return True
-    if not isinstance(value, str) or not value or not rules.is_secret_field(name, value):
-        return False
-    return not (name.lower() == "token" and "logprob" in around)  # a piece of text from a language model
+def redact_fields(text: str, secrets: Secrets) -> str:
+    """Returns a text without the values of secret fields, which are added to `secrets`."""
+    names = [name for name in _names_in(text) if not secrets.rules.is_public(plain_text(name))]
+    return changed(text, _changes(text, names, secrets)) if names else text
 
 
-def redact_urls(text: str, secrets: Secrets) -> str:
-    """Returns a text without userinfo and secret parameters of the URLs in it."""
-
-    def replaced(found: re.Match[str]) -> str:
-        name, value = unquote_plus(found[2]), unquote_plus(found[3])
-        is_secret = secrets.rules.is_secret_field(name, value)
-        return f"{found[1]}{found[2]}={secrets.replaced(name, value)}" if is_secret else found[0]
-
-    return _PARAMETER.sub(replaced, _USERINFO.sub(f"://{REDACTED}@", text))
-
-
-def redact_text(text: str, secrets: Secrets) -> str:
-    """Returns any text without the secrets in its URLs, those that are known, and those in pieces of JSON.
-
-    JSON may be cut off, in a script, or in a call.
-    """
-    if '":' in text or '" :' in text:
-        text = _FIELD.sub(lambda found: _without_value(found, secrets), text)
-    if "://" in text:
-        text = _URL.sub(lambda found: redact_urls(found[0], secrets), text)
-    return secrets.remove_from(text)
+def changed(text: str, changes: Iterable[Change]) -> str:
+    """Returns a text with changes, which come in their order; one that begins within another is left out."""
+    pieces, done = list[str](), 0
+    for begins, ends, place in changes:
+        if begins >= done:
+            pieces += (text[done:begins], place)
+            done = ends
+    return "".join((*pieces, text[done:])) if pieces else text
 
 
-def _without_value(found: re.Match[str], secrets: Secrets) -> str:
-    begin, name, value = found.groups()
-    is_secret = secrets.rules.is_secret_field(name, value) or _is_jwt(name, value, secrets)
-    return f"{begin}{secrets.replaced(name, value)}" if is_secret else found[0]
-
-
-def _is_jwt(name: str, value: str, secrets: Secrets) -> bool:
-    """Tells whether the value of a field that has no secret's name is one by its looks."""
-    if not value.startswith("eyJ") or _JWT.fullmatch(value) is None:
-        return False
-    return plain_name(name) not in secrets.rules.public_names
-
-
-def redact_json(body: bytes, is_secret: IsSecret, secrets: Secrets) -> bytes:
-    """Returns a JSON body without secrets, and adds those it holds to `secrets`.
-
-    A body that holds none stays as it is, to the byte. Another keeps its way of writing where that is a common one.
-    Something may stand before the JSON: a byte order mark, a guard against scripts, the `data: ` of an event. In what
-    is not JSON after all, lines that are get the same treatment and the rest that of any text.
-    """
-    if not (_may_hold_secrets(body) or secrets.are_in(body)):
-        return body
-    begins = _JSON_BEGINS.search(body)
-    start = len(body) if begins is None else begins.start()
-    text, errors = decoded(body[start:])
+def plain_text(quoted: str) -> str:
+    """Returns what is between the quotes of a JSON string as the text it stands for; as it is when it is none."""
+    if "\\" not in quoted:
+        return quoted
     try:
-        value = json.loads(text)
-        cleaned = _clean(value, is_secret, secrets)
-    except RecursionError:
-        return REDACTED.encode()
+        return str(json.loads(f'"{quoted}"', strict=False))
     except ValueError:
-        return _redact_lines(body, is_secret, secrets)
-    rest = body[start:] if cleaned == value else _written_like(text, cleaned, errors)
-    return (_redact_lines(body[:start], is_secret, secrets) if start else b"") + rest
+        return quoted
 
 
-def _may_hold_secrets(body: bytes) -> bool:
-    # Done for every answer: any() takes twice as long, and to search bytes for bytes takes ten times as long.
-    lowered = body.lower().decode("latin-1")
-    for stem in STEMS:
-        if stem in lowered:
-            return True
-    return "://" in lowered
+def public_texts(text: str, rules: Rules) -> set[str]:
+    """Returns the texts that stand under the names of data, one by one or in a list."""
+    names = [name for name in _names_in(text) if plain_name(plain_text(name)) in rules.public_names]
+    found = set[str]()
+    for begins, _name in _values_of(text, names):
+        try:
+            value, _ends = _DECODER.raw_decode(text, begins)
+        except (ValueError, RecursionError):
+            continue
+        each: Any = value if isinstance(value, list) else [value]
+        found.update(one for one in each if isinstance(one, str))
+    return found
 
 
-def _redact_lines(body: bytes, is_secret: IsSecret, secrets: Secrets) -> bytes:
-    lines = body.split(b"\n")
-    if len(lines) > 1:
-        return b"\n".join(redact_json(line, is_secret, secrets) for line in lines)
-    text, errors = decoded(body)
-    return redact_text(text, secrets).encode(errors=errors)
+def hide_scalars(text: str, rules: Rules) -> str:
+    """Returns JSON without what the patterns of the rules match in each text and number; a number becomes a text."""
+
+    def hidden(found: re.Match[str]) -> str:
+        quoted, colon, number = found.groups()
+        if colon is not None:
+            return found[0]
+        value = plain_text(quoted) if number is None else number
+        cleaned = rules.hide(value)
+        return found[0] if cleaned == value else json.dumps(cleaned, ensure_ascii=found[0].isascii())
+
+    return _SCALAR.sub(hidden, text)
 
 
-def _written_like(text: str, value: Any, errors: str) -> bytes:
-    like = json_of(text)
-    style = STYLES["compact" if like is None else like.style]
-    tail = text[len(text.rstrip()) :]
+def _names_in(text: str) -> set[str]:
+    """Returns the names of fields, as they are written."""
+    names = set[str]()
+    for begins in range(0, len(text), _BLOCK):
+        ends = begins + _BLOCK + _OVERLAP
+        names.update(_NAME.findall(text, begins, ends))
+        if "\\" in text:
+            names.update(_ESCAPED_NAME.findall(text, begins, ends))
+    return names
+
+
+def _changes(text: str, names: Iterable[str], secrets: Secrets) -> Iterator[Change]:
+    done = 0
+    for begins, name in sorted(_values_of(text, names)):
+        # What is in an object with a secret's name was looked at together with it.
+        change = _change(text, begins, plain_text(name), secrets) if begins >= done else None
+        if change is not None:
+            done = change[1]
+            yield change
+
+
+def _values_of(text: str, names: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Yields where the value of a field begins, and the name of the field."""
+    for name in names:
+        quoted = f'"{name}"'
+        place = text.find(quoted)
+        while place >= 0:
+            colon = _COLON.match(text, place + len(quoted))
+            if colon is not None:
+                yield colon.end(), name
+            place = text.find(quoted, place + len(quoted))
+
+
+def _change(text: str, begins: int, name: str, secrets: Secrets) -> Change | None:
+    """Returns what becomes of the value of a field; `None` when it stays as it is."""
+    first = text[begins : begins + 1]
+    if first == '"':
+        string = _STRING.match(text, begins + 1)
+        quoted = "" if string is None else string[0]
+        value = plain_text(quoted)
+        place = secrets.replaced(name, value) if secrets.is_secret(name, value) else value
+        return None if place == value else (begins + 1, begins + 1 + len(quoted), place)
+    if first in {"{", "["}:
+        return _vault(text, begins, name, secrets) if secrets.rules.is_secret_name(name) else None
+    number = _NUMBER.match(text, begins)
+    if number is None:
+        return None
+    judge = secrets.rules.is_own_name(name) if secrets.is_answer else secrets.is_secret(name, number[0])
+    return (begins, number.end(), f'"{secrets.replaced(name, number[0])}"') if judge else None
+
+
+def _vault(text: str, begins: int, name: str, secrets: Secrets) -> Change:
+    """Returns what becomes of an object or a list under a secret's name: in it may be more than the secret itself.
+
+    Of what is asked nothing is left of it, nor where its name is one of the user's; of what is answered all but what
+    looks like a token.
+    """
     try:
-        return (style.write(value, allow_nan=True) + tail).encode(errors=errors)
-    except UnicodeEncodeError:  # a lone surrogate, which was escaped
-        return (STYLES["compact-ascii"].write(value, allow_nan=True) + tail).encode()
+        _value, ends = _DECODER.raw_decode(text, begins)
+    except RecursionError:
+        return begins, len(text), f'"{REDACTED}"'
+    except ValueError:  # it is cut off
+        ends = len(text)
+    inner = text[begins:ends]
+    hides_all = not secrets.is_answer or secrets.rules.is_own_name(name)
+    if not hides_all:
+        inner = redact_fields(inner, secrets)
+    last = name
 
+    def hidden(found: re.Match[str]) -> str:
+        nonlocal last
+        quoted, colon, number = found.groups()
+        if colon is not None:
+            last = plain_text(quoted)
+            return found[0]
+        value = number if quoted is None else plain_text(quoted)
+        if hides_all:
+            return f'"{secrets.replaced(last, value)}"'
+        is_token = quoted is not None and _TOKEN.fullmatch(value) is not None and is_mixed(value)
+        return f'"{secrets.replaced("", value)}"' if is_token else found[0]
 
-def _clean(value: Any, is_secret: IsSecret, secrets: Secrets, name: str = "", *, is_inside: bool = False) -> Any:
-    """Returns the value of a field without secrets; `is_inside` a secret's name whatever looks like a token is one."""
-    if isinstance(value, dict):
-        fields = cast("dict[str, Any]", value)
-        return {
-            inner: _hide(inner, each, secrets)
-            if is_secret(secrets.rules, inner, each, fields)
-            else _clean(each, is_secret, secrets, inner, is_inside=is_inside or _is_vault(secrets.rules, inner, each))
-            for inner, each in fields.items()
-        }
-    if isinstance(value, list):
-        return [_clean(each, is_secret, secrets, name, is_inside=is_inside) for each in cast("Iterable[Any]", value)]
-    if not isinstance(value, str):
-        return _hide_number(value, secrets)
-    if is_inside and _TOKEN.fullmatch(value):
-        return secrets.replaced("", value)
-    value = secrets.recognised(value)
-    if _is_jwt(name, value, secrets):
-        return secrets.replaced(name, value)
-    if value.startswith(("{", "[")):  # JSON in JSON, as queues and functions in the cloud have it
-        return redact_json(value.encode(errors="surrogatepass"), is_secret, secrets).decode(errors="surrogatepass")
-    return secrets.remove_from(redact_urls(value, secrets) if "://" in value else value)
-
-
-def _hide_number(value: Any, secrets: Secrets) -> Any:
-    """Returns a number as text without what the rules' patterns match in it, if they do; anything else as it is."""
-    if not secrets.rules.patterns or isinstance(value, bool) or not isinstance(value, int | float):
-        return value
-    hidden = secrets.rules.hide(str(value))
-    return value if hidden == str(value) else hidden
-
-
-def _is_vault(rules: Rules, name: str, value: Any) -> bool:
-    """Tells whether there is an object or a list under a secret's name: in it may be more than the secret itself."""
-    return isinstance(value, dict | list) and rules.is_secret_name(name)
-
-
-def _hide(name: str, value: Any, secrets: Secrets) -> Any:
-    """Returns the value with every text and number in it replaced."""
-    if isinstance(value, dict):
-        fields = cast("dict[str, Any]", value)
-        return {inner: _hide(inner, each, secrets) for inner, each in fields.items()}
-    if isinstance(value, list):
-        return [_hide(name, each, secrets) for each in cast("Iterable[Any]", value)]
-    if value is None or isinstance(value, bool):
-        return value
-    return secrets.replaced(name, str(value))
+    return begins, ends, _SCALAR.sub(hidden, inner)

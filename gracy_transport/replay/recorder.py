@@ -15,15 +15,16 @@ from ..events import ResponseRecorded, tell
 from ..family import family_of
 from ..logevents import LOGGER_NAME, log, log_failure
 from ..showing import hidden_in, shown_url
+from .apart import LARGE, apart
 from .asked import Asked
 from .config import ReplayLogEvent
 from .exchange import decoded_answer, read_answer, reason_of, recording_of
 from .failures import kind_of
-from .fields import redact_text
 from .pieces import Piece, is_stream, pace_of
 from .recording import RecordedError, Recording
 from .state import ReplayState
 from .tee import BodyCopy, copy_request, copy_response
+from .texts import redact_text
 
 if TYPE_CHECKING:
     from ..family import Request, Response
@@ -34,6 +35,9 @@ Send: TypeAlias = "Callable[[Request, Call], Awaitable[Response]]"
 """Hands a request to the transport below."""
 
 _RECORDED: Final = "{RECORDED_COUNT} responses recorded, the newest {METHOD} {URL}"
+
+_PACKED: Final = 8
+"""About so many times as large is a body without its content encoding."""
 
 _logger = logging.getLogger(LOGGER_NAME)
 
@@ -80,7 +84,7 @@ class Recorder:
             return Exchange(call, sent, copy)
         if len(content) > BodyCopy.CAP:
             return None
-        asked = self.replay.asked(request, content)
+        asked = await self.replay.asked(request, content)
         return Exchange(call, request, asked, self.replay.storage.run.take(asked.sequence))
 
     async def send(self, exchange: Exchange, send: Send) -> Response:
@@ -127,7 +131,8 @@ class Recorder:
                 recording = _with_pace(recording, answer[1], _pieces(request, headers, copy, answer[1]))
             return recording if error is None else recording._replace(error=_recorded(kind, error, asked))
 
-        await self._save(exchange, record)
+        size = len(copy.content or b"")
+        await self._save(exchange, record, size * _PACKED if not is_read and "content-encoding" in headers else size)
 
     async def _store_failure(self, exchange: Exchange, error: Exception) -> None:
         """Stores an exchange that ended with an error in place of an answer."""
@@ -137,19 +142,24 @@ class Recorder:
                 exchange, lambda asked, at, _position: Recording(asked.facts, at, error=_recorded(kind, error, asked))
             )
 
-    async def _save(self, exchange: Exchange, record: Callable[[Asked, datetime, int], Recording]) -> None:
+    async def _save(
+        self, exchange: Exchange, record: Callable[[Asked, datetime, int], Recording], size: int = 0
+    ) -> None:
+        """Stores what `record` makes of an exchange, an answer of about that many bytes."""
         request, asked = exchange.request, exchange.asked
         if isinstance(asked, BodyCopy) and asked.lost:
             return self._lose(request, f"was not recorded: the body of the request {asked.lost}")
         run = self.replay.storage.run
         try:
             if isinstance(asked, BodyCopy):
-                asked = self.replay.asked(request, asked.content or b"")
+                asked = await self.replay.asked(request, asked.content or b"")
             position = run.take(asked.sequence) if exchange.position is None else exchange.position
             now = self._clock.wall()
             self.replay.since(now)
             # The time of day may be set back, and nothing of this run may look as if it was of an earlier one.
-            recording = record(asked, datetime.fromtimestamp(max(now, run.start(now)), UTC), position)
+            at = datetime.fromtimestamp(max(now, run.start(now)), UTC)
+            make = partial(record, asked, at, position)
+            recording = make() if size <= LARGE else await apart(make)
             await self.replay.storage.save(asked, recording, position, is_first=run.begin(asked.sequence))
         except Exception as error:  # noqa: BLE001 - no failure of a storage may look like one of the request
             return self._lose(request, "was not recorded; its answer is not affected", error)

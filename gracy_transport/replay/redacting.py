@@ -1,10 +1,8 @@
 """What a recording leaves out: secrets, replaced before anything is looked up or stored. Pure.
 
-The names of secrets are those of `redaction.py`; a field named `key`, `code`, `pass` or `appid` counts only when its
-value is a text that is long enough for one, since what differs in plain data must not be looked up as the same. What
-was answered goes back to the program, so there a `token` that stands beside a `logprob` is left alone. On the other
-hand whatever is known to be a secret of the request is removed from the answer wherever it stands, since many APIs echo
-what they were sent.
+The names of secrets are those of `secret_names.py`; what counts as one, and when a name that plain data has as well
+does, is said at `Rules`. Whatever is known to be a secret of an exchange is removed from all of it, wherever it stands,
+since many APIs echo what they were sent.
 """
 
 from __future__ import annotations
@@ -15,21 +13,14 @@ from functools import lru_cache
 from typing import Final, TypeAlias
 
 from ..redaction import REDACTED, redact_query
-from .content import (
-    BOUNDARY,
-    boundary_of,
-    decoded,
-    has_json,
-    is_form,
-    is_text,
-    is_xml,
-    media_type_of,
-    with_plain_boundary,
-)
-from .fields import is_secret_answered, is_secret_asked, redact_json, redact_text, redact_urls
+from .charsets import Text, read_text
+from .content import BOUNDARY, boundary_of, is_form, is_xml, media_type_of, with_plain_boundary
 from .rules import Rules
 from .secrets import Secrets
+from .shapes import without_shapes
+from .texts import may_hold_secrets, redact_text, redact_urls
 from .xml import redact_xml
+from .yaml import is_yaml, redact_yaml
 
 __all__ = ["Headers", "places_worth_recording", "redact_answer", "redact_asked_body", "redact_asked_headers"]
 
@@ -52,6 +43,9 @@ _NOISE: Final = frozenset(
 """Request headers that are not recorded: made by the client for itself, or different each time."""
 
 _URL_HEADERS: Final = frozenset({"content-location", "link", "location", "origin", "referer", "refresh"})
+_BLANK_LINE: Final = re.compile(rb"\r?\n\r?\n")
+_LINE_END: Final = re.compile(rb"\r?\n\Z")
+_PART_TYPE: Final = re.compile(rb"content-type:([^\r\n]*)", re.IGNORECASE)
 _PART_NAME: Final = re.compile(rb'(?<!\w)name="?((?<=")[^"]*|[^";\s]+)', re.IGNORECASE)
 
 
@@ -89,10 +83,8 @@ def redact_asked_body(body: bytes, media_type: str, secrets: Secrets | None = No
     Those it holds are added to `secrets`.
     """
     known = Secrets() if secrets is None else secrets
-    count = len(known)
-    once = _redact_asked_body(body, media_type, known)
-    # One may also stand before the field that shows it to be one.
-    return once if len(known) == count else _redact_asked_body(once, with_plain_boundary(media_type), known)
+    boundary = boundary_of(media_type)
+    return _redact_body(body, media_type, known) if boundary is None else _redact_multipart(body, boundary, known)
 
 
 def redact_answer(headers: Headers, body: bytes, secrets: Secrets) -> tuple[Headers, bytes]:
@@ -102,14 +94,12 @@ def redact_answer(headers: Headers, body: bytes, secrets: Secrets) -> tuple[Head
     """
     media_type = media_type_of(headers)
     names = tuple([name for name, _value in headers])
-    # Two rounds, since a token may also stand before the field that shows it to be one.
-    for _round in range(2):
-        count = len(secrets)
-        if len(secrets) or secrets.knows_issued or secrets.rules.patterns or not _are_plain(names, secrets.rules):
-            headers = tuple([(name, _redact_answered_header(name.lower(), value, secrets)) for name, value in headers])
-        body = _redact_answered_body(body, media_type, secrets)
-        if len(secrets) == count:
-            break
+    if len(secrets) or secrets.knows_issued or secrets.rules.patterns or not _are_plain(names, secrets.rules):
+        headers = tuple([(name, _redact_answered_header(name.lower(), value, secrets)) for name, value in headers])
+    count = len(secrets)
+    body = _redact_body(body, media_type, secrets)
+    if len(secrets) > count:  # the headers may tell what the body does
+        headers = tuple([(name, secrets.remove_from(value)) for name, value in headers])
     return headers, body
 
 
@@ -126,7 +116,9 @@ def _hold_no_secrets(names: tuple[str, ...], secret_names: frozenset[str], publi
 
 def _redact_plain_header(name: str, value: str, secrets: Secrets) -> str:
     value = secrets.recognised(value)
-    return secrets.remove_from(redact_urls(value, secrets) if name in _URL_HEADERS else value)
+    if name in _URL_HEADERS or "://" in value:
+        value = redact_urls(value, secrets)
+    return secrets.cleaned(without_shapes(value, secrets.replaced))
 
 
 def _redact_answered_header(name: str, value: str, secrets: Secrets) -> str:
@@ -139,48 +131,57 @@ def _redact_answered_header(name: str, value: str, secrets: Secrets) -> str:
     cookie, equals, rest = value.partition("=")
     secret, semicolon, attributes = rest.partition(";")
     place = secrets.replaced_cookie(cookie.strip(), secret)
-    return f"{cookie}={place}{semicolon}{secrets.remove_from(attributes)}" if equals else REDACTED
+    return f"{cookie}={place}{semicolon}{secrets.cleaned(attributes)}" if equals else REDACTED
 
 
-def _redact_asked_body(body: bytes, media_type: str, secrets: Secrets) -> bytes:
-    boundary = boundary_of(media_type)
-    if boundary is not None:
-        return _redact_multipart(body, boundary, secrets)
-    if is_form(media_type):
-        return redact_query(body.decode("latin-1"), secrets.in_place_of).encode("latin-1")
-    if has_json(body, media_type):
-        return redact_json(body, is_secret_asked, secrets)
-    return _redact_plain(body, media_type, secrets) if is_text(media_type) else body
-
-
-def _redact_answered_body(body: bytes, media_type: str, secrets: Secrets) -> bytes:
-    if has_json(body, media_type):
-        return redact_json(body, is_secret_answered, secrets)
-    if is_form(media_type):
-        body = redact_query(body.decode("latin-1"), secrets.in_place_of).encode("latin-1")
-    return _redact_plain(body, media_type, secrets)
-
-
-def _redact_plain(body: bytes, media_type: str, secrets: Secrets) -> bytes:
-    text, errors = decoded(body)
-    if errors != "strict" and not is_text(media_type):
+def _redact_body(body: bytes, media_type: str, secrets: Secrets) -> bytes:
+    read = read_text(body, media_type) if body else None
+    if read is None:
         return body
+    cleaned = _redact_text_of(read.text, media_type, secrets)
+    return body if cleaned == read.text else _written(read, cleaned)
+
+
+def _written(read: Text, text: str) -> bytes:
+    """Returns a text as bytes; a lone surrogate in what was a string of JSON is escaped again."""
+    try:
+        return read.encode(text)
+    except UnicodeEncodeError:
+        return text.encode(read.charset, "backslashreplace")
+
+
+def _redact_text_of(text: str, media_type: str, secrets: Secrets) -> str:
+    if is_form(media_type):
+        text = redact_query(text, secrets.in_place_of)
+    elif not may_hold_secrets(text) and not secrets.are_in(text):
+        return text
     if is_xml(media_type):
         text = redact_xml(text, secrets)
-    return redact_text(text, secrets).encode(errors=errors)
+    elif is_yaml(media_type):
+        text = redact_yaml(text, secrets)
+    return redact_text(text, secrets)
 
 
 def _redact_multipart(body: bytes, boundary: str, secrets: Secrets) -> bytes:
-    parts = body.split(b"--" + boundary.encode("latin-1", "replace"))
-    for place, part in enumerate(parts):
-        head, blank_line, payload = part.partition(b"\r\n\r\n")
-        name = _PART_NAME.search(head)
-        value = payload.removesuffix(b"\r\n").decode("utf-8", "replace")
-        if blank_line and name is not None and secrets.rules.is_secret_field(name[1].decode("latin-1"), value):
-            hidden = secrets.replaced(name[1].decode("latin-1"), value)
-            parts[place] = head + blank_line + hidden.encode() + b"\r\n"
-        elif has_json(payload, ""):
-            parts[place] = head + blank_line + redact_json(payload, is_secret_asked, secrets)
-        elif secrets.are_in(payload):
-            parts[place] = head + blank_line + _redact_plain(payload, "", secrets)
+    count = len(secrets)
+    parts = [_redact_part(part, secrets) for part in body.split(b"--" + boundary.encode("latin-1", "replace"))]
+    if len(secrets) > count:  # one may also stand in a part before that which shows it to be one
+        parts = [_redact_part(part, secrets) for part in parts]
     return (b"--" + BOUNDARY.encode()).join(parts)
+
+
+def _redact_part(part: bytes, secrets: Secrets) -> bytes:
+    """Returns a part of a multipart body, its head and line ends included, without its secrets."""
+    blank_line = _BLANK_LINE.search(part)
+    if blank_line is None:
+        return part
+    head, payload = part[: blank_line.start()], part[blank_line.end() :]
+    content = _LINE_END.sub(b"", payload)
+    line_end, name = payload[len(content) :], _PART_NAME.search(head)
+    named, value = "" if name is None else name[1].decode("latin-1"), content.decode("utf-8", "replace")
+    if named and secrets.is_secret(named, value):
+        content = secrets.replaced(named, value).encode(errors="surrogatepass")
+    else:
+        media_type = _PART_TYPE.search(head)
+        content = _redact_body(content, "" if media_type is None else media_type[1].decode("latin-1").strip(), secrets)
+    return head + blank_line[0] + content + line_end

@@ -12,19 +12,39 @@ from urllib.parse import unquote_plus
 
 from pydantic import AfterValidator
 
-from ..redaction import Hidden, hide, is_secret_header, is_secret_name, plain_name
+from ..redaction import Hidden, hide
+from ..secret_names import is_secret_header, is_secret_name, plain_name
 from ..values import one_or_many
+from .looks import SURE_LENGTH, is_address, is_mixed, is_phrase, is_random
 from .placeholders import is_placeholder
 
-__all__ = ["DEFAULT_RULES", "SURE_LENGTH", "Names", "Rules"]
+__all__ = ["DEFAULT_RULES", "Names", "Rules"]
 
-_DATA_NAMES: Final = frozenset({"appid", "code", "key", "pass"})
+_DATA_NAMES: Final = frozenset({"appid", "code", "key", "pass", "pat"})
 """Names of secrets that are plain data as well: a country code, the key of an issue, the number of a game, how many
 tests pass. Taken for secrets by their name alone, requests for different countries would be looked up as one; so here
-the length of the value decides."""
+the value decides."""
 
-SURE_LENGTH: Final = 20
-"""Characters from which on a value with a secret's name is taken for one, whatever it is made of."""
+_DIGITS: Final = {"cvc": re.compile(r"\d{3,4}"), "cvv": re.compile(r"\d{3,4}"), "pin": re.compile(r"\d{4,5}")}
+"""Secrets that are a few digits; six are a postal code in India, which is a `pin` as well."""
+
+_CONNECTIONS: Final = frozenset({"connectionstring", "dsn"})
+
+_SHORTEST: Final = 8
+"""Characters from which on a password is taken for one that is not made of words."""
+
+_SURE_NAMES: Final = frozenset({"idtoken"})
+_SURE_ENDINGS: Final = (
+    *("accesstoken", "apitoken", "authenticitytoken", "authtoken", "bearertoken", "bottoken", "clienttoken"),
+    *("csrftoken", "deploytoken", "devicetoken", "logintoken", "oauthtoken", "personaltoken", "refreshtoken"),
+    *("registrationtoken", "resettoken", "securitytoken", "sessiontoken", "usertoken", "verificationtoken"),
+    *("webhooktoken", "xamzsignature", "xgoogsignature", "xsrftoken"),
+)
+_LOOSE_NAMES: Final = frozenset(
+    {"assertion", "auth", "authorization", "bearer", "credential", "credentials", "hmac", "session", "sessionid", "sig"}
+)
+_LOOSE_ENDINGS: Final = ("token", "signature")
+"""Names that are data in answers as well: a `token` is a coin, or a piece of text; a `session` one of a parliament."""
 
 _PASSING: Final = frozenset({"oauthnonce", "oauthtimestamp", "xamzdate", "xgoogdate"})
 """Parameters that are no secret, but that a signature makes different each time."""
@@ -41,8 +61,12 @@ _LONGEST_NAME: Final = 64
 class _Verdict(Enum):
     PUBLIC = 0
     SECRET = 1
-    BY_LENGTH = 2
-    OWN = 3
+    LOOSE = 2  # in an answer the value decides
+    BY_LOOKS = 3
+    OWN = 4
+
+
+_BY_NAME: Final = frozenset({_Verdict.SECRET, _Verdict.LOOSE, _Verdict.OWN})
 
 
 def _with_a_letter(names: frozenset[str]) -> frozenset[str]:
@@ -60,8 +84,16 @@ Names: TypeAlias = Annotated[frozenset[str], one_or_many(into=frozenset), AfterV
 class Rules:
     """What is secret: by the names that everybody knows, unless a user says otherwise.
 
-    Names are those of headers, of parameters in queries and forms, of fields in JSON and XML. How they are written does
-    not matter: `apikey` is `API-Key` and `api_key`.
+    Names are those of headers, of parameters in queries and forms, of fields in JSON, YAML and XML. How they are written
+    does not matter: `apikey` is `API-Key` and `api_key`. What is asked is only looked up, so a secret's name is enough
+    there. What is answered goes back to the program; there
+
+    - the name is enough where it is used for nothing else: `password`, `access_token`, `client_secret`;
+    - a `token`, `session`, `auth` or `signature` of whatever kind is one when its value looks drawn at random: eight
+      characters in one piece that are no words, no number, no date, no path, both digits and letters among the first 20;
+    - a `key`, `code`, `pass`, `appid` or `pat` is one, also where it is asked, from 20 such characters on;
+    - `pin`, `cvv` and `cvc` are when they are a few digits;
+    - where a list goes on (`next_page_token`, `syncToken`) and what a language model knows (`eos_token`) are data.
 
     Attributes:
         patterns: what is hidden wherever it stands in a URL, a header, or a text.
@@ -86,18 +118,37 @@ class Rules:
             raise ValueError(f"{min(both)!r} is in secret_names and in public_names: leave it in one of them")
 
     def is_secret_name(self, name: str) -> bool:
-        """Tells whether a field of that name holds a secret, whatever its value."""
-        return self._verdict(name) in {_Verdict.SECRET, _Verdict.OWN}
+        """Tells whether a field of that name holds a secret in what is asked, whatever its value."""
+        return self._verdict(name) in _BY_NAME
+
+    def is_public(self, name: str) -> bool:
+        """Tells whether no value makes a secret of a field of that name."""
+        return self._verdict(name) is _Verdict.PUBLIC
 
     def is_secret_field(self, name: str, value: str) -> bool:
-        """Tells whether a field or parameter of that name and value holds a secret."""
+        """Tells whether a field or parameter of that name and value holds a secret in what is asked."""
         verdict = self._verdict(name)
-        if verdict is _Verdict.PUBLIC:
+        if verdict is _Verdict.BY_LOOKS:
+            return _looks_secret(plain_name(name), value)
+        return verdict is not _Verdict.PUBLIC
+
+    def is_secret_answered(self, name: str, value: str) -> bool:
+        """Tells whether a field or parameter of that name and value holds a secret in what is answered."""
+        verdict = self._verdict(name)
+        if verdict is _Verdict.PUBLIC or not value:
             return False
-        if verdict is _Verdict.BY_LENGTH:
-            is_long = len(value) >= SURE_LENGTH and not any(letter.isspace() for letter in value)
-            return is_long or is_placeholder(value)
-        return True
+        if verdict is _Verdict.BY_LOOKS:
+            return _looks_secret(plain_name(name), value)
+        if verdict is _Verdict.LOOSE:
+            return is_random(value) or is_placeholder(value)
+        return verdict is _Verdict.OWN or not (is_phrase(value) or is_address(value))
+
+    def is_secret_assigned(self, name: str, value: str) -> bool:
+        """Tells whether what any text assigns to a name, without quotes, is a secret: code looks just like that."""
+        if not self.is_secret_answered(name, value):
+            return False
+        verdict = self._verdict(name)
+        return verdict is not _Verdict.SECRET or is_random(value) or (len(value) >= _SHORTEST and is_mixed(value))
 
     def is_own_name(self, name: str) -> bool:
         """Tells whether it is the user who says that a field of that name holds a secret."""
@@ -140,7 +191,23 @@ def _verdict_of(name: str, secret_names: frozenset[str], public_names: frozenset
         return _Verdict.OWN
     if plain in public_names or not (is_secret_name(name) or plain in _PASSING):
         return _Verdict.PUBLIC
-    return _Verdict.BY_LENGTH if plain in _DATA_NAMES else _Verdict.SECRET
+    if plain in _DATA_NAMES or plain in _DIGITS or plain in _CONNECTIONS:
+        return _Verdict.BY_LOOKS
+    if plain in _SURE_NAMES or plain.endswith(_SURE_ENDINGS):
+        return _Verdict.SECRET
+    return _Verdict.LOOSE if plain in _LOOSE_NAMES or plain.endswith(_LOOSE_ENDINGS) else _Verdict.SECRET
+
+
+def _looks_secret(plain: str, value: str) -> bool:
+    """Tells by its value whether a field is secret whose name, in its plain form, does not tell."""
+    if is_placeholder(value):
+        return True
+    if plain in _CONNECTIONS:
+        return "://" in value or "=" in value
+    digits = _DIGITS.get(plain)
+    if digits is not None:
+        return digits.fullmatch(value) is not None
+    return len(value) >= SURE_LENGTH and is_random(value)
 
 
 @lru_cache(maxsize=256)  # most requests of a program have the same parameters

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import base64
-import sys
+import re
 from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
-from urllib.parse import quote_plus
+from urllib.parse import quote, quote_plus
 
 from ..redaction import REDACTED
+from .looks import SURE_LENGTH
 from .placeholders import is_placeholder
-from .rules import DEFAULT_RULES, SURE_LENGTH, Rules
+from .rules import DEFAULT_RULES, Rules
 
 __all__ = ["InPlaceOf", "Secrets", "basic_pair"]
 
@@ -23,6 +24,13 @@ search for all that a long list of tokens holds would grow with its square."""
 
 InPlaceOf: TypeAlias = Callable[[str], str]
 """Says what is recorded in place of a secret."""
+
+
+_PLAIN: Final = re.compile(r"[\w.~-]*+|.*\s.*", re.ASCII | re.DOTALL)
+"""A secret that has one spelling: of letters that nothing escapes, or words, of which the last is known, too."""
+
+
+_ESCAPED: Final = re.compile(r"%[0-9A-F]{2}")
 
 
 def _length(known: tuple[str, str]) -> int:
@@ -41,22 +49,30 @@ class Secrets:
         in_place_of: says what is recorded in place of a secret that is found; `[redacted]` unless given.
         issued_as: says the placeholder of a token that an answer issued, or nothing; such a token is a secret under
             whatever name it comes back.
+        is_answer: whether fields are those of an answer, which are judged with more care.
 
     Attributes:
         fields: the names and values of the secret fields that were found, the first of them.
     """
 
-    __slots__ = ("_in_place_of", "_issued_as", "_places", "_shortest", "fields", "rules")
+    __slots__ = ("_in_place_of", "_issued_as", "_places", "_spellings", "fields", "is_answer", "is_secret", "rules")
 
     def __init__(
-        self, rules: Rules = DEFAULT_RULES, in_place_of: InPlaceOf = _redacted, issued_as: InPlaceOf | None = None
+        self,
+        rules: Rules = DEFAULT_RULES,
+        in_place_of: InPlaceOf = _redacted,
+        issued_as: InPlaceOf | None = None,
+        *,
+        is_answer: bool = False,
     ) -> None:
         self.rules = rules
+        self.is_answer = is_answer
+        self.is_secret: Callable[[str, str], bool] = rules.is_secret_answered if is_answer else rules.is_secret_field
         self._issued_as = issued_as
         self.fields: list[tuple[str, str]] = []
         self._in_place_of = in_place_of
         self._places: dict[str, str] = {}
-        self._shortest = sys.maxsize
+        self._spellings: tuple[tuple[str, str], ...] | None = ()
 
     def __len__(self) -> int:
         """Counts them."""
@@ -78,18 +94,14 @@ class Secrets:
             if value[0] == "[" and is_placeholder(value):  # it may stand anywhere
                 return
             self._places[value] = place
-            if len(value) > self._shortest:
-                # Longest first: one may be a part of another.
-                self._places = dict(sorted(self._places.items(), key=_length, reverse=True))
-            else:
-                self._shortest = len(value)
+            self._spellings = None
 
     def replaced(self, name: str, value: str) -> str:
         """Returns what is recorded in place of the value of a secret field, and remembers that.
 
         A common word or number is not searched for elsewhere.
         """
-        if len(self.fields) < _MOST and value != REDACTED:
+        if name and len(self.fields) < _MOST and value != REDACTED:
             self.fields.append((name, value))
         place = self._in_place_of(value)
         self._add_uncommon(value, place)
@@ -118,7 +130,7 @@ class Secrets:
 
     def in_place_of(self, name: str, value: str) -> str | None:
         """Returns what is recorded in place of the value of a parameter, or `None` when it stays as it is."""
-        if self.rules.is_secret_field(name, value):
+        if self.is_secret(name, value):
             return self.replaced(name, value)
         if not self.rules.patterns and self._issued_as is None:
             return None
@@ -131,22 +143,39 @@ class Secrets:
             return value
         return self._issued_as(value) or value
 
-    def are_in(self, body: bytes) -> bool:
-        """Tells whether one of them may be in a body; escapes could hide it from a plain search."""
+    def are_in(self, text: str) -> bool:
+        """Tells whether one of them may be in a text; escapes could hide it from a plain search."""
         if self.rules.patterns or self.rules.secret_names or self._issued_as is not None:
             return True
-        return bool(self._places) and (b"\\" in body or any(value.encode() in body for value in self._places))
+        if not self._places:
+            return False
+        return "\\" in text or any(spelling in text for spelling, _place in self._spelled())
 
     def remove_from(self, text: str) -> str:
+        """Returns the text with each of them replaced, however it is spelled."""
+        for spelling, place in self._spelled():
+            if spelling in text:
+                text = text.replace(spelling, place)
+        return text
+
+    def cleaned(self, text: str) -> str:
         """Returns the text with each of them replaced, and what the patterns of the rules match."""
-        for value, place in self._places.items():
-            text = text.replace(value, place)
+        text = self.remove_from(text)
         return self.rules.hide(text) if self.rules.patterns else text
+
+    def _spelled(self) -> tuple[tuple[str, str], ...]:
+        """Returns all spellings with what stands in place of each, the longest first: one may be a part of another."""
+        spellings = self._spellings
+        if spellings is None:
+            spelled = {each: place for value, place in self._places.items() for each in _spellings_of(value)}
+            self._spellings = spellings = tuple(sorted(spelled.items(), key=_length, reverse=True))
+        return spellings
 
     def _add_uncommon(self, value: str, place: str) -> None:
         if not is_placeholder(value) and (len(value) >= SURE_LENGTH or not (value.isalpha() or value.isdigit())):
             self.add(value, place)
-            self.add(quote_plus(value, errors="surrogatepass"), place)
+            if " " in value:
+                self.add(quote_plus(value, errors="surrogatepass"), place)
 
     def _in_header(self, name: str, value: str) -> Iterator[str]:
         if name == "cookie":
@@ -162,6 +191,17 @@ class Secrets:
 
     def _is_secret_cookie(self, name: str, value: str) -> bool:
         return self.rules.is_secret_name(name) or len(value) >= SURE_LENGTH
+
+
+def _spellings_of(value: str) -> Iterator[str]:
+    """Yields a secret as it is and as it stands in URLs; what escapes JSON is unescaped before it is searched."""
+    yield value
+    if _PLAIN.fullmatch(value):
+        return
+    quoted = quote(value, "", errors="surrogatepass")
+    for spelling in (quoted, quoted.replace("%2F", "/")):
+        yield spelling
+        yield _ESCAPED.sub(lambda found: found[0].lower(), spelling)
 
 
 def _in_pair(user: str, password: str) -> Iterator[str]:

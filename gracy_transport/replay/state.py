@@ -6,12 +6,13 @@ import logging
 import sys
 from collections import deque
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..logevents import LOGGER_NAME, log_failure
 from .adapter import StorageAdapter
+from .apart import LARGE, InOrder
 from .asked import Asked
 from .config import GracyReplay
 from .credentials import Credentials
@@ -49,14 +50,22 @@ class ReplayState:
         self.sequences = Sequences()
         self.storage = as_recording_storage(config.storage)
         self._lock = Lock()
+        self._in_order = InOrder()
         config.storage.prepare()
         self.mode = _mode_of(config, self.storage)
         # What is recorded on one storage has its names in common, else two users might get the same.
         self._terms = config.terms(Credentials() if self.mode == "replay" else self.storage.run.credentials)
 
-    def asked(self, request: Request, content: bytes) -> Asked:
-        """Returns a request with its body as it is looked up and recorded."""
-        asked = self._terms.asked(request, content)
+    async def asked(self, request: Request, content: bytes) -> Asked:
+        """Returns a request with its body as it is looked up and recorded.
+
+        A large body is looked through in a thread; requests come out of that in their order.
+        """
+        if len(content) <= LARGE:
+            asked = self._terms.asked(request, content)
+        else:
+            self._terms.asked(request, b"")  # whose it is goes by who comes first
+            asked = await self._in_order.apart(partial(self._terms.asked, request, content))
         if self.mode != "replay":
             self.storage.run.askers.add(asked.credential)
         return asked

@@ -90,7 +90,7 @@ class ReplayTransport(Layer):
             content = copy.content
         if content is None or len(content) > BodyCopy.CAP:
             return await self._too_large(request, call)
-        asked = self.replay.asked(request, content)
+        asked = await self.replay.asked(request, content)
         found = await (self._find_or_fail(asked) if self.replay.mode == "replay" else self._find(asked))
         if isinstance(found, Recording):
             return self._replayed(request, call, found)

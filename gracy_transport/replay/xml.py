@@ -24,6 +24,8 @@ _ATTRIBUTE: Final = re.compile(r"""(\s(?:[\w.-]+:)?([\w.-]+)\s*=\s*)(?:"([^"]*)"
 def redact_xml(text: str, secrets: Secrets) -> str:
     """Returns XML without the texts of the elements and attributes that have the name of a secret.
 
+    In what is answered their values decide as well.
+
     A `key` or a `code` is data here, whatever its length: lists of files consist of them.
     """
     text = _ELEMENT.sub(lambda found: _without_text(found, secrets), text)
@@ -50,4 +52,6 @@ def _without_value(found: re.Match[str], secrets: Secrets) -> str:
 
 
 def _is_secret(name: str, value: str, secrets: Secrets) -> bool:
-    return bool(value) and secrets.rules.is_secret_name(name)
+    if not value or not secrets.rules.is_secret_name(name):
+        return False
+    return not secrets.is_answer or secrets.is_secret(name, value)

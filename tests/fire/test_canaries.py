@@ -37,8 +37,8 @@ from gracy_transport import (
 )
 from gracy_transport.exceptions import GracyException, GracyUserDefinedException, GracyVeto
 from gracy_transport.logevents import PLACEHOLDERS
-from gracy_transport.redaction import SECRET_HEADERS
 from gracy_transport.replays.storages.sqlite import SQLiteReplayStorage
+from gracy_transport.secret_names import SECRET_HEADERS
 from gracy_transport.testing import FakeClock, ScriptedResponse, ScriptedWire
 
 pytestmark = pytest.mark.anyio

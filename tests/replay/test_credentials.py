@@ -279,11 +279,11 @@ def test_a_token_says_whose_it_is_wherever_it_is_brought(family: ModuleType, bri
     """The real one while recording, its placeholder in a replay."""
     recording = terms()
     request = family.Request("POST", "https://api.test/login", json={"user": "me"})
-    answer = read_answer(httpx.Headers(), b'{"token":"real-token-1"}')
+    answer = read_answer(httpx.Headers(), b'{"token":"r3al-token-1"}')
     recorded = recording_of(recording.asked(request, request.read()), 200, answer, NOW)
     assert recorded.response is not None
     placeholder = json.loads(recorded.response.body)["token"]
-    live = name(recording, family=family, **bring("real-token-1"))
+    live = name(recording, family=family, **bring("r3al-token-1"))
     assert live == holder_of(placeholder) != ""
     assert name(terms(), family=family, **bring(placeholder)) == live
 
@@ -392,7 +392,7 @@ def test_without_credentials_all_requests_are_nobodys() -> None:
 )
 def test_a_token_that_was_issued_is_a_secret_under_any_name(family: ModuleType, bring: Any) -> None:
     """It is neither stored nor looked up, and its placeholder finds what was recorded with it."""
-    run, token = terms(), "a-real-token-of-letters"
+    run, token = terms(), "a-r3al-token-of-letters"
     answer = read_answer(httpx.Headers(), json.dumps({"token": token}).encode())
     first = recording_of(run.asked(family.Request("POST", "https://api.test/login"), b""), 200, answer, NOW)
     assert first.response is not None

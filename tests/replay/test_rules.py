@@ -34,7 +34,7 @@ def asked(own: Rules, method: str = "POST", url: str = URL, family: Any = httpx,
 def answer(own: Rules, body: Any, media_type: str = "application/json") -> Any:
     """Returns a redacted body of an answer, as a value where it is JSON."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    _headers, cleaned = redact_answer((("content-type", media_type),), raw, Secrets(own))
+    _headers, cleaned = redact_answer((("content-type", media_type),), raw, Secrets(own, is_answer=True))
     return cleaned if isinstance(body, bytes) else json.loads(cleaned)
 
 
@@ -132,7 +132,7 @@ def test_what_a_pattern_matches_is_hidden_in_an_answer() -> None:
     }
     assert answer(own, b"see card-abc", "text/plain") == b"see [redacted]"
     assert answer(own, b"\xff card-abc", "image/png") == b"\xff card-abc"
-    headers, _body = redact_answer((("x-a", "card-abc"),), b"", Secrets(own))
+    headers, _body = redact_answer((("x-a", "card-abc"),), b"", Secrets(own, is_answer=True))
     assert headers == (("x-a", "[redacted]"),)
 
 
@@ -166,17 +166,20 @@ def test_a_name_of_any_length_is_judged() -> None:
 @pytest.mark.parametrize(
     ("body", "redacted"),
     [
-        ("<a><Password>x &amp; y</Password><n>1</n></a>", "<a><Password>[redacted]</Password><n>1</n></a>"),
+        ("<a><Password>x&amp;y1</Password><n>1</n></a>", "<a><Password>[redacted]</Password><n>1</n></a>"),
         ('<wsse:Password Type="t">x</wsse:Password>', '<wsse:Password Type="t">[redacted]</wsse:Password>'),
-        ("<token>\n  x\n</token>", "<token>\n  [redacted]\n</token>"),
-        ("<token><![CDATA[x]]></token>", "<token><![CDATA[[redacted]]]></token>"),
+        ("<secret>\n  x\n</secret>", "<secret>\n  [redacted]\n</secret>"),
+        ("<token><![CDATA[s3cret-1]]></token>", "<token><![CDATA[[redacted]]]></token>"),
         ("<token/><token></token>", "<token/><token></token>"),
         ("<token><b>x</b></token>", "<token><b>x</b></token>"),
-        ('<u name="n" password=\'x\' a:token="y"/>', '<u name="n" password=\'[redacted]\' a:token="[redacted]"/>'),
+        (
+            '<u name="n" password=\'x\' a:token="s3cret-1"/>',
+            '<u name="n" password=\'[redacted]\' a:token="[redacted]"/>',
+        ),
         (f"<Key>{'photos/' * 9}</Key>", f"<Key>{'photos/' * 9}</Key>"),
-        ("<!-- <token>x</token> -->", "<!-- <token>[redacted]</token> -->"),
+        ("<!-- <token>s3cret-1</token> -->", "<!-- <token>[redacted]</token> -->"),
         ("<token>x</other>", "<token>x</other>"),
-        ("a < b and password='x'", "a < b and password='x'"),
+        ("a < b and password='x'", "a < b and password='[redacted]'"),
     ],
 )
 def test_secrets_in_xml(body: str, redacted: str) -> None:

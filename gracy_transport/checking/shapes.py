@@ -11,9 +11,19 @@ from typing import Final
 
 from ..replay.looks import is_mixed
 from ..replay.rules import DEFAULT_RULES
+from ..replay.secrets import Secrets
 from ..replay.shapes import Shape, shaped_in
+from ..replay.texts import may_hold_secrets, redact_text
 
-__all__ = ["cookies_in", "every_shape_in", "header_value", "looks_secret", "named_in", "without_placeholders"]
+__all__ = [
+    "cookies_in",
+    "every_shape_in",
+    "header_value",
+    "looks_secret",
+    "named_in",
+    "recorded_without",
+    "without_placeholders",
+]
 
 _USERINFO: Final = re.compile(r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{0,30}://([^/\s?#@\"'<>\\]+)@")
 _ASSIGNED: Final = re.compile(r"(?<![\w.-])([A-Za-z][\w.-]{0,60})[\"']?\s{0,9}[:=]\s{0,9}[\"']?([\w.+/=~-]{20,})")
@@ -58,6 +68,14 @@ def named_in(text: str, *, is_line: bool = False) -> Iterator[tuple[str, str]]:
         for found in pattern.finditer(text):
             if looks_secret(found[1], found[2]) and (pattern is not _ASSIGNED or is_mixed(found[2])):
                 yield found[1], found[2]
+
+
+def recorded_without(text: str) -> Iterator[tuple[str, str]]:
+    """Yields name and value of what the recorder would have taken out of a text, if it is long enough for a secret."""
+    if may_hold_secrets(text):
+        secrets = Secrets(is_answer=True)
+        redact_text(text, secrets)
+        yield from ((name, value) for name, value in secrets.fields if _is_long(value))
 
 
 def looks_secret(name: str, value: str) -> bool:

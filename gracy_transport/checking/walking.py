@@ -15,7 +15,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from .shapes import cookies_in, every_shape_in, header_value, looks_secret, named_in, without_placeholders
+from .shapes import (
+    cookies_in,
+    every_shape_in,
+    header_value,
+    looks_secret,
+    named_in,
+    recorded_without,
+    without_placeholders,
+)
 
 __all__ = ["Secret", "masked", "secrets_in", "secrets_in_line"]
 
@@ -137,7 +145,7 @@ def _text(where: str, value: str) -> Iterator[Secret]:
             yield from _text(f"{where}:{number}", line.removeprefix("data:").strip())
         return
     yield from _shaped(where, text)
-    for name, secret in named_in(text):
+    for name, secret in (*named_in(text), *recorded_without(text)):
         yield Secret(f"{where}.{name}", f"value of {name}", secret)
 
 

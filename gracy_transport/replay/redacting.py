@@ -44,6 +44,20 @@ _NOISE: Final = frozenset(
 
 _URL_HEADERS: Final = frozenset({"content-location", "link", "location", "origin", "referer", "refresh"})
 _BLANK_LINE: Final = re.compile(rb"\r?\n\r?\n")
+_HARMLESS: Final = frozenset(
+    {
+        *("accept-ranges", "access-control-allow-credentials", "access-control-allow-headers", "age", "allow"),
+        *("access-control-allow-methods", "access-control-expose-headers", "access-control-max-age", "alt-svc"),
+        *("cache-control", "cf-cache-status", "cf-ray", "connection", "content-encoding", "content-language"),
+        *("content-length", "content-type", "cross-origin-opener-policy", "date", "etag", "expires", "keep-alive"),
+        *("last-modified", "permissions-policy", "pragma", "referrer-policy", "retry-after", "server"),
+        *("server-timing", "strict-transport-security", "vary", "via", "x-cache", "x-content-type-options"),
+        *("x-frame-options", "x-github-request-id", "x-powered-by", "x-ratelimit-limit", "x-ratelimit-remaining"),
+        *("x-ratelimit-reset", "x-request-id", "x-runtime", "x-served-by", "x-xss-protection"),
+    }
+)
+"""Headers of answers that hold neither secrets nor URLs, and need not be looked through."""
+
 _LINE_END: Final = re.compile(rb"\r?\n\Z")
 _PART_TYPE: Final = re.compile(rb"content-type:([^\r\n]*)", re.IGNORECASE)
 _PART_NAME: Final = re.compile(rb'(?<!\w)name="?((?<=")[^"]*|[^";\s]+)', re.IGNORECASE)
@@ -92,26 +106,33 @@ def redact_answer(headers: Headers, body: bytes, secrets: Secrets) -> tuple[Head
 
     Bytes that are no text stay as they are.
     """
-    media_type = media_type_of(headers)
-    names = tuple([name for name, _value in headers])
-    if len(secrets) or secrets.knows_issued or secrets.rules.patterns or not _are_plain(names, secrets.rules):
-        headers = tuple([(name, _redact_answered_header(name.lower(), value, secrets)) for name, value in headers])
+    headers = _redact_answered_headers(headers, secrets)
     count = len(secrets)
-    body = _redact_body(body, media_type, secrets)
+    body = _redact_body(body, media_type_of(headers), secrets)
     if len(secrets) > count:  # the headers may tell what the body does
         headers = tuple([(name, secrets.remove_from(value)) for name, value in headers])
     return headers, body
 
 
-def _are_plain(names: tuple[str, ...], rules: Rules) -> bool:
-    return _hold_no_secrets(names, rules.secret_names, rules.public_names)
+def _redact_answered_headers(headers: Headers, secrets: Secrets) -> Headers:
+    rules = secrets.rules
+    names = tuple([name for name, _value in headers])
+    telling = _telling(names, rules.secret_names, rules.public_names)
+    if not telling and not len(secrets) and not secrets.knows_issued and not rules.patterns:
+        return headers
+    return tuple(
+        [
+            (name, _redact_answered_header(name.lower(), value, secrets) if name in telling else secrets.cleaned(value))
+            for name, value in headers
+        ]
+    )
 
 
 @lru_cache(maxsize=256)  # many answers of an API have the same headers
-def _hold_no_secrets(names: tuple[str, ...], secret_names: frozenset[str], public_names: frozenset[str]) -> bool:
-    """Tells whether headers of those names have neither secrets nor URLs in them."""
+def _telling(names: tuple[str, ...], secret_names: frozenset[str], public_names: frozenset[str]) -> frozenset[str]:
+    """Returns those of the names of headers that may have secrets or URLs in them."""
     rules = Rules(secret_names=secret_names, public_names=public_names)
-    return not any(rules.is_secret_header(name) or name.lower() in _URL_HEADERS for name in names)
+    return frozenset(name for name in names if name.lower() not in _HARMLESS or rules.is_secret_header(name))
 
 
 def _redact_plain_header(name: str, value: str, secrets: Secrets) -> str:

@@ -84,13 +84,13 @@ Names: TypeAlias = Annotated[frozenset[str], one_or_many(into=frozenset), AfterV
 class Rules:
     """What is secret: by the names that everybody knows, unless a user says otherwise.
 
-    Names are those of headers, of parameters in queries and forms, of fields in JSON, YAML and XML. How they are written
-    does not matter: `apikey` is `API-Key` and `api_key`. What is asked is only looked up, so a secret's name is enough
-    there. What is answered goes back to the program; there
+    Names are those of headers, of parameters in queries and forms, of fields in JSON, YAML and XML. How they are
+    written does not matter: `apikey` is `API-Key` and `api_key`. What is asked is only looked up, so a secret's name is
+    enough there. What is answered goes back to the program; there
 
     - the name is enough where it is used for nothing else: `password`, `access_token`, `client_secret`;
     - a `token`, `session`, `auth` or `signature` of whatever kind is one when its value looks drawn at random: eight
-      characters in one piece that are no words, no number, no date, no path, both digits and letters among the first 20;
+      characters in one piece that are no words, number, date or path, with digits and letters unless they are 20;
     - a `key`, `code`, `pass`, `appid` or `pat` is one, also where it is asked, from 20 such characters on;
     - `pin`, `cvv` and `cvc` are when they are a few digits;
     - where a list goes on (`next_page_token`, `syncToken`) and what a language model knows (`eos_token`) are data.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import sys
 from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 from urllib.parse import quote, quote_plus
@@ -26,8 +27,8 @@ InPlaceOf: TypeAlias = Callable[[str], str]
 """Says what is recorded in place of a secret."""
 
 
-_PLAIN: Final = re.compile(r"[\w.~-]*+|.*\s.*", re.ASCII | re.DOTALL)
-"""A secret that has one spelling: of letters that nothing escapes, or words, of which the last is known, too."""
+_PLAIN: Final = re.compile(r"[\w.~-]*+", re.ASCII)
+"""What nothing escapes in a URL."""
 
 
 _ESCAPED: Final = re.compile(r"%[0-9A-F]{2}")
@@ -55,7 +56,10 @@ class Secrets:
         fields: the names and values of the secret fields that were found, the first of them.
     """
 
-    __slots__ = ("_in_place_of", "_issued_as", "_places", "_spellings", "fields", "is_answer", "is_secret", "rules")
+    __slots__ = (
+        *("_in_place_of", "_issued_as", "_places", "_quoted", "_shortest"),
+        *("fields", "is_answer", "is_secret", "rules"),
+    )
 
     def __init__(
         self,
@@ -72,7 +76,8 @@ class Secrets:
         self.fields: list[tuple[str, str]] = []
         self._in_place_of = in_place_of
         self._places: dict[str, str] = {}
-        self._spellings: tuple[tuple[str, str], ...] | None = ()
+        self._quoted: dict[str, str] = {}
+        self._shortest = sys.maxsize
 
     def __len__(self) -> int:
         """Counts them."""
@@ -94,7 +99,13 @@ class Secrets:
             if value[0] == "[" and is_placeholder(value):  # it may stand anywhere
                 return
             self._places[value] = place
-            self._spellings = None
+            if len(value) > self._shortest:
+                # Longest first: one may be a part of another.
+                self._places = dict(sorted(self._places.items(), key=_length, reverse=True))
+            else:
+                self._shortest = len(value)
+            if not value.isalnum() and " " not in value and _PLAIN.fullmatch(value) is None:
+                self._quoted.update(dict.fromkeys(_quoted(value), place))
 
     def replaced(self, name: str, value: str) -> str:
         """Returns what is recorded in place of the value of a secret field, and remembers that.
@@ -149,27 +160,21 @@ class Secrets:
             return True
         if not self._places:
             return False
-        return "\\" in text or any(spelling in text for spelling, _place in self._spelled())
+        return "\\" in text or any(value in text for known in (self._places, self._quoted) for value in known)
 
     def remove_from(self, text: str) -> str:
         """Returns the text with each of them replaced, however it is spelled."""
-        for spelling, place in self._spelled():
-            if spelling in text:
-                text = text.replace(spelling, place)
+        if self._quoted and "%" in text:
+            for value, place in sorted(self._quoted.items(), key=_length, reverse=True):
+                text = text.replace(value, place)
+        for value, place in self._places.items():
+            text = text.replace(value, place)
         return text
 
     def cleaned(self, text: str) -> str:
         """Returns the text with each of them replaced, and what the patterns of the rules match."""
         text = self.remove_from(text)
         return self.rules.hide(text) if self.rules.patterns else text
-
-    def _spelled(self) -> tuple[tuple[str, str], ...]:
-        """Returns all spellings with what stands in place of each, the longest first: one may be a part of another."""
-        spellings = self._spellings
-        if spellings is None:
-            spelled = {each: place for value, place in self._places.items() for each in _spellings_of(value)}
-            self._spellings = spellings = tuple(sorted(spelled.items(), key=_length, reverse=True))
-        return spellings
 
     def _add_uncommon(self, value: str, place: str) -> None:
         if not is_placeholder(value) and (len(value) >= SURE_LENGTH or not (value.isalpha() or value.isdigit())):
@@ -193,11 +198,8 @@ class Secrets:
         return self.rules.is_secret_name(name) or len(value) >= SURE_LENGTH
 
 
-def _spellings_of(value: str) -> Iterator[str]:
-    """Yields a secret as it is and as it stands in URLs; what escapes JSON is unescaped before it is searched."""
-    yield value
-    if _PLAIN.fullmatch(value):
-        return
+def _quoted(value: str) -> Iterator[str]:
+    """Yields a secret as it stands in URLs. What JSON escapes is unescaped before it is searched."""
     quoted = quote(value, "", errors="surrogatepass")
     for spelling in (quoted, quoted.replace("%2F", "/")):
         yield spelling

@@ -6,59 +6,61 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, TypeAlias
 
+from .fields import Change, changed
 from .looks import is_mixed, is_random
 
 __all__ = ["Shape", "may_hold_shapes", "shaped_in", "without_shapes"]
 
-Shape = tuple[str, str]
+Shape: TypeAlias = tuple[str, str]
 """The kind of a secret, and the secret."""
 
-# Every search takes time in proportion to the text: no repetition that may fail runs on without an end. What often is
-# in a text by chance is looked for by its first letters, and only then by what stands before them, which is quicker.
+# Every match takes time in proportion to the secret: no repetition that may fail runs on without an end.
 _LEFT: Final = r"(?<![A-Za-z0-9_])"
-_KEY_BEGINS: Final = r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"
-_SHAPES: Final = tuple(
-    (kind, tuple(marks.split()), re.compile(pattern))
-    for kind, marks, pattern in (
-        ("private key", "-----BEGIN", _KEY_BEGINS + r"(?:[\w+/=\s:,.]|-(?!----))*+(?:-----END [A-Z0-9 ]{0,40}-----)?"),
-        (
-            "GitHub token",
-            "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_",
-            _LEFT + r"(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{22,})",
-        ),
-        ("GitLab token", "glpat- gldt- glptt- glrt- gloas-", _LEFT + r"gl(?:pat|dt|ptt|rt|oas)-[\w-]{20,}"),
-        ("Slack token", "xox xapp-", r"x(?<![A-Za-z0-9_]x)(?:ox[a-z]|app)-[\w-]{10,}"),
-        ("Slack webhook", "hooks.slack.com/", r"(?<=hooks\.slack\.com/)(?:services|workflows)/[\w/]{20,}"),
-        ("Stripe key", "k_live_ k_test_ whsec_", _LEFT + r"(?:[sr]k_(?:live|test)|whsec)_[A-Za-z0-9]{16,}"),
-        ("Anthropic key", "sk-ant-", _LEFT + r"sk-ant-[\w-]{20,}"),
-        ("OpenAI key", "sk-", r"sk-(?<![\w-]sk-)(?!ant-)(?=[\w-]*\d)[\w-]{20,}"),
-        ("Hugging Face token", "hf_", r"hf_(?<![A-Za-z0-9_]hf_)[A-Za-z0-9]{30,}"),
-        ("AWS access key", "AKIA ASIA ABIA ACCA", _LEFT + r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9])"),
-        ("Google API key", "AIza", r"AIza(?<![A-Za-z0-9_]AIza)[\w-]{35}"),
-        ("Google token", "ya29. GOCSPX- 1//0", _LEFT + r"(?:ya29\.[\w-]{20,}|GOCSPX-[\w-]{20,}|1//0[\w-]{30,})"),
-        ("SendGrid key", "SG.", r"SG\.(?<![\w-]SG\.)[\w-]{16,}\.[\w-]{16,}"),
-        ("npm token", "npm_", _LEFT + r"npm_[A-Za-z0-9]{36}"),
-        ("PyPI token", "pypi-AgE", _LEFT + r"pypi-AgE[\w-]{40,}"),
-        ("DigitalOcean token", "_v1_", _LEFT + r"do[por]_v1_[0-9a-f]{64}"),
-        ("Shopify token", "shpat_ shpca_ shppa_ shpss_", _LEFT + r"shp(?:at|ca|pa|ss)_[0-9A-Fa-f]{32}"),
-        ("Databricks token", "dapi", r"dapi(?<![A-Za-z0-9_]dapi)[0-9a-f]{32}"),
-        ("Telegram token", ":AA", r":AA(?<=\d{8}:AA)[\w-]{33}"),
-        ("Azure storage key", "AccountKey=", r"AccountKey=[A-Za-z0-9+/]{60,}={0,2}"),
-        ("JWT", "eyJ", r"eyJ(?<![\w-]eyJ)[\w-]{8,}\.(?:[\w-]*(?:\.[\w-]{8,}){3}|[\w-]{4,}\.[\w-]*)"),
-    )
-)
-"""Kinds, what must be in a text that holds one (which is quick to look for), and the whole shape."""
-_MARKS: Final = tuple(dict.fromkeys([mark for _kind, marks, _shape in _SHAPES for mark in marks] + ["earer ", "asic "]))
+_ALONE: Final = r"(?<![\w-])"
+_KEY: Final = r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"
+_BEARER: Final = "bearer token"
+_BASIC: Final = "basic credentials"
 _DOUBTFUL: Final = "OpenAI key"
 """What begins like the name of many a page in Slovak."""
-_BEARER_KIND: Final = "bearer token"
-_BASIC_KIND: Final = "basic credentials"
-_BEARER: Final = re.compile(r"(?<=\b[Bb]earer )[\w.~+/=-]{16,}")
-_BASIC: Final = re.compile(r"(?<=\b[Bb]asic )[A-Za-z0-9+/]{8,}={0,2}")
 
-_LEAST: Final = 20
+_SHAPES: Final = tuple(
+    (mark, kind, re.compile(pattern))
+    for kind, marks, pattern in (
+        ("private key", "-----BEGIN", _KEY + r"(?:[\w+/=\s:,.]|-(?!----))*+(?:-----END [A-Z0-9 ]{0,40}-----)?"),
+        ("GitHub token", "ghp_ gho_ ghu_ ghs_ ghr_", _LEFT + r"gh[pousr]_[A-Za-z0-9]{30,}"),
+        ("GitHub token", "github_pat_", _LEFT + r"github_pat_\w{22,}"),
+        ("GitLab token", "glpat- gldt- glptt- glrt- gloas-", _LEFT + r"gl(?:pat|dt|ptt|rt|oas)-[\w-]{20,}"),
+        ("Slack token", "xox xapp-", _LEFT + r"(?:xox[a-z]|xapp)-[\w-]{10,}"),
+        ("Slack webhook", "hooks.slack.com/", r"hooks\.slack\.com/((?:services|workflows)/[\w/]{20,})"),
+        ("Stripe key", "sk_live_ sk_test_ rk_live_ rk_test_", _LEFT + r"[sr]k_(?:live|test)_[A-Za-z0-9]{16,}"),
+        ("Stripe key", "whsec_", _LEFT + r"whsec_[A-Za-z0-9]{16,}"),
+        ("Anthropic key", "sk-ant-", _LEFT + r"sk-ant-[\w-]{20,}"),
+        (_DOUBTFUL, "sk-", _ALONE + r"sk-(?!ant-)(?=[\w-]*\d)[\w-]{20,}"),
+        ("Hugging Face token", "hf_", _LEFT + r"hf_[A-Za-z0-9]{30,}"),
+        ("AWS access key", "AKIA ASIA ABIA ACCA", _LEFT + r"A(?:KIA|SIA|BIA|CCA)[A-Z0-9]{16}(?![A-Za-z0-9])"),
+        ("Google API key", "AIza", _LEFT + r"AIza[\w-]{35}"),
+        ("Google token", "ya29. GOCSPX- 1//0", _LEFT + r"(?:ya29\.[\w-]{20,}|GOCSPX-[\w-]{20,}|1//0[\w-]{30,})"),
+        ("SendGrid key", "SG.", _ALONE + r"SG\.[\w-]{16,}\.[\w-]{16,}"),
+        ("npm token", "npm_", _LEFT + r"npm_[A-Za-z0-9]{36}"),
+        ("PyPI token", "pypi-AgE", _LEFT + r"pypi-AgE[\w-]{40,}"),
+        ("DigitalOcean token", "dop_v1_ doo_v1_ dor_v1_", _LEFT + r"do[por]_v1_[0-9a-f]{64}"),
+        ("Shopify token", "shpat_ shpca_ shppa_ shpss_", _LEFT + r"shp(?:at|ca|pa|ss)_[0-9A-Fa-f]{32}"),
+        ("Databricks token", "dapi", _LEFT + r"dapi[0-9a-f]{32}"),
+        ("Telegram token", ":AA", r":(?<=\d{8}:)(AA[\w-]{33})"),
+        ("Azure storage key", "AccountKey=", r"AccountKey=([A-Za-z0-9+/]{60,}={0,2})"),
+        ("JWT", "eyJ", _ALONE + r"eyJ[\w-]{8,}\.(?:[\w-]*(?:\.[\w-]{8,}){3}|[\w-]{4,}\.[\w-]*)"),
+        (_BEARER, "Bearer bearer", r"(?<!\w)[Bb]earer ([\w.~+/=-]{16,})"),
+        (_BASIC, "Basic basic", r"(?<!\w)[Bb]asic ([A-Za-z0-9+/]{8,}={0,2})"),
+    )
+    for mark in marks.split()
+)
+"""What a secret begins with, or stands behind, which is quick to look for; its kind; and the whole shape."""
+
+_MARKS: Final = tuple(dict.fromkeys(mark for mark, _kind, _shape in _SHAPES))
+
+_LEAST: Final = 14
 """Characters of the shortest shape."""
 
 
@@ -74,37 +76,44 @@ def may_hold_shapes(text: str) -> bool:
 
 def shaped_in(text: str) -> Iterator[Shape]:
     """Yields what has the shape of a secret, wherever it stands in a text that holds no placeholders."""
-    if len(text) >= _LEAST:
-        for kind, pattern in _likely(text):
-            yield from ((kind, found[0]) for found in pattern.finditer(text) if _is_one(kind, found[0]))
+    for begins, ends, kind in _found(text):
+        yield kind, text[begins:ends]
 
 
 def without_shapes(text: str, replaced: Callable[[str, str], str]) -> str:
     """Returns a text without what has the shape of a secret; `replaced` is given an empty name and the secret."""
-    if len(text) >= _LEAST:
-        for kind, pattern in _likely(text):
-            text = pattern.sub(
-                lambda found, kind=kind: replaced("", found[0]) if _is_one(kind, found[0]) else found[0], text
-            )
-    return text
+
+    def changes() -> Iterator[Change]:
+        done = 0
+        for begins, ends, _kind in sorted(_found(text), key=_earliest_and_longest):
+            if begins >= done:
+                done = ends
+                yield begins, ends, replaced("", text[begins:ends])
+
+    return changed(text, changes())
 
 
-def _likely(text: str) -> Iterator[tuple[str, re.Pattern[str]]]:
-    for kind, marks, pattern in _SHAPES:
-        for mark in marks:
-            if mark in text:
-                yield kind, pattern
-                break
-    if "earer " in text:
-        yield _BEARER_KIND, _BEARER
-    if "asic " in text:
-        yield _BASIC_KIND, _BASIC
+def _earliest_and_longest(found: tuple[int, int, str]) -> tuple[int, int]:
+    return found[0], -found[1]
+
+
+def _found(text: str) -> Iterator[tuple[int, int, str]]:
+    """Yields the begin, the end and the kind of what has the shape of a secret."""
+    if len(text) < _LEAST:
+        return
+    for mark, kind, pattern in _SHAPES:
+        place = text.find(mark)
+        while place >= 0:
+            found = pattern.match(text, place)
+            if found is not None and _is_one(kind, found[found.lastindex or 0]):
+                yield (*found.span(found.lastindex or 0), kind)
+            place = text.find(mark, place + 1 if found is None else found.end())
 
 
 def _is_one(kind: str, value: str) -> bool:
-    if kind == _BASIC_KIND:
+    if kind == _BASIC:
         return ":" in _decoded(value)
-    if kind == _BEARER_KIND:
+    if kind == _BEARER:
         return is_mixed(value)
     return kind != _DOUBTFUL or is_random(value)
 

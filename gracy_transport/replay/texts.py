@@ -18,13 +18,14 @@ __all__ = ["STEMS", "may_hold_secrets", "redact_text", "redact_urls"]
 STEMS: Final = (
     *("://", "auth", "key", "token", "secret", "pass", "sess", "code", "cred", "sig", "pwd", "jwt", "otp", "hmac"),
     *("app-id", "app_id", "appid", "assert", "bearer", "connection", "dsn", "cvv", "cvc"),
-    *('pin"', "pin=", "pin:", 'pat"', "pat=", "pat:"),
+    *('pin"', "pin=", "pin:", 'pat"', "pat=", "pat:", ":\\/", "\\u00"),
 )
-"""Each secret name holds one of these, so what holds none of them, and no URL, need not be looked through."""
+"""Each secret name holds one of these, each URL, and what escapes their letters: the rest is not looked through."""
 
 _PARAMETER: Final = re.compile(r"([?&#;])([^?&#;=\s\"'<>]+)=([^?&#;\s\"'<>]*)")
 _USERINFO: Final = re.compile(r"://[^/?#\s@\"'<>]+@")
-_URL: Final = re.compile(r"://[^\s\"'<>?#;&@]*+[?#;&@][^\s\"'<>]*+")
+_URL: Final = re.compile(r"://[^\s\"'<>]++")
+_TELLING: Final = re.compile("[?#;&@]")
 _ESCAPED: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)++"', re.DOTALL)
 _JSON: Final = re.compile(r"\ufeff?\s*+(?:\{\s*+[\"}]|\[\s*+[\[\]{\"\dtfn-])")
 _EQUALS: Final = re.compile(r"=(?<=[\w\]]=)(?=[^\s=&\"'<>;,]{4})")
@@ -57,7 +58,7 @@ def redact_text(text: str, secrets: Secrets) -> str:
     before = len(secrets)
     text = _redact_escaped(text, secrets)
     if "://" in text:
-        text = _URL.sub(lambda found: redact_urls(found[0], secrets), text)
+        text = _URL.sub(lambda found: _redact_url(found[0], secrets), text)
     text = changed(text, _assigned(text, secrets))
     text = _without_shapes(text, secrets)
     if secrets.knows_issued:
@@ -77,6 +78,10 @@ def redact_urls(text: str, secrets: Secrets) -> str:
         return found[0] if place == value else f"{found[1]}{found[2]}={place}"
 
     return _PARAMETER.sub(replaced, _USERINFO.sub(f"://{REDACTED}@", text))
+
+
+def _redact_url(url: str, secrets: Secrets) -> str:
+    return redact_urls(url, secrets) if _TELLING.search(url) else url
 
 
 def _redact_escaped(text: str, secrets: Secrets) -> str:

@@ -15,7 +15,7 @@ from .secrets import Secrets
 __all__ = ["is_yaml", "redact_yaml"]
 
 _LINE: Final = re.compile(
-    r"^(?P<indent>[ \t-]*+)[\"']?(?P<name>[\w$][\w$./-]{0,63}+)[\"']?[ \t]*+:[ \t]+"
+    r"^\ufeff?(?P<indent>[ \t-]*+)[\"']?(?P<name>[\w$][\w$./-]{0,63}+)[\"']?[ \t]*+:[ \t]+"
     r"(?:![\w!-]{1,20}[ \t]+)?(?P<value>[^\s#][^\n]*+)",
     re.MULTILINE,
 )

@@ -12,7 +12,7 @@ import anyio.lowlevel
 import anyio.to_thread
 import pytest
 
-from gracy_transport.replay import exchange, redacting
+from gracy_transport.replay import redacting
 from gracy_transport.replay.apart import LARGE, InOrder
 from gracy_transport.replay.memory import MemoryReplayStorage
 from gracy_transport.testing import ScriptedResponse, ScriptedWire
@@ -71,14 +71,14 @@ async def test_what_is_cancelled_meanwhile_is_not_half_stored(
 ) -> None:
     """The answer was read to its end, so all of it may be; whoever waits is let go."""
     storage, begun = MemoryReplayStorage(), threading.Event()
-    go_on, real = threading.Event(), exchange.redact_answer
+    go_on, real = threading.Event(), redacting.redact_answer
 
     def slow(*given: Any) -> Any:
         begun.set()
         go_on.wait()
         return real(*given)
 
-    monkeypatch.setattr(exchange, "redact_answer", slow)
+    monkeypatch.setattr("gracy_transport.replay.exchange.redact_answer", slow)
     wire = ScriptedWire(ScriptedResponse(content=body(LARGE)))
     async with client_of(family, "record", storage, wire) as client, anyio.create_task_group() as tasks:
         tasks.start_soon(client.get, URL)

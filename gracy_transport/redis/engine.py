@@ -20,7 +20,7 @@ from uuid import uuid4
 
 from redis.exceptions import NoScriptError, RedisError
 
-from .gate import MEANWHILE, Order
+from .gate import MEANWHILE, Order, tick
 from .gates import GateBook
 from .hearing import listen
 from .patience import in_time, words
@@ -49,8 +49,8 @@ TOGETHER: Final = 128
 CALM: Final = 10.0
 """Seconds a server has to answer for before the next time that it is away counts as a first one."""
 
-TICK: Final = 1.0
-"""Seconds between two looks at what is held and waited for."""
+LISTENING: Final = 1.0
+"""Seconds to listen in one go."""
 
 
 class RedisEngine:
@@ -241,7 +241,7 @@ class RedisEngine:
     async def _look_after(self) -> None:
         """Sees now and then to what is due: leases to renew, and answers that never came."""
         while True:
-            await asyncio.sleep(TICK)
+            await asyncio.sleep(tick(self.lease))
             if not self.is_away:
                 self.gates.look_after()
 

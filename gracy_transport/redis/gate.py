@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..admission import Desk
     from .scripts import Script
 
-__all__ = ["MEANWHILE", "Away", "Engine", "Order", "SharedGate", "as_text", "microseconds"]
+__all__ = ["MEANWHILE", "Away", "Engine", "Order", "SharedGate", "as_text", "microseconds", "tick"]
 
 
 Away = Literal["local_share", "open", "closed"]
@@ -231,3 +231,8 @@ def as_text(word: bytes | str) -> str:
 def microseconds(seconds: float) -> int:
     """Returns whole microseconds, rounded up: no limit is ever cut short by rounding."""
     return math.ceil(seconds * 1e6)
+
+
+def tick(lease: float) -> float:
+    """Returns the seconds between two looks at what is held and waited for: one, or less where leases are short."""
+    return min(1.0, lease / 6)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from .gate import Order, SharedGate, as_text, microseconds
+from .gate import Order, SharedGate, as_text, microseconds, tick
 from .scripts import script
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class SharedSlots(SharedGate):
 
     __slots__ = (
         "_back",
+        "_heard_at",
         "_is_lining_up",
         "_is_renewing",
         "_kept",
@@ -53,7 +54,8 @@ class SharedSlots(SharedGate):
         self._back: deque[str] = deque()
         self._returning: list[str] = []
         self._is_renewing = False
-        self._renewed_at = 0.0
+        self._renewed_at = float("-inf")
+        self._heard_at = float("-inf")
         self._is_lining_up = False
         self._kept = limit
         self._wanted_until = float("-inf")
@@ -68,9 +70,14 @@ class SharedSlots(SharedGate):
         """Slots in use."""
         return self.used
 
+    def is_shut(self, now: float) -> bool:
+        """Tells whether a slot that was taken cannot be used now: there is a pause, or its lease may have ended."""
+        return now < self.paused_until or (not self.engine.is_away and self._has_lapsed(now))
+
     def ask(self, now: float) -> None:
         """Sees to it that slots come, when more are waited for than there are; once, since they are handed over."""
-        if not (self.is_asked or self._is_lining_up or self.engine.is_away) and self.queued > self.free:
+        is_short = self._has_lapsed(now) or (self.queued > self.free and not self._is_lining_up)
+        if is_short and not self.is_asked and not self.engine.is_away:
             self.is_asked = True
             self.engine.order(self)
 
@@ -104,7 +111,7 @@ class SharedSlots(SharedGate):
 
     def lent(self, entries: list[str]) -> None:
         """Is handed slots that another process gave back."""
-        self.desk.change(self, lambda _now: self._add(entries))
+        self.desk.change(self, lambda now: self._take_over(entries, now))
 
     def order(self, now: float) -> Order:
         """Returns what the engine is to decide now."""
@@ -117,7 +124,7 @@ class SharedSlots(SharedGate):
             self.owner,
             self.limit,
             microseconds(engine.lease),
-            microseconds(engine.lease / 6),
+            microseconds(max(engine.lease / 6, 2.5 * tick(engine.lease))),
             min(self.limit, max(0, self.queued - max(0, self.free))),
             max(0, -self.free),
             microseconds(engine.presence),
@@ -152,7 +159,7 @@ class SharedSlots(SharedGate):
             self.engine.order(self)
 
     def look_after(self, now: float) -> None:
-        """Sees each second to what is due: leases to renew or to part with, and the place in the queue."""
+        """Sees each tick to what is due: leases to renew or to part with, and the place in the queue."""
         if self.free > 0 and not self.queued:
             self._part_with(self.free)
         is_due = bool(self.leases) and now - self._renewed_at >= self.engine.lease / 3
@@ -176,6 +183,7 @@ class SharedSlots(SharedGate):
     def _take_in(self, reply: list[Any], lost: list[str], sent: float, now: float) -> None:
         server, self.processes, _waiting, paused, is_queued, granted, _lost = reply
         self.is_asked = False
+        self._heard_at = sent
         self._is_lining_up = bool(is_queued)
         self._returning.clear()
         if self._is_renewing:
@@ -188,9 +196,20 @@ class SharedSlots(SharedGate):
                 self.free -= 1
         self._add([as_text(entry) for entry in granted])
 
+    def _take_over(self, entries: list[str], now: float) -> None:
+        if now - self._heard_at < self.engine.lease / 3:
+            self._add(entries)
+        else:  # this word is old, since whoever waits is heard of each tick: are they still ours?
+            self._renewed_at = float("-inf")
+            self.engine.order(self)
+
+    def _has_lapsed(self, now: float) -> bool:
+        """Tells whether a lease may have ended, because this process got no turn to renew it."""
+        return bool(self.leases) and now >= self._renewed_at + self.engine.lease
+
     def _add(self, entries: list[str]) -> None:
         if not self.leases:
-            self._renewed_at = self.desk.clock.now()
+            self._renewed_at = self._heard_at
         for entry in entries:
             if entry not in self.leases and entry not in self._back and entry not in self._returning:
                 self.leases[entry] = None
@@ -211,7 +230,7 @@ class SharedSlots(SharedGate):
             self.engine.order(self)
 
     def _lent_at(self, now: float, spared: int) -> float | None:
-        return now if self.free > spared else None
+        return now if self.free > spared and not self._has_lapsed(now) else None
 
     def _own_at(self, now: float, spared: int) -> float | None:
         return now if self.used + spared < self.share else None

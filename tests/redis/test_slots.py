@@ -1,0 +1,121 @@
+"""Slots that were lent: how long they count, and how often the server is told that they are still in use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gracy_transport.admission import Desk
+from gracy_transport.redis.gate import Away, SharedGate, tick
+from gracy_transport.redis.slots import SharedSlots
+from gracy_transport.testing import FakeClock
+
+pytestmark = pytest.mark.anyio
+
+
+class Engine:
+    """Notes what was ordered, and whether a loss was told."""
+
+    away: Away = "local_share"
+    owner = "me"
+    namespace = "n"
+    processes = 2
+    is_away = False
+    round_trip = 0.001
+    ahead = 0.05
+    presence = 60.0
+
+    def __init__(self, lease: float = 30.0) -> None:
+        self.lease = lease
+        self.ordered = 0
+        self.gates = self
+
+    def number_of(self, _desk: Desk) -> int:
+        """Returns the only number there is."""
+        return 1
+
+    def order(self, _gate: SharedGate) -> None:
+        """Notes it."""
+        self.ordered += 1
+
+    def pause(self, _gate: SharedGate, _seconds: float) -> None:
+        """Is not asked to."""
+
+    def lost(self, _gate: SharedGate, _count: int) -> None:
+        """Is not told."""
+
+
+def a_gate(clock: FakeClock, lease: float = 30.0) -> tuple[SharedSlots, Engine]:
+    """Returns a gate of three slots."""
+    engine = Engine(lease)
+    return SharedSlots("name", engine, Desk(clock), 3, subject="three at once"), engine
+
+
+def answer(gate: SharedSlots, *granted: str, lost: tuple[str, ...] = (), is_queued: bool = False) -> None:
+    """Lets the gate ask, and be answered at once."""
+    now = gate.desk.clock.now()
+    gate.order(now)
+    reply: list[Any] = [1_000_000, 2, 0, 0, int(is_queued), list(granted), list(lost)]
+    gate.delivered(reply, now, now)
+
+
+async def test_a_slot_whose_lease_may_have_ended_starts_nothing(clock: FakeClock) -> None:
+    """A process that was stopped for longer than a lease asks first whether its slots are still its own."""
+    gate, _engine = a_gate(clock)
+    answer(gate, "me.1:1", "me.1:2")
+    assert gate.has_room(clock.now())
+    await clock.advance(29.0)
+    assert gate.has_room(clock.now())
+    await clock.advance(2.0)
+    assert not gate.has_room(clock.now())
+    assert gate.opens_at(clock.now()) is None
+    assert gate.is_shut(clock.now())
+    answer(gate, lost=("me.1:1",))
+    assert gate.has_room(clock.now())
+    assert not gate.has_room(clock.now(), spared=1)
+
+
+async def test_those_who_wait_at_leases_that_may_have_ended_have_them_renewed(clock: FakeClock) -> None:
+    """At once, and not only when it is looked after."""
+    gate, engine = a_gate(clock)
+    answer(gate, "me.1:1")
+    await clock.advance(31.0)
+    gate.queued = 1
+    before = engine.ordered
+    gate.ask(clock.now())
+    assert engine.ordered == before + 1
+    assert gate.order(clock.now()).arguments[9:12] == [1, 1, "me.1:1"]
+
+
+async def test_a_slot_that_was_handed_over_long_ago_is_asked_for_again(clock: FakeClock) -> None:
+    """The word of it reaches a stopped process when it goes on, and its lease may have ended meanwhile."""
+    gate, engine = a_gate(clock)
+    answer(gate, is_queued=True)
+    await clock.advance(40.0)
+    before = engine.ordered
+    gate.lent(["me.1:7"])
+    assert not gate.has_room(clock.now())
+    assert engine.ordered > before
+    answer(gate, "me.1:7")
+    assert gate.has_room(clock.now())
+
+
+async def test_a_slot_that_is_handed_over_is_used_at_once(clock: FakeClock) -> None:
+    """Who stands in the queue was heard of lately."""
+    gate, _engine = a_gate(clock)
+    answer(gate, is_queued=True)
+    await clock.advance(0.5)
+    gate.lent(["me.1:7"])
+    assert gate.has_room(clock.now())
+
+
+@pytest.mark.parametrize("lease", [0.6, 3.0, 6.0, 30.0, 300.0])
+async def test_who_waits_is_heard_of_before_patience_ends(clock: FakeClock, lease: float) -> None:
+    """Else it would lose its place in the queue; and leases are renewed well before their end."""
+    gate, _engine = a_gate(clock, lease)
+    patience = gate.order(clock.now()).arguments[3]
+    assert isinstance(patience, int)
+    assert patience / 1e6 >= 2 * tick(lease)
+    assert lease / 3 + 2 * tick(lease) < 0.7 * lease
+    assert tick(lease) <= 1.0

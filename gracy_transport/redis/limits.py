@@ -50,9 +50,10 @@ class RedisLimits(SharedLimits):
 
     What cannot be kept: a process that is stopped between its decision and the moment the request leaves sends it
     late, one for each request that was just leaving. When the leases of a stopped process end while its requests are
-    under way, others get its slots; it logs that when it goes on. `smooth` spaces when permits begin, so two may be
-    used closer together by what the first was late. What a server says is *left* of its limit
-    (`follow_server`) is heeded in the process that heard it; the pause is what all share.
+    under way, others get its slots; it logs that when it goes on. Where the clock of the server is set forward, what
+    was lent counts as back by as much sooner; set back it costs nothing. `smooth` spaces when permits begin, so two may
+    be used closer together by what the first was late. What a server says is *left* of its limit (`follow_server`) is
+    heeded in the process that heard it; the pause is what all share.
 
     While the server does not answer (longer than `timeout` for a command, or broken), a warning is logged, `is_away`
     and `outages` say so to whoever collects metrics, as a call that waits does in its timeline, and `away` decides.

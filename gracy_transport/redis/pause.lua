@@ -3,8 +3,8 @@
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 
-local last, paused = unpack(redis.call('HMGET', KEYS[1], 'last', 'paused'))
-now = math.max(now, tonumber(last or 0))
+local last, paused, ahead = unpack(redis.call('HMGET', KEYS[1], 'last', 'paused', 'ahead'))
+now = now + math.max(tonumber(ahead or 0), tonumber(last or 0) - now)
 local over = math.max(tonumber(paused or 0), now + tonumber(ARGV[1]))
 redis.call('HSET', KEYS[1], 'paused', string.format('%.0f', over))
 local kept = math.ceil((over - now) / 1000) + 1000

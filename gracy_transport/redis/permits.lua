@@ -17,8 +17,10 @@ local wanted, may_wait, presence = tonumber(ARGV[7]), ARGV[8] == '1', tonumber(A
 
 local function text(number) return string.format('%.0f', number) end
 
-local known = redis.call('HMGET', state, 'last', 'number', 'born', 'paused', 'spaced', 'o:' .. me)
-now = math.max(now, tonumber(known[1] or 0))
+local known = redis.call('HMGET', state, 'last', 'number', 'born', 'paused', 'spaced', 'o:' .. me, 'ahead')
+-- A clock that was set back does not stop the limit: from then on its time is so much ahead of it.
+local ahead = math.max(tonumber(known[7] or 0), tonumber(known[1] or 0) - now)
+now = now + ahead
 local number, born = tonumber(known[2] or 0), tonumber(known[3] or 0)
 local paused, spaced = tonumber(known[4] or 0), tonumber(known[5] or 0)
 local mine = tonumber(known[6] or 0)
@@ -139,8 +141,9 @@ end
 
 redis.call('ZADD', present, text(now), me)
 redis.call('ZREMRANGEBYSCORE', present, '-inf', text(now - presence))
+redis.call('ZREMRANGEBYSCORE', present, '(' .. text(now), '+inf')  -- from before it was set back
 redis.call('HSET', state, 'last', text(now), 'number', text(number), 'born', text(born), 'paused', text(paused),
-           'spaced', text(spaced), 'o:' .. me, text(mine))
+           'spaced', text(spaced), 'o:' .. me, text(mine), 'ahead', text(ahead))
 if mine <= 0 then redis.call('HDEL', state, 'o:' .. me) end
 local last = tonumber(redis.call('ZRANGE', units, -1, -1, 'WITHSCORES')[2])
 local kept = math.ceil((math.max(last, paused, spaced) - now) / 1000) + 1000

@@ -15,8 +15,10 @@ local channel, name, is_all, renewed = ARGV[8], ARGV[9], ARGV[10] == '1', tonumb
 
 local function text(number) return string.format('%.0f', number) end
 
-local known = redis.call('HMGET', state, 'last', 'number', 'turn', 'paused', 'told')
-now = math.max(now, tonumber(known[1] or 0))
+local known = redis.call('HMGET', state, 'last', 'number', 'turn', 'paused', 'told', 'ahead')
+-- A clock that was set back does not stop the limit: from then on its time is so much ahead of it.
+local ahead = math.max(tonumber(known[6] or 0), tonumber(known[1] or 0) - now)
+now = now + ahead
 local number, turn = tonumber(known[2] or 0), tonumber(known[3] or 0)
 local paused, told = tonumber(known[4] or 0), tonumber(known[5] or 0)
 
@@ -89,7 +91,8 @@ if waiting > 0 and now - told > 50000 then  -- everybody hears it, so not too of
   redis.call('PUBLISH', channel .. 'all', 'wanted ' .. name .. ' ' .. text(share) .. ' ' .. me)
 end
 
-redis.call('HSET', state, 'last', text(now), 'number', text(number), 'turn', text(turn), 'paused', text(paused), 'told', text(told))
+redis.call('HSET', state, 'last', text(now), 'number', text(number), 'turn', text(turn), 'paused', text(paused), 'told', text(told),
+           'ahead', text(ahead))
 local kept = math.max(2 * lease, presence, paused - now)
 for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, text(math.ceil(kept / 1000) + 1000)) end
 local is_queued = redis.call('ZSCORE', queue, me) and 1 or 0

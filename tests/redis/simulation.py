@@ -25,13 +25,14 @@ VIRTUAL = script("permits").text.replace(CLOCK, "local now = tonumber(redis.call
 
 
 class World:
-    """The time, what is due when, the server, and what every process sent."""
+    """The time, what is due when, the server, and what every process sent. `epoch` is what its clock said at 0."""
 
     def __init__(self, server: Redis, namespace: str, seed: int) -> None:
         self.server = server
         self.namespace = namespace
         self.random = Random(seed)
         self.now = 0.0
+        self.epoch = SERVER_EPOCH
         self.sent: list[tuple[float, str]] = []
         self.exchanges = 0
         self._due: list[tuple[float, int, Callable[[], object]]] = []
@@ -52,7 +53,7 @@ class World:
         """Runs a script at the time it is."""
         tag = order.keys[0].rpartition(":")[0]
         clock = f"{tag}:clock"
-        self.server.set(clock, f"{(SERVER_EPOCH + self.now) * 1e6:.0f}")
+        self.server.set(clock, f"{(self.epoch + self.now) * 1e6:.0f}")
         self.exchanges += 1
         reply: list[Any] = self.server.eval(VIRTUAL, 5, *order.keys, clock, *order.arguments)
         for key in order.keys:

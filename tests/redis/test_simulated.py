@@ -130,3 +130,17 @@ def test_nobody_gets_less_than_half_of_its_part(
         names = [name for at, name in world.sent if begins <= at < begins + minute]
         assert min(names.count(name) for name in ("p0", "p1", "p2")) >= 0.5 * len(names) / 3
         begins += period
+
+
+@pytest.mark.parametrize("seconds", [-0.5, -3600.0, 3600.0])
+def test_the_clock_of_the_server_may_be_set(server: Redis, namespace: str, seconds: float) -> None:
+    """Back costs nothing; forward everything that was lent seems to be back, so that it is lent once more."""
+    world = World(server, namespace, 5)
+
+    def set_clock() -> None:
+        world.epoch += seconds
+
+    world.at(4.35, set_clock)
+    sent = saturated(world, [Crowd(), Crowd()], 10, 1.0, 12.0)
+    assert tightest(world, 10 if seconds < 0 else 20) >= 1.0 - TINY
+    assert sent >= 0.9 * 10 * 12

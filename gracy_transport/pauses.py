@@ -30,6 +30,7 @@ class PauseKeeper:
     wait_kind = "pause"
     has_slots = False
     is_bounded = False
+    foretells = False
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk

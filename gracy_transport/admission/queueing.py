@@ -18,37 +18,50 @@ _INSTANT: Final = 1e-6
 
 
 class Queueing:
-    """One wait: what is told as it begins and as it is over, and what the timeline of the call says of it."""
+    """One wait: what is told as it begins and as it is over, and what the timeline of the call says of it.
+
+    Args:
+        layer: where it waits. `call`: who does.
+        gates: what for.
+        is_foretold: whether somebody will be told how long it will be: nobody looks ahead unless it is.
+    """
 
     __slots__ = (
         "_before",
         "_call",
         "_first",
+        "_foreseen",
         "_gates",
         "_layer",
         "_rest",
         "_waiter",
         "began",
-        "estimate",
-        "longest",
         "until",
     )
 
-    def __init__(self, layer: AdmissionTransport, call: Call, gates: Gates) -> None:
+    def __init__(self, layer: AdmissionTransport, call: Call, gates: Gates, *, is_foretold: bool) -> None:
         self._layer, self._call, self._gates = layer, call, gates
         self.began = self.until = layer.clock.now()
-        self.estimate, self.longest = layer.desk.foresee(gates)
+        self._foreseen = layer.desk.foresee(gates) if is_foretold else None
         self._before = [gate.paused_for(self.began) for gate in gates]
         self._waiter: Waiter | None = None
         self._first: Gate | None = None
         self._rest: tuple[Gate, float, float] | None = None
 
+    def foresee(self) -> tuple[float, Gate]:
+        """Returns the seconds that it will take at least, and the gate that takes longest."""
+        if self._foreseen is None:
+            self._foreseen = self._layer.desk.foresee(self._gates)
+        return self._foreseen
+
     def begin(self, waiter: Waiter, gate: Gate) -> None:
         """Tells of the gate that is waited for first."""
         self._waiter, self._first = waiter, gate
+        if self._foreseen is None:
+            return
         # What comes after a pause is told when the pause is over.
         is_pause = gate.kind == "pause" and gate.paused_until > self.began
-        wait = gate.paused_until - self.began if is_pause else self.estimate
+        wait = gate.paused_until - self.began if is_pause else self._foreseen[0]
         self._layer.keeper_of(gate).limit_reached(self._call, gate, wait, self.began)
 
     def note(self) -> None:

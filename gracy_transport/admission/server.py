@@ -30,6 +30,11 @@ KeyOf = Callable[["Request", Call], Hashable]
 class Logs(Protocol):
     """Who logs that a request has to wait: the keeper of the rate rules, which is told what to say."""
 
+    @property
+    def foretells(self) -> bool:
+        """Whether it logs that, and is to be told how long it will be."""
+        ...
+
     def limit_reached(self, call: Call, gate: Gate, wait: float, at: float) -> None:
         """Logs that a request has to wait."""
         ...
@@ -85,6 +90,7 @@ class HintKeeper:
         self.follows = follows
         self.longest = longest
         self.logs = logs
+        self.foretells = logs is not None and logs.foretells
 
     def gate_of(self, request: Request, call: Call) -> HintGate | None:
         """Returns the gate of a request, or `None` while no server said anything."""

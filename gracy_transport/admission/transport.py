@@ -22,7 +22,7 @@ from ..showing import shown_path
 from ..watching import on_end
 from .desk import Desk
 from .gates import Gate
-from .lanes import Gates
+from .lanes import Bound, Gates
 from .pausing import HintGate
 from .queueing import Queueing, words
 from .refusals import DeskClosed, DeskFull, DeskLate
@@ -45,6 +45,11 @@ class Keeper(Protocol):
     @property
     def is_bounded(self) -> bool:
         """Whether it bounds how many may wait at any of its gates."""
+        ...
+
+    @property
+    def foretells(self) -> bool:
+        """Whether it logs that a request has to wait, which it is told then with an estimate for how long."""
         ...
 
     @property
@@ -101,6 +106,7 @@ class AdmissionTransport(Layer):
         self.keepers = tuple(keepers)
         self._finders = tuple([(keeper.gates_for, keeper.has_slots) for keeper in keepers])
         self.may_refuse = any(keeper.is_bounded for keeper in keepers)
+        self._foretells = any(keeper.foretells for keeper in (*keepers, *(() if hints is None else (hints,))))
         self.counted = tuple(counted)
         self.hints = hints
         self.desk = Desk(clock) if desk is None else desk
@@ -180,10 +186,13 @@ class AdmissionTransport(Layer):
         if self.hints is not None and not call.options.is_bare:
             hinted = self.hints.hints.gate(request, call)  # what a server says while it waits is for it, too
             gates = gates if hinted in gates else (hinted, *gates)
-        queueing = Queueing(self, call, gates)
-        if call.deadline is not None and queueing.began + queueing.estimate >= call.deadline:
-            raise not_begun(request, call, queueing.began, queueing.estimate, words(queueing.longest))
-        bounds = [(gate, most) for gate in gates if (most := self.keeper_of(gate).most_waiting(gate)) is not None]
+        is_foretold = self._foretells or call.deadline is not None or bool(call.observers)
+        queueing = Queueing(self, call, gates, is_foretold=is_foretold)
+        if call.deadline is not None:
+            estimate, longest = queueing.foresee()
+            if queueing.began + estimate >= call.deadline:
+                raise not_begun(request, call, queueing.began, estimate, words(longest))
+        bounds = self._bounds_of(gates) if self.may_refuse else ()
         try:
             until = math.inf if call.deadline is None else call.deadline
             queueing.until = await self.desk.wait(gates, counted, blocked=queueing.begin, bounds=bounds, until=until)
@@ -193,7 +202,7 @@ class AdmissionTransport(Layer):
             )
             raise error_for(request, TransportClosed, message, call=call) from None
         except DeskFull as full:
-            raise queue_full(request, call, full, queueing.estimate) from None
+            raise queue_full(request, call, full, queueing.foresee()[0]) from None
         except DeskLate:
             now = self.clock.now()
             paused = max(gates, key=lambda gate: gate.paused_until)
@@ -204,6 +213,9 @@ class AdmissionTransport(Layer):
         finally:
             queueing.note()
         return queueing
+
+    def _bounds_of(self, gates: Gates) -> Sequence[Bound]:
+        return [(gate, most) for gate in gates if (most := self.keeper_of(gate).most_waiting(gate)) is not None]
 
     def keeper_of(self, gate: Gate) -> Keeper:
         """Returns who knows a gate."""

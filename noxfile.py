@@ -42,6 +42,8 @@ PRESENT = [python for python in supported_pythons() if get_interpreter(python)]
 PYTHONS = supported_pythons() if PRESENT else [RUNNING]
 # Measuring is slow and the answer is nearly the same everywhere, so only the newest is measured.
 MEASURED = PRESENT[-1] if PRESENT else RUNNING
+# What the oldest and the newest agree on, those in between do as well: there the slow tests are left out.
+BETWEEN = PRESENT[1:-1]
 
 
 @nox.session
@@ -65,11 +67,14 @@ def tests(session: nox.Session) -> None:
     """Runs the tests; on the newest Python present they also hold the floor of coverage.
 
     Each test meets both backends and both families; the newest Python and the others meet them in different pairs.
+    The oldest and the newest Python present run all tests, those in between leave out what `tests/conftest.py` calls
+    slow: what starts servers and processes or repeats itself very often, and depends on no version of Python.
     Arguments after `--` go to pytest, and then nothing is measured: part of the tests cannot reach the floor.
     """
     session.install("-e", ".", *group("tests"))
     if session.posargs or session.python != MEASURED:
-        session.run("python", "-m", "pytest", *(session.posargs or [*IN_PARALLEL, "--pairs=crossed"]))
+        quick = ["-m", "not slow"] if session.python in BETWEEN else []
+        session.run("python", "-m", "pytest", *(session.posargs or [*IN_PARALLEL, "--pairs=crossed", *quick]))
         return
     session.install(*group("coverage"))
     session.env["COVERAGE_FILE"] = str(Path(session.virtualenv.location, "coverage-data").resolve())

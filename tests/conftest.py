@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -21,11 +22,28 @@ if TYPE_CHECKING:
 hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("untimed")
 
+HERE = Path(__file__).parent
 PAIRS = {
     "straight": {("asyncio", "httpx"), ("trio", "httpx2")},
     "crossed": {("asyncio", "httpx2"), ("trio", "httpx")},
 }
 """Each meets both backends and both families in half of the time; together they meet each with each."""
+
+SLOW = (
+    *("fire", "demo", "conversion", "drift", "redis", "wires", "test_house.py"),
+    *("admission/test_book.py", "admission/test_crowds.py", "admission/test_model.py", "deadline/test_origin.py"),
+    *("facade/test_building.py", "facade/test_routes.py", "metrics/test_document.py", "replay/test_crash.py"),
+    *("reports/test_plotly.py", "retry/test_outage.py", "testing/test_conformance_of_layers.py"),
+    *("testing/test_origin_process.py", "testing/test_plugin.py", "testing/test_plugin_network.py"),
+    "testing/test_plugin_runners.py",
+)
+"""Folders and files of tests that take long (they start servers and processes, or do a thing thousands of times) and
+that say the same on every Python between the oldest and the newest: there they can be left out."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tells pytest of the marker that leaves them out: `-m "not slow"`."""
+    config.addinivalue_line("markers", "slow: takes long, and is left out between the oldest and newest Python")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,8 +51,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--pairs", choices=list(PAIRS), help="run two of the four combinations of backend and family")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest looks at markers
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves out what cannot be, and what `--pairs` leaves out; a test of one backend or family alone always runs."""
+    for item in items:
+        if item.path.is_relative_to(HERE) and item.path.relative_to(HERE).as_posix().startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
     items[:] = [item for item in items if (_pair_of(item)[0], _given(item).get("wire")) != ("trio", "aiohttp")]
     chosen: str | None = config.getoption("--pairs")
     if chosen is None:

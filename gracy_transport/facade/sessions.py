@@ -15,6 +15,7 @@ from ..options import CallOptions
 from ..order import Shared
 from ..stack import GracyTransport, attach
 from .building import Builder
+from .cookies import spare_cookies
 from .endpoints import Template, is_absolute
 from .routes import Base, Route
 
@@ -169,6 +170,7 @@ class Sessions:
             client.base_url = self._base_url
         if before is not None:
             _continue(before.client, client)
+        spare_cookies(client)
         return Session(client, stack, loop)
 
     async def aclose(self) -> None:

@@ -14,14 +14,15 @@ from gracy_transport.admission import Admission
 from gracy_transport.admission.lanes import Waiter
 from gracy_transport.redis.gate import Away, Order, SharedGate
 from gracy_transport.redis.permits import SharedPermits
-from gracy_transport.redis.scripts import script
+from gracy_transport.redis.slots import SharedSlots
 
 SERVER_EPOCH = 1_800_000_000.0
 TIMEOUT = 0.1
 
 CLOCK = "local now = time[1] * 1000000 + time[2]"
-VIRTUAL = script("permits").text.replace(CLOCK, "local now = tonumber(redis.call('GET', KEYS[5]))")
-"""The script, told the time by a key."""
+VIRTUAL_CLOCK = "local now = tonumber(redis.call('GET', KEYS[5]))"
+SAYS = "redis.call('PUBLISH', "
+WRITES = "redis.call('RPUSH', KEYS[5] .. ':said', "
 
 
 class World:
@@ -35,6 +36,7 @@ class World:
         self.epoch = SERVER_EPOCH
         self.sent: list[tuple[float, str]] = []
         self.exchanges = 0
+        self.processes: list[Process] = []
         self._due: list[tuple[float, int, Callable[[], object]]] = []
         self._order = count()
 
@@ -55,7 +57,13 @@ class World:
         clock = f"{tag}:clock"
         self.server.set(clock, f"{(self.epoch + self.now) * 1e6:.0f}")
         self.exchanges += 1
-        reply: list[Any] = self.server.eval(VIRTUAL, 5, *order.keys, clock, *order.arguments)
+        text = order.script.text.replace(CLOCK, VIRTUAL_CLOCK).replace(SAYS, WRITES)
+        reply: list[Any] = self.server.eval(text, 5, *order.keys, clock, *order.arguments)
+        said = [each.decode() for each in self.server.lrange(f"{clock}:said", 0, -1)]
+        self.server.delete(f"{clock}:said")
+        for channel, message in zip(said[::2], said[1::2], strict=True):
+            for process in self.processes:
+                process.overhear(channel, message)
         for key in order.keys:
             self.server.persist(key)  # it would go by the real time
         return reply
@@ -108,10 +116,17 @@ class Process:
         self._is_ordered = False
         self._thawed: list[Callable[[], object]] = []
         self.admission = Admission()
-        # The process is its own engine and desk, as far as the gate knows them.
-        self.gate = SharedPermits(world.namespace, self, self, limit, period, subject="a rule")  # type: ignore[arg-type]
+        world.processes.append(self)
+        self.gate = self._gate(limit, period)
         self.waiting = 0
         self.sent = 0
+
+    def _gate(self, limit: int, period: float) -> SharedGate:
+        # The process is its own engine and desk, as far as the gate knows them.
+        return SharedPermits(self.world.namespace, self, self, limit, period, subject="a rule")  # type: ignore[arg-type]
+
+    def overhear(self, channel: str, message: str) -> None:
+        """Hears what the server says to processes; those that share a rate have nothing to say to each other."""
 
     # The clock, the desk and the engine.
 
@@ -232,6 +247,50 @@ class Process:
         self._wake(instead)
         self._look()
 
+    def look_after(self) -> None:
+        """Sees to what is due, each second."""
+        self.gate.look_after(self.now())
+        self.later(1.0, self.look_after)
+
     def _note(self) -> None:
         self.sent += 1
         self.world.sent.append((self.world.now, self.owner))
+
+
+class SlotProcess(Process):
+    """A process that shares slots: each request holds its own for a while.
+
+    Args:
+        takes: gives the seconds that a request takes.
+    """
+
+    def __init__(self, world: World, name: str, limit: int, *, takes: Callable[[], float], **more: Any) -> None:
+        super().__init__(world, name, limit, 0.0, **more)
+        self._takes = takes
+        self.later(1.0, self.look_after)
+
+    def _gate(self, limit: int, period: float) -> SharedGate:
+        return SharedSlots(self.world.namespace, self, self, limit, subject="a limit")  # type: ignore[arg-type]
+
+    def lost(self, _gate: SharedGate, _count: int) -> None:
+        """Is told that leases ended in use."""
+
+    def overhear(self, channel: str, message: str) -> None:
+        """Hears what is said, now and then not."""
+        kind, _name, *rest = message.split(" ")
+        gate = self.gate
+        assert isinstance(gate, SharedSlots)
+        if self._is_lost():
+            return
+        if kind == "lent" and channel.endswith(f":{gate.owner}"):
+            self.later(self._delay(), lambda: gate.lent(rest))
+        elif kind == "wanted" and rest[1] != gate.owner:
+            self.later(self._delay(), lambda: gate.others_wait(int(rest[0])))
+
+    def _note(self) -> None:
+        super()._note()
+        self.later(self._takes(), self._end)
+
+    def _end(self) -> None:
+        self._wake(self.admission.release((self.gate,), self.now()))
+        self._look()

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from tests.redis.simulation import Process, World
+from tests.redis.simulation import Process, SlotProcess, World
 
 TINY = 1e-6
 
@@ -85,6 +85,42 @@ class Crowd(NamedTuple):
 
     begins: float = 0.0
     delay: float = 0.0005
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    limit=st.integers(1, 8),
+    processes=st.integers(1, 4),
+    slowest=st.sampled_from([0.0005, 0.02]),
+    loss=st.sampled_from([0.0, 0.1]),
+    seed=st.integers(0, 10_000),
+)
+def test_no_more_slots_are_in_use_than_there_are(
+    server: Redis, namespace: str, *, limit: int, processes: int, slowest: float, loss: float, seed: int
+) -> None:
+    """Over all processes, whatever is lost; and everybody gets one in the end."""
+    world = World(server, f"{namespace}-{next(numbers)}", seed)
+    chance = Random(seed)
+    fleet = [
+        SlotProcess(
+            world,
+            f"p{number}",
+            limit,
+            takes=lambda: chance.uniform(0.0, 0.3),
+            skew=chance.uniform(-100, 100),
+            delay=lambda: chance.uniform(0.0001, slowest),
+            is_lost=lambda: chance.random() < loss,
+        )
+        for number in range(processes)
+    ]
+    for _ in range(25):
+        world.at(chance.uniform(0, 4), lambda: chance.choice(fleet).begin(chance.randint(1, 2 * limit)))
+    for step in range(2_000):
+        world.run(step * 0.005)
+        assert sum(process.gate.held for process in fleet) <= limit
+    world.run(400.0)
+    assert [process.waiting for process in fleet] == [0] * processes, "everybody goes in the end"
+    assert [process.gate.held for process in fleet] == [0] * processes
 
 
 def saturated(world: World, crowds: Sequence[Crowd], limit: int, period: float, seconds: float) -> int:

@@ -368,10 +368,20 @@ def test_a_marker_that_cannot_be_is_an_error_which_names_it(run: Runs) -> None:
 
     @pytest.mark.recording(exhausted="never")
     async def test_value(): ...
+
+    @pytest.mark.recording(file="broken.jsonl")
+    async def test_conflict(): ...
+
+    @pytest.mark.no_network("api.test")
+    async def test_host(): ...
+
+    @pytest.mark.no_network(allowed="api.test")
+    async def test_allowed(): ...
     """,
     )
-    result = run("--gracy-record=once")
-    result.assert_outcomes(errors=5)
+    run.pytester.path.joinpath("broken.jsonl").write_text("<<<<<<< HEAD\n", "utf-8")
+    result = run("--gracy-record=new")
+    result.assert_outcomes(errors=8)
     result.stdout.fnmatch_lines(
         [
             "*write recording(file='x.jsonl')",
@@ -379,6 +389,9 @@ def test_a_marker_that_cannot_be_is_an_error_which_names_it(run: Runs) -> None:
             "*--gracy-record and file= say it",
             "*unexpected keyword argument 'match'",
             "*exhausted*",
+            "recording(...) of test_api.py::test_conflict: *broken.jsonl, line 1: git has left a merge conflict here*",
+            "no_network('api.test') says nothing: write no_network(allow=[[]...[]])",
+            "no_network(allowed) says nothing: write *",
         ]
     )
     run.ini("gracy_record = often")

@@ -89,10 +89,11 @@ def test_sockets_and_look_ups_are_refused(guard: NetworkGuard) -> None:
             lambda: socket.gethostbyname("api.test"),
             lambda: socket.gethostbyname_ex("api.test"),
             lambda: socket.gethostbyaddr(FAR),
+            lambda: socket.getnameinfo((FAR, 80), 0),
         ):
             with pytest.raises(Refused, match=f"api.test|{FAR}"):
                 attempt()
-    assert len(guard.refused) == 11
+    assert len(guard.refused) == 12
 
 
 def test_this_machine_and_what_needs_no_network_is_left_alone(guard: NetworkGuard) -> None:
@@ -109,6 +110,8 @@ def test_this_machine_and_what_needs_no_network_is_left_alone(guard: NetworkGuar
         with socket.socket(socket.AF_UNIX) as unix, pytest.raises(FileNotFoundError):
             unix.connect("/nowhere")
     assert socket.getaddrinfo(FAR, 80)
+    assert socket.getnameinfo((FAR, 80), socket.NI_NUMERICHOST | socket.NI_NUMERICSERV) == (FAR, "80")
+    assert socket.getnameinfo(("127.0.0.1", 80), socket.NI_NUMERICSERV)
     with pytest.raises(socket.gaierror):
         socket.getaddrinfo("api.test", 80, flags=socket.AI_NUMERICHOST)
     assert not guard.refused

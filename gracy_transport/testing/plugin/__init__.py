@@ -65,7 +65,8 @@ networks (`10.0.0.0/8`). A test that only replays is without network by itself; 
 A refusal, and a request that nothing is recorded for, end the test as `pytest.fail` does: this is no `Exception`, so
 neither a retry nor an `except Exception` hides it, and a test that goes on all the same fails at its end. A test about
 that clears `no_network.refused`. Not seen are sockets that are not Python's own: those of uvloop, of C extensions
-(gRPC, database drivers), of other processes, and on Windows what asyncio sends to an address that nobody looked up.
+(gRPC, database drivers), of other processes (a proxy on this machine), and on Windows what asyncio sends to an address
+that nobody looked up.
 
 # Further fixtures
 
@@ -77,12 +78,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pytest
 
 from .ledger import MODES, Ledger
-from .wishes import Wish, wants_recording, wish_of
+from .wishes import allowed_by, wants_recording, wish_of
 
 if TYPE_CHECKING:
     from ...events import Event
@@ -90,6 +91,8 @@ if TYPE_CHECKING:
     from ..clock import FakeClock
     from .network import NetworkGuard
     from .recorded import RecordedTest
+
+_Said = TypeVar("_Said")
 
 _LEDGER: Final = pytest.StashKey[Ledger]()
 _RECORDED: Final = pytest.StashKey["RecordedTest"]()
@@ -226,16 +229,17 @@ def events() -> Generator[Callable[[Layer], list[Event]]]:
 
 @pytest.fixture
 def _gracy_transport_recording(request: pytest.FixtureRequest) -> Generator[RecordedTest]:
+    from ...exceptions import UnreadableRecording
     from .recorded import RecordedTest
 
     item, ledger = request.node, request.config.stash[_LEDGER]
-    wish = _wish_of(item)
+    wish = _read(wish_of, item)
     mode = ledger.mode_for(wish)
     if mode == "replay":
         request.getfixturevalue("_gracy_transport_guard")
     try:
         recorded = RecordedTest(wish, mode, forgets=ledger.mode == "all", name=item.nodeid)
-    except (TypeError, ValueError) as wrong:
+    except (TypeError, ValueError, UnreadableRecording) as wrong:
         pytest.fail(f"recording(...) of {item.nodeid}: {wrong}", pytrace=False)
     item.stash[_RECORDED] = recorded
     with recorded.on():
@@ -249,12 +253,12 @@ def _gracy_transport_guard(request: pytest.FixtureRequest) -> Generator[NetworkG
 
     item, ledger = request.node, request.config.stash[_LEDGER]
     advice = "this test has no network: serve it from loopback, or allow the host with no_network(allow=[...])"
-    allowed = [entry for mark in item.iter_markers("no_network") for entry in _allowed_by(mark)]
+    allowed = _read(allowed_by, item)
     wants = wants_recording(item)
     if wants:
         advice += "; only what asynchronous clients of httpx and httpx2 ask is recorded and replayed"
     guard = NetworkGuard(allowed, advice)
-    if wants and ledger.mode_for(_wish_of(item)) != "replay":
+    if wants and ledger.mode_for(_read(wish_of, item)) != "replay":
         yield guard  # a test that records needs the network
         return
     with guard.on():
@@ -269,9 +273,10 @@ def _note(items: Sequence[pytest.Item]) -> None:
             ledger.collect(item)
 
 
-def _wish_of(item: pytest.Item) -> Wish:
+def _read(read: Callable[[pytest.Item], _Said], item: pytest.Item) -> _Said:
+    """Returns what the marks of a test say; a mark that says what cannot be ends it."""
     try:
-        return wish_of(item)
+        return read(item)
     except (TypeError, ValueError) as wrong:
         pytest.fail(f"{item.nodeid}: {wrong}", pytrace=False)
 
@@ -285,11 +290,6 @@ def _settle(item: pytest.Item, recorded: RecordedTest, *, is_whole: bool) -> Non
         item.config.stash[_LEDGER].note(recorded.path, fate)
     if is_whole:
         item.config.stash[_LEDGER].note_lost(item.nodeid, recorded.lost)
-
-
-def _allowed_by(mark: pytest.Mark) -> list[str]:
-    allow: str | list[str] = mark.kwargs.get("allow", ())
-    return [allow] if isinstance(allow, str) else list(allow)
 
 
 def _refuse_to_go_on(item: pytest.Item, refused: list[str]) -> None:

@@ -51,6 +51,7 @@ class NetworkGuard:
                     stack.enter_context(replaced(socket.socket, name, self._sending(place)))
             for name in _ASKING:
                 stack.enter_context(replaced(socket, name, self._asking))
+            stack.enter_context(replaced(socket, "getnameinfo", self._naming))
             yield self
 
     def may_reach(self, host: object) -> bool:
@@ -89,6 +90,15 @@ class NetworkGuard:
             found = original(*args, **kwargs)
             self._reached.update(_addresses_in(found))
             return found
+
+        return look_up
+
+    def _naming(self, original: Any) -> Callable[..., Any]:
+        def look_up(address: Any, flags: int) -> Any:
+            __tracebackhide__ = True
+            if not (flags & socket.NI_NUMERICHOST or self.may_reach(address[0])):
+                self.refuse(f"a look-up of {_name_of(address[0])}")
+            return original(address, flags)
 
         return look_up
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 
-__all__ = ["FOLDER", "Wish", "file_name", "own_path", "wants_recording", "wish_of"]
+__all__ = ["FOLDER", "Wish", "allowed_by", "file_name", "own_path", "wants_recording", "wish_of"]
 
 FOLDER: Final = "recordings"
 """Beside a module of tests: where the recordings of its tests are."""
@@ -41,6 +41,22 @@ class Wish:
 def wants_recording(item: pytest.Item) -> bool:
     """Tells whether a test has the marker, or asks for the fixture."""
     return item.get_closest_marker("recording") is not None or "recording" in getattr(item, "fixturenames", ())
+
+
+def allowed_by(item: pytest.Item) -> list[str]:
+    """Returns the hosts that a test without network may reach all the same.
+
+    Raises:
+        ValueError: when a marker says something else.
+    """
+    hosts: list[str] = []
+    for mark in item.iter_markers("no_network"):
+        others = [*map(repr, mark.args), *(name for name in mark.kwargs if name != "allow")]
+        if others:
+            raise ValueError(f"no_network({others[0]}) says nothing: write no_network(allow=[...])")
+        allow: str | list[str] = mark.kwargs.get("allow", ())
+        hosts += [allow] if isinstance(allow, str) else allow
+    return hosts
 
 
 def own_path(item: pytest.Item) -> Path:

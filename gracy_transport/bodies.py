@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BODY_CAP",
+    "PassingStream",
     "break_again",
     "buffer",
     "content_of",
@@ -134,6 +135,36 @@ async def leave(chunks: AsyncIterator[bytes], stream: object) -> None:
                 await anext(chunks)
     finally:
         await close()
+
+
+class PassingStream:
+    """The base of bodies that pass on another: that is begun when somebody reads it, and left when this is closed."""
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+        self._chunks: AsyncIterator[bytes] | None = None
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        if self._chunks is None:
+            self._chunks = self._source.__aiter__()
+        return self
+
+    def __anext__(self) -> Awaitable[bytes]:
+        return self._next()
+
+    async def _next(self) -> bytes:
+        if self._chunks is None:
+            raise StopAsyncIteration
+        return await self._chunks.__anext__()
+
+    async def aclose(self) -> None:
+        """Leaves the body that is passed on, and closes it."""
+        chunks, self._chunks = self._chunks, None
+        try:
+            if chunks is not None:
+                await leave(chunks, self._source)
+        finally:
+            await self._source.aclose()
 
 
 async def readable(request: Request, response: Response, cap: int = BODY_CAP) -> Response:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import Field
 
-from .bodies import is_to_come, leave, tee_response
+from .bodies import PassingStream, is_to_come, tee_response
 from .call import Call, Observer
 from .clock import SYSTEM_CLOCK, Clock
 from .family import AsyncTransport, is_timeout
@@ -42,28 +42,21 @@ class DeadlineConfig(Value, frozen=True):
 # ---------------------------------------------------------------- transport
 
 
-class _TimedStream:
+class _TimedStream(PassingStream):
     """A body that has to be over by an instant. Each chunk is waited for in the task that asks for it."""
 
     def __init__(self, source: Any, request: Request, call: Call, clock: Clock, until: float) -> None:
-        self._source = source
+        super().__init__(source)
         self._request, self._call = request, call
         self._clock, self._until = clock, until
-        self._chunks: AsyncIterator[bytes] | None = None
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        self._chunks = self._source.__aiter__()
-        return self
 
     async def __anext__(self) -> bytes:
-        if self._chunks is None:
-            raise StopAsyncIteration
         late: Exception | None = None
         left = self._until - self._clock.now()
         if left > 0:
             with self._clock.timeout(left):
                 try:
-                    return await self._chunks.__anext__()
+                    return await self._next()
                 except Exception as error:
                     if not _is_cut_short(error, self._clock.now(), self._until):
                         raise
@@ -73,14 +66,6 @@ class _TimedStream:
             raise passed(self._request, self._call, self._clock.now(), late)
         finally:
             del late  # its traceback refers back to this frame
-
-    async def aclose(self) -> None:
-        chunks, self._chunks = self._chunks, None
-        try:
-            if chunks is not None:
-                await leave(chunks, self._source)
-        finally:
-            await self._source.aclose()
 
 
 class DeadlineTransport(Layer):

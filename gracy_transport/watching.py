@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from .bodies import leave, stream_of
+from .bodies import PassingStream, stream_of
 from .family import family_of
 from .showing import shown_path
 
@@ -23,18 +23,13 @@ AtEnd: TypeAlias = Callable[[Fact, BaseException | None], None]
 _BODILESS: Final = frozenset({204, 304})
 
 
-class _WatchedStream:
+class _WatchedStream(PassingStream):
     """A response body that says when it is over: at its end, when it breaks, is closed, or is dropped unread."""
 
     def __init__(self, source: AsyncByteStream, request: Request, at_end: tuple[AtEnd[Any], Any]) -> None:
-        self._source = source
-        self._chunks: AsyncIterator[bytes] | None = None
+        super().__init__(source)
         self._request = request
         self.at_end: tuple[tuple[AtEnd[Any], Any], ...] = (at_end,)
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        self._chunks = self._source.__aiter__()
-        return self
 
     async def __anext__(self) -> bytes:
         chunks = self._chunks
@@ -52,14 +47,10 @@ class _WatchedStream:
 
     async def aclose(self) -> None:
         try:
-            if self._chunks is not None:
-                await leave(self._chunks, self._source)
+            await super().aclose()
         finally:
-            try:
-                await self._source.aclose()
-            finally:
-                if self.at_end:
-                    self._over(None)
+            if self.at_end:
+                self._over(None)
 
     def _over(self, error: BaseException | None) -> None:
         at_end, self.at_end = self.at_end, ()

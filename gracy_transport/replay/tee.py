@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from ..bodies import BODY_CAP, discard, leave, tee_request, tee_response
+from ..bodies import BODY_CAP, PassingStream, discard, tee_request, tee_response
 
 if TYPE_CHECKING:
     from ..clock import Clock
@@ -90,14 +90,13 @@ AtCopy: TypeAlias = Callable[[BodyCopy], Awaitable[None]]
 """Awaited once when a body that is copied is over: whole, broken, or left before its end."""
 
 
-class _TeedStream:
+class _TeedStream(PassingStream):
     """A body that is copied while it passes. What was read ahead is kept for whoever reads the body later."""
 
     def __init__(self, source: Any, copy: BodyCopy, at_copy: AtCopy | None = None) -> None:
-        self._source = source
+        super().__init__(source)
         self._copy = copy
         self._at_copy = at_copy
-        self._chunks: AsyncIterator[bytes] | None = None
         self._ahead: deque[bytes | Exception] = deque()
         self._is_over = False
 
@@ -127,13 +126,9 @@ class _TeedStream:
 
     async def aclose(self) -> None:
         try:
-            if self._chunks is not None:
-                await leave(self._chunks, self._source)
+            await super().aclose()
         finally:
-            try:
-                await self._source.aclose()
-            finally:
-                await self._over()
+            await self._over()
 
     async def _pull(self) -> bytes:
         if self._is_over:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from ...bodies import discard, leave, tee_response
+from ...bodies import PassingStream, discard, tee_response
 from ...call import Call, Observer
 from ...clock import SYSTEM_CLOCK, Clock
 from ...exceptions import CompositionError
@@ -141,23 +141,18 @@ class FaultTransport(Layer):
         return response
 
 
-class _FaultyStream:
+class _FaultyStream(PassingStream):
     """A body that comes slowly, in pieces, or not to its end."""
 
     def __init__(self, source: Any, request: Request, fault: Fault, clock: Clock) -> None:
-        self._source = source
+        super().__init__(source)
         self._request, self._fault, self._clock = request, fault, clock
-        self._chunks: AsyncIterator[bytes] | None = None
         self._rest = b""
         self._given = 0
-        self._is_over = False
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
 
     async def __anext__(self) -> bytes:
         while not self._rest:
-            await self._pull()
+            self._rest = await self._next()
         size = self._fault.chunk_size or len(self._rest)
         if self._fault.truncate_at is not None:
             size = min(size, self._fault.truncate_at - self._given)
@@ -169,24 +164,10 @@ class _FaultyStream:
         self._given += len(piece)
         return piece
 
-    async def _pull(self) -> None:
-        if self._is_over:
-            raise StopAsyncIteration
-        chunks = self._chunks = self._source.__aiter__() if self._chunks is None else self._chunks
-        self._rest = await chunks.__anext__()
-
     def _break_off(self) -> None:
         if self._fault.silently:
-            self._is_over, self._rest = True, b""
             raise StopAsyncIteration
         raise _error(self._request, httpx.RemoteProtocolError, f"the body broke off after {self._given} bytes")
-
-    async def aclose(self) -> None:
-        try:
-            if self._chunks is not None:
-                await leave(self._chunks, self._source)
-        finally:
-            await self._source.aclose()
 
 
 def _refuse_strange(fault: object) -> None:

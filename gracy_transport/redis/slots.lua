@@ -15,12 +15,12 @@ local channel, name, is_all, renewed = ARGV[8], ARGV[9], ARGV[10] == '1', tonumb
 
 local function text(number) return string.format('%.0f', number) end
 
-local known = redis.call('HMGET', state, 'last', 'number', 'turn', 'paused', 'told', 'ahead')
+local known = redis.call('HMGET', state, 'last', 'number', 'turn', 'paused', 'told', 'ahead', 'teller')
 -- A clock that was set back does not stop the limit: from then on its time is so much ahead of it.
 local ahead = math.max(tonumber(known[6] or 0), tonumber(known[1] or 0) - now)
 now = now + ahead
 local number, turn = tonumber(known[2] or 0), tonumber(known[3] or 0)
-local paused, told = tonumber(known[4] or 0), tonumber(known[5] or 0)
+local paused, told, teller = tonumber(known[4] or 0), tonumber(known[5] or 0), known[7] or ''
 
 local function lend(owner)
   number = number + 1
@@ -86,13 +86,14 @@ while free > 0 and waiting > 0 and now >= paused do
   waiting = redis.call('ZCARD', queue)
 end
 local share = math.floor(limit / math.max(1, processes))
-if waiting > 0 and now - told > 50000 then  -- everybody hears it, so not too often
-  told = now
-  redis.call('PUBLISH', channel .. 'all', 'wanted ' .. name .. ' ' .. text(share) .. ' ' .. me)
+local is_old = now - told > 50000
+if waiting > 0 and (is_old or (teller ~= me and teller ~= '-')) then  -- everybody hears it, so not too often
+  told, teller = now, is_old and me or '-'  -- who tells does not heed it, so when two do, it comes from nobody
+  redis.call('PUBLISH', channel .. 'all', 'wanted ' .. name .. ' ' .. text(share) .. ' ' .. teller)
 end
 
 redis.call('HSET', state, 'last', text(now), 'number', text(number), 'turn', text(turn), 'paused', text(paused), 'told', text(told),
-           'ahead', text(ahead))
+           'ahead', text(ahead), 'teller', teller)
 local kept = math.max(2 * lease, presence, paused - now)
 for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, text(math.ceil(kept / 1000) + 1000)) end
 local is_queued = redis.call('ZSCORE', queue, me) and 1 or 0

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from gracy_transport.admission import Desk
 from gracy_transport.redis.gate import Away, SharedGate, tick
+from gracy_transport.redis.scripts import script
 from gracy_transport.redis.slots import SharedSlots
 from gracy_transport.testing import FakeClock
 
@@ -31,18 +33,18 @@ class Engine:
         self.ordered = 0
         self.gates = self
 
-    def number_of(self, _desk: Desk) -> int:
+    def number_of(self, desk: Desk) -> int:
         """Returns the only number there is."""
         return 1
 
-    def order(self, _gate: SharedGate) -> None:
+    def order(self, gate: SharedGate) -> None:
         """Notes it."""
         self.ordered += 1
 
-    def pause(self, _gate: SharedGate, _seconds: float) -> None:
+    def pause(self, gate: SharedGate, seconds: float) -> None:
         """Is not asked to."""
 
-    def lost(self, _gate: SharedGate, _count: int) -> None:
+    def lost(self, gate: SharedGate, count: int) -> None:
         """Is not told."""
 
 
@@ -119,3 +121,21 @@ async def test_who_waits_is_heard_of_before_patience_ends(clock: FakeClock, leas
     assert patience / 1e6 >= 2 * tick(lease)
     assert lease / 3 + 2 * tick(lease) < 0.7 * lease
     assert tick(lease) <= 1.0
+
+
+def test_whoever_wants_slots_is_heard_by_those_who_want_more_themselves(valkey: str, namespace: str) -> None:
+    """However close together they ask: nobody heeds a word of its own."""
+    keys = [f"{{{namespace}}}:{part}" for part in ("leases", "queue", "state", "present")]
+
+    def ask(owner: str, wanted: int) -> None:
+        arguments: list[Any] = [owner, 2, 30_000_000, 5_000_000, wanted, 0, 60_000_000, f"{namespace}:", "name", 0, 0]
+        client.eval(script("slots").text, 4, *keys, *arguments)
+
+    with Redis.from_url(valkey) as client, client.pubsub(ignore_subscribe_messages=True) as hearing:
+        hearing.subscribe(f"{namespace}:all")
+        for owner in ("one", "other", "one", "other", "third"):
+            ask(owner, 3)
+        heard = [hearing.get_message(timeout=0.2) for _ in range(8)]
+    words = [message["data"].decode() for message in heard if message is not None]
+    assert any(not word.endswith(" one") for word in words)
+    assert len(words) < 5, "everybody hears it, so not too often"

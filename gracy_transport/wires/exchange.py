@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import aiohttp
@@ -36,14 +37,15 @@ class Exchange:
         settings: what the transport was made with.
     """
 
-    __slots__ = ("_extensions", "_request", "_settings", "_timeouts", "_upload")
+    __slots__ = ("_extensions", "_headers", "_request", "_settings", "_timeouts", "_upload")
 
     def __init__(self, request: AnyRequest, settings: WireSettings) -> None:
         self._request = request
         self._settings = settings
         self._extensions = extensions_with(request)
         self._timeouts: dict[str, float | None] = self._extensions.get("timeout", _NO_TIMEOUTS)
-        self._upload = upload_of(request, self._timeouts.get("write"))
+        self._headers, announced = _head_of(request)
+        self._upload = upload_of(request, announced, self._timeouts.get("write"))
 
     async def wait_for(self, slots: asyncio.Semaphore) -> None:
         """Waits for a connection to be free.
@@ -105,7 +107,7 @@ class Exchange:
             data=upload,
             headers=None if upload is None or upload.size is None else {"Content-Length": str(upload.size)},
             allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(connect=timeouts.get("connect"), sock_read=timeouts.get("read")),
+            timeout=_timeout(timeouts.get("connect"), timeouts.get("read")),
             server_hostname=self._extensions.get("sni_hostname"),
             proxy=settings.proxy,
             proxy_headers=self._for_proxy() if settings.proxy and url.scheme == "https" else None,
@@ -115,16 +117,10 @@ class Exchange:
     async def _exactly(self, outgoing: aiohttp.ClientRequest, handler: ClientHandlerType) -> aiohttp.ClientResponse:
         """Sends the headers as they are, those that aiohttp adds left out, and once: a failure ends the attempt."""
         outgoing.response_class = cast("Any", self._answer)
-        headers = outgoing.headers
-        headers.clear()
+        outgoing.headers.clear()
         if self._settings.proxy and self._request.url.scheme == "http":
-            headers.extend(self._settings.proxy_headers)
-        try:
-            for name, value in _host_first(self._request.headers.raw):
-                headers.add(name.decode("ascii"), value.decode("utf-8"))
-        except UnicodeDecodeError as error:
-            text = f"the header {error.object!r} is not UTF-8, and aiohttp sends nothing else"
-            raise named(self._request, "LocalProtocolError", text) from None
+            outgoing.headers.extend(self._settings.proxy_headers)
+        outgoing.headers.extend(self._headers)
         try:
             return await handler(outgoing)
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
@@ -167,11 +163,36 @@ class Exchange:
         return response
 
 
-def _host_first(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Returns headers in the order in which they are sent: only one that the user gave may have the host elsewhere."""
-    if headers and headers[0][0].lower() == b"host":
-        return headers
-    return sorted(headers, key=lambda header: header[0].lower() != b"host")
+@lru_cache(64)
+def _timeout(connect: float | None, read: float | None) -> aiohttp.ClientTimeout:
+    """Returns the same value for the same seconds, of which a program has few: to make one takes microseconds."""
+    return aiohttp.ClientTimeout(connect=connect, sock_read=read)
+
+
+def _head_of(request: AnyRequest) -> tuple[list[tuple[str, str]], str | None]:
+    """Returns the headers in the order in which they are sent, and the length of the body, `None` for chunks.
+
+    Raises:
+        Exception: the `LocalProtocolError` of the request's package, for what is not UTF-8.
+    """
+    headers: list[tuple[str, str]] = []
+    announced: str | None = "0"
+    try:
+        for raw_name, raw_value in request.headers.raw:
+            header = raw_name.decode("ascii"), raw_value.decode("utf-8")
+            name = raw_name.lower()
+            if name == b"host":
+                headers.insert(0, header)  # wherever the user has put it
+                continue
+            headers.append(header)
+            if name == b"content-length" and announced is not None:
+                announced = header[1]
+            elif name == b"transfer-encoding" and "chunked" in header[1].lower():
+                announced = None
+    except UnicodeDecodeError as error:
+        text = f"the header {error.object!r} is not UTF-8, and aiohttp sends nothing else"
+        raise named(request, "LocalProtocolError", text) from None
+    return headers, announced
 
 
 def _refusal(scheme: str, method: str) -> str:

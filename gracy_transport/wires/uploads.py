@@ -112,16 +112,16 @@ class Upload(aiohttp.Payload):
         return named(self._request, "LocalProtocolError", text)
 
 
-def upload_of(request: AnyRequest, patience: float | None) -> Upload | None:
+def upload_of(request: AnyRequest, announced: str | None, patience: float | None) -> Upload | None:
     """Returns the body of a request, `None` when it has none.
 
+    `announced` is its length as the headers have it, `None` when it goes in chunks.
+
     Raises:
-        Exception: the `LocalProtocolError` of the request's package, when its `Content-Length` is no number.
+        Exception: the `LocalProtocolError` of the request's package, when that is no number.
     """
-    headers = request.headers
-    if "chunked" in headers.get("transfer-encoding", "").lower():
+    if announced is None:
         return Upload(request, None, patience)
-    announced = headers.get("content-length", "0")
     if not (announced.isascii() and announced.isdigit()):
         raise named(request, "LocalProtocolError", f"Content-Length is {announced!r}, which is no number")
     length = int(announced)

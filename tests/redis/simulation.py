@@ -12,7 +12,7 @@ from redis import Redis
 
 from gracy_transport.admission import Admission
 from gracy_transport.admission.lanes import Waiter
-from gracy_transport.redis.gate import Away, Order, SharedGate
+from gracy_transport.redis.gate import Away, Order, SharedGate, as_text
 from gracy_transport.redis.permits import SharedPermits
 from gracy_transport.redis.slots import SharedSlots
 
@@ -59,7 +59,7 @@ class World:
         self.exchanges += 1
         text = order.script.text.replace(CLOCK, VIRTUAL_CLOCK).replace(SAYS, WRITES)
         reply: list[Any] = self.server.eval(text, 5, *order.keys, clock, *order.arguments)
-        said = [each.decode() for each in self.server.lrange(f"{clock}:said", 0, -1)]
+        said = [as_text(each) for each in self.server.lrange(f"{clock}:said", 0, -1)]
         self.server.delete(f"{clock}:said")
         for channel, message in zip(said[::2], said[1::2], strict=True):
             for process in self.processes:
@@ -250,7 +250,7 @@ class Process:
     def look_after(self) -> None:
         """Sees to what is due, each second."""
         self.gate.look_after(self.now())
-        self.later(1.0, self.look_after)
+        self.later(min(1.0, self.lease / 6), self.look_after)
 
     def _note(self) -> None:
         self.sent += 1
@@ -261,12 +261,15 @@ class SlotProcess(Process):
     """A process that shares slots: each request holds its own for a while.
 
     Args:
-        takes: gives the seconds that a request takes.
+        takes: gives the seconds that a request takes. `lease`: those that a slot is lent for.
     """
 
-    def __init__(self, world: World, name: str, limit: int, *, takes: Callable[[], float], **more: Any) -> None:
+    def __init__(
+        self, world: World, name: str, limit: int, *, takes: Callable[[], float], lease: float, **more: Any
+    ) -> None:
         super().__init__(world, name, limit, 0.0, **more)
         self._takes = takes
+        self.lease = lease
         self.later(1.0, self.look_after)
 
     def _gate(self, limit: int, period: float) -> SharedGate:

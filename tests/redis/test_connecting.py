@@ -19,7 +19,8 @@ from redis import Redis
 
 from gracy_transport.exceptions import UnreadableRecording
 from gracy_transport.redis import RedisReplayStorage
-from gracy_transport.redis.connecting import Server, shown
+from gracy_transport.redis.connecting import Server
+from gracy_transport.redis.urls import shown
 from gracy_transport.replay import GracyReplay, RecordedResponse, Recording, ReplayTransport
 from gracy_transport.replay.asked import Asked
 from gracy_transport.testing import ScriptedWire
@@ -161,7 +162,7 @@ def test_a_url_that_is_none_is_refused_without_a_word_of_it(url: str) -> None:
 @pytest.mark.parametrize(("hosts", "found"), [("[::1]:7,[::1]", [("::1", 7), ("::1", 26379)]), ("a", [("a", 26379)])])
 def test_sentinels_may_have_any_address(hosts: str, found: list[tuple[str, int]]) -> None:
     """Also one of IPv6; the service is called as everybody calls it unless it is named."""
-    from gracy_transport.redis.connecting import _options_in, package
+    from gracy_transport.redis.urls import _options_in, package
 
     options = _options_in(package(), f"redis+sentinel://u:p@{hosts}")
     assert (options["hosts"], options["service"], options["username"]) == (found, "mymaster", "u")

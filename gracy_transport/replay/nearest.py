@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 from ..redaction import REDACTED
 from .content import boundary_of, has_json, is_form, text_of
-from .key import normal_headers
+from .key import ANY_TASTE, OF_TASTE, normal_headers
 from .recording import RecordedRequest
 
 __all__ = ["Named", "difference", "nearest"]
@@ -147,13 +147,14 @@ def _query(url: str) -> str:
 def _of_parts(recorded: RecordedRequest, asked: RecordedRequest) -> Iterator[str]:
     """Yields what differs in query, headers and body."""
     yield from _of_pairs("parameter", _query(recorded.url), _query(asked.url))
-    yield from _of_values("header", _telling(recorded), _telling(asked))
+    left_out = OF_TASTE if ANY_TASTE in recorded.headers else frozenset[str]()
+    yield from _of_values("header", _telling(recorded), _telling(asked, left_out))
     yield from _of_body(recorded, asked)
 
 
-def _telling(request: RecordedRequest) -> dict[str, list[str]]:
+def _telling(request: RecordedRequest, left_out: frozenset[str] = frozenset()) -> dict[str, list[str]]:
     lines = (line.partition(": ") for line in normal_headers(request.headers).splitlines())
-    return {name: [value] for name, _colon, value in lines}
+    return {name: [value] for name, _colon, value in lines if name not in left_out}
 
 
 def _of_pairs(kind: str, recorded: str, asked: str) -> Iterator[str]:

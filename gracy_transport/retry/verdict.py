@@ -14,8 +14,8 @@ from .glance import mentions
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ..attempts import Fate
     from ..call import Outcome
-    from ..timeline import Fate
     from .config import GracefulRetry
 
 __all__ = [

@@ -6,7 +6,8 @@ import pickle
 
 import pytest
 
-from gracy_transport.timeline import Attempt, Step, Wait, timeline_of
+from gracy_transport.attempts import Attempt, Wait
+from gracy_transport.timeline import Step, timeline_of
 
 
 def attempt(number: int, started: float, **known: object) -> Attempt:

@@ -46,6 +46,9 @@ LONGEST_BACKOFF: Final = 2.0
 TOGETHER: Final = 128
 """Orders in one pipeline: few enough for the server to decide within a few milliseconds."""
 
+PRESENCE: Final = 60.0
+"""Seconds for which a process counts as one of those that share a limit, once it asked for something."""
+
 CALM: Final = 10.0
 """Seconds a server has to answer for before the next time that it is away counts as a first one."""
 
@@ -71,8 +74,6 @@ class RedisEngine:
         round_trips, outages, lost_leases: how many there were.
     """
 
-    presence: Final = 60.0
-
     def __init__(
         self,
         connect: Callable[[], Any],
@@ -92,6 +93,7 @@ class RedisEngine:
         self.ahead = ahead
         self.lease = lease
         self.processes = processes
+        self.presence = PRESENCE
         self.gates = GateBook()
         self.owner = uuid4().hex[:16]
         self.is_away = False

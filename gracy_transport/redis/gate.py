@@ -59,11 +59,7 @@ class Engine(Protocol):
     round_trip: float
     ahead: float
     lease: float
-
-    @property
-    def presence(self) -> float:
-        """Seconds for which a process counts as one of those that share a limit."""
-        ...
+    presence: float
 
     @property
     def gates(self) -> GateNumbers:

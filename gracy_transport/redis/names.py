@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import Enum
 from hashlib import blake2b
+from typing import cast
 from uuid import UUID
 
 __all__ = ["name_of"]
@@ -27,9 +28,9 @@ def _text(value: Hashable) -> str:
     if isinstance(value, Enum):
         return f"{type(value).__qualname__}.{value.name}"
     if isinstance(value, tuple):
-        return f"({','.join(map(_text, value))})"
+        return f"({','.join(map(_text, cast('Iterable[Hashable]', value)))})"
     if isinstance(value, frozenset):
-        return f"{{{','.join(sorted(map(_text, value)))}}}"
+        return f"{{{','.join(sorted(map(_text, cast('Iterable[Hashable]', value))))}}}"
     if isinstance(value, SAME_EVERYWHERE):
         return repr(value)
     msg = (

@@ -34,5 +34,5 @@ def script(name: Literal["hello", "pause", "permits", "slots"]) -> Script:
     up, the longest holds. `permits` settles what was lent before and lends permits: how many, and from when on each can
     be used. `slots` renews, gives back and lends leases of slots, and hands what is free to those whose turn it is.
     """
-    text = files(__package__).joinpath(f"{name}.lua").read_text("utf-8")
+    text = files("gracy_transport.redis").joinpath(f"{name}.lua").read_text("utf-8")
     return Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())

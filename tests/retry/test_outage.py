@@ -18,7 +18,7 @@ from tests.retry.support import URL, call_of, messages, retrying
 
 pytestmark = pytest.mark.anyio
 
-CALLERS = 200
+CALLERS = 100
 MINUTES = 3
 PAUSE = 4.0
 NONE = RetryBudget(share=0, floor=0)
@@ -60,7 +60,7 @@ def within(instants: list[float], start: float, seconds: float) -> int:
 
 
 async def test_an_outage_is_amplified_by_the_share_and_no_more(clock: FakeClock) -> None:
-    """Two hundred callers, a minute without a server: 1.2 requests for each that is asked, and the floor."""
+    """A hundred callers, a minute without a server: 1.2 requests for each that is asked, and the floor."""
     budget = RetryBudget(share=0.2, floor=1, window=10)
     asked, sent, recovered = await live_through_an_outage(clock, GracefulRetry(delay=1, jitter=True, budget=budget))
     start = 1000.0 + 60

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from ..call import Call, Outcome
 from ..exceptions import GracyException
@@ -33,6 +33,7 @@ def settled(outcome: Outcome) -> Response:
     try:
         if outcome.error is not None:
             raise outcome.error
-        return cast("Response", outcome.response)  # where there is no error there is one
+        assert outcome.response is not None  # where there is no error
+        return outcome.response
     finally:
         del outcome  # as above

@@ -253,6 +253,8 @@ class RetryTransport(Layer):
         end_attempt(call, failure.error, self.clock.now())
 
     def _say(self, event: LogEvent | None, default: str, this: _Pass, outcome: Outcome, **more: object) -> None:
+        if event is None:
+            return
         if outcome.response is not None:
             outcome.response.request = this.request  # user code may make the message, and want to see it
         say(event, default, this.call, this.state, outcome, now=self.clock.now(), **more)

@@ -273,6 +273,17 @@ def test_a_test_that_sets_the_time_is_recorded_in_it(run: Runs) -> None:
     run().assert_outcomes(passed=1)
 
 
+def test_a_test_that_asks_nothing_any_more_loses_its_file(run: Runs) -> None:
+    """When everything is recorded anew."""
+    run.write("test_api", HEAD, "\nasync def test_items():\n    if 'ASK' in os.environ:\n        await ask('items')\n")
+    run.env.setenv("ASK", "1")
+    run("--gracy-record=all").assert_outcomes(passed=1)
+    assert len(run.files()) == 1
+    run.env.delenv("ASK")
+    run("--gracy-record=all").stdout.fnmatch_lines(["recordings (--gracy-record=all): 1 changed"])
+    assert not run.files()
+
+
 def test_an_answer_that_was_not_read_is_told(run: Runs) -> None:
     """It is not recorded, and the test would fail when it is replayed; also when workers tell."""
     run.write(

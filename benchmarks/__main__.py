@@ -32,6 +32,7 @@ QUESTIONS: Final = (
     "reports",
     "scaling",
     "memory",
+    "shared",
     "imports",
 )
 """Each is a file here. A question that is named alone loads nothing of the others."""

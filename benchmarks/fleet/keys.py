@@ -24,7 +24,14 @@ def keys(number: int, console: Console) -> list[str]:
     """Lets two processes use so many keys, prints what that takes, and returns what is wrong with it."""
     with server() as shared:
         before = memory_of(shared)
-        job = {"server": shared.url, "namespace": "keys", "limit": LIMIT, "period": PERIOD, "tasks": 200}
+        job = {
+            "server": shared.url,
+            "namespace": "keys",
+            "limit": LIMIT,
+            "period": PERIOD,
+            "tasks": 200,
+            "timeout": 5.0,
+        }
         with crew(2, **job, keys=number) as fleet:
             since = fleet.begin("p0", "p1")
             most, at_once, sent = 0, 0, 0

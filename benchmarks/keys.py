@@ -24,7 +24,7 @@ TURN = 1_000
 WARM = 10_000
 """Keys after which all that remembers a bounded number of URLs is full."""
 BOUND = 8_000
-OBJECTS = 25_000
+OBJECTS = 50_000
 """What comes and goes with the gates in use and the URLs remembered. One object kept for each key would be 100,000."""
 
 

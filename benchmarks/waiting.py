@@ -88,7 +88,8 @@ async def _queue(windows: int, limit: Callable[[Any], Any]) -> tuple[_StampingWi
     per_arrival = (process_time() - before) / TASKS
     before, granted_before = process_time(), len(wire.stamps)
     await wire.is_done.wait()
-    per_grant = (process_time() - before) / (len(wire.stamps) - granted_before)
+    granted = len(wire.stamps) - granted_before  # none, where the arrival of all takes longer than all windows
+    per_grant = (process_time() - before) / max(1, granted)
     left, before = TASKS - len(wire.stamps), process_time()
     for task in tasks:
         task.cancel()

@@ -93,6 +93,8 @@ def hide_scalars(text: str, rules: Rules) -> str:
 
 def _names_in(text: str) -> set[str]:
     """Returns the names of fields, as they are written."""
+    if len(text) <= _BLOCK and "\\" not in text:
+        return set(_NAME.findall(text))
     names = set[str]()
     for begins in range(0, len(text), _BLOCK):
         ends = begins + _BLOCK + _OVERLAP

@@ -102,7 +102,8 @@ def _found(text: str) -> Iterator[tuple[int, int, str]]:
     if len(text) < _LEAST:
         return
     for mark, kind, pattern in _SHAPES:
-        place = text.find(mark)
+        # Most marks are in no text, which `in` knows in half the time.
+        place = text.find(mark) if mark in text else -1
         while place >= 0:
             found = pattern.match(text, place)
             if found is not None and _is_one(kind, found[found.lastindex or 0]):

@@ -25,7 +25,6 @@ STEMS: Final = (
 _PARAMETER: Final = re.compile(r"([?&#;])([^?&#;=\s\"'<>]+)=([^?&#;\s\"'<>]*)")
 _USERINFO: Final = re.compile(r"://[^/?#\s@\"'<>]+@")
 _URL: Final = re.compile(r"://[^\s\"'<>]++")
-_TELLING: Final = re.compile("[?#;&@]")
 _ESCAPED: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)++"', re.DOTALL)
 _JSON: Final = re.compile(r"\ufeff?\s*+(?:\{\s*+[\"}]|\[\s*+[\[\]{\"\dtfn-])")
 _EQUALS: Final = re.compile(r"=(?<=[\w\]]=)(?=[^\s=&\"'<>;,]{4})")
@@ -58,7 +57,7 @@ def redact_text(text: str, secrets: Secrets) -> str:
     before = len(secrets)
     text = _redact_escaped(text, secrets)
     if "://" in text:
-        text = _URL.sub(lambda found: _redact_url(found[0], secrets), text)
+        text = _URL.sub(lambda found: redact_urls(found[0], secrets), text)
     text = changed(text, _assigned(text, secrets))
     text = _without_shapes(text, secrets)
     if secrets.knows_issued:
@@ -73,15 +72,16 @@ def redact_urls(text: str, secrets: Secrets) -> str:
     """Returns a text without userinfo and secret parameters of the URLs in it."""
 
     def replaced(found: re.Match[str]) -> str:
-        name, value = unquote_plus(found[2]), unquote_plus(found[3])
+        name = unquote_plus(found[2])
+        if secrets.rules.is_public(name):
+            return found[0]
+        value = unquote_plus(found[3])
         place = secrets.replaced(name, value) if secrets.is_secret(name, value) else value
         return found[0] if place == value else f"{found[1]}{found[2]}={place}"
 
-    return _PARAMETER.sub(replaced, _USERINFO.sub(f"://{REDACTED}@", text))
-
-
-def _redact_url(url: str, secrets: Secrets) -> str:
-    return redact_urls(url, secrets) if _TELLING.search(url) else url
+    if "@" in text:
+        text = _USERINFO.sub(f"://{REDACTED}@", text)
+    return _PARAMETER.sub(replaced, text) if "=" in text else text
 
 
 def _redact_escaped(text: str, secrets: Secrets) -> str:

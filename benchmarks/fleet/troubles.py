@@ -146,7 +146,9 @@ TROUBLES: Final = (
     Trouble("server restarts, remembers", once(away(0.5)), most=TWICE, is_kept=True),
     Trouble("server stopped 0.7 s", each(2.0, lambda scene: scene.server.freeze(0.7)), most=TWICE),
     Trouble("CLIENT PAUSE 0.5 s", each(2.0, lambda scene: scene.server.client.client_pause(500, all=True)), most=TWICE),
-    Trouble("FLUSHALL", each(2.0, lambda scene: scene.server.client.flushall()), most=TWICE),
+    # Slots are told of again when they are renewed, each ten seconds; until then each FLUSHALL may lend them once more.
+    Trouble("FLUSHALL", once(lambda scene: scene.server.client.flushall()), most=TWICE),
+    Trouble("FLUSHALL each 2 s", each(2.0, lambda scene: scene.server.client.flushall()), most=TWICE, kinds=RATE),
     Trouble("away: closed", once(away(1.0)), is_kept=True, job=MappingProxyType({"away": "closed"})),
     Trouble("away: open", once(away(1.0)), is_open=True, job=MappingProxyType({"away": "open"})),
 )

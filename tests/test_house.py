@@ -236,11 +236,8 @@ def test_no_recording_or_config_is_ever_unpickled(path: str) -> None:
 LONGEST_FILE, LONGEST_FUNCTION = 300, 40
 """Lines; of a function without its docstring, which nobody shall shorten for the sake of a count."""
 
-TOO_LONG_STILL = frozenset({"admission/lanes.py", "throttle.py"})
-"""Files that have grown over it and are to be parted. None is added here."""
 
-
-@pytest.mark.parametrize("path", [path for path in FILES if path not in TOO_LONG_STILL])
+@pytest.mark.parametrize("path", FILES)
 def test_no_file_is_too_long(path: str) -> None:
     """What has grown over it holds an idea of its own, which wants a file."""
     assert len((PACKAGE / path).read_text("utf-8").splitlines()) <= LONGEST_FILE

@@ -7,8 +7,7 @@ all its gates have room it takes a unit of each, else it moves to the next close
 
 There are no priorities, and there is room for them: the ticket is all that decides between lanes, and the place in the
 queue all that decides within one. A priority would make the ticket a pair, (priority, number), and lanes would be told
-apart by gates and priority; nothing else looks at tickets. A bound on how long the low ones wait would be needed too,
-for which the guard below is the place.
+apart by gates and priority. How long the low ones may wait would need a bound, for which the guard below is the place.
 
 Two gates that never open at the same moment could keep a lane moving for ever. After `BOUNCES` moves it is guarded: one
 unit at each of its gates is left for it, until it went, or is paused. One at a time, since two could block each other.

@@ -1,0 +1,22 @@
+"""Rate limits: never more than `max_requests` dispatched in any window of `per_time`.
+
+`config.py` has the rules as a user writes them, `gates.py` what they are held by, `keeper.py` knows which of those a
+request has to pass, and `transport.py` is the layer.
+"""
+
+from __future__ import annotations
+
+from .config import GracefulThrottle, ThrottleRule, Throttling
+from .gates import RuleGates, RuleOf
+from .keeper import ThrottleKeeper
+from .transport import ThrottleTransport
+
+__all__ = [
+    "GracefulThrottle",
+    "RuleGates",
+    "RuleOf",
+    "ThrottleKeeper",
+    "ThrottleRule",
+    "ThrottleTransport",
+    "Throttling",
+]

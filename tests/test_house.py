@@ -78,6 +78,7 @@ PURE = (
     "admission/gates.py",
     "admission/lanes.py",
     "admission/waiters.py",
+    "admission/timers.py",
     "admission/keyed.py",
     "retry/backoff.py",
     "retry/budget.py",

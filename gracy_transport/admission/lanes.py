@@ -19,12 +19,13 @@ threads at once; `Desk` sees to that.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from itertools import count
 from typing import Final, TypeAlias
 
 from .foresight import foresee
 from .gates import Gate
+from .timers import Timers
 from .waiters import Gates, Lane, Waiter, busiest, close_lane, first_parked, open_lane, park, unpark
 
 __all__ = ["BOUNCES", "SLICE", "Admission", "Bound", "Gates", "Lane", "Waiter"]
@@ -38,8 +39,6 @@ BOUNCES: Final = 8
 SLICE: Final = 100
 """Grants handed out in one go: 100 keep an event loop busy for about 3 ms, 5,000 for 50 to 90."""
 
-_FEWEST_TIMERS: Final = 64
-
 
 class Admission:
     """The queue in front of any number of gates. See the module for how it decides."""
@@ -47,9 +46,7 @@ class Admission:
     def __init__(self) -> None:
         self._lanes: dict[Gates, Lane] = {}
         self._tickets = count()
-        self._timers: list[tuple[float, int, Gate]] = []
-        self._timer_order = count()
-        self._most_timers = _FEWEST_TIMERS
+        self._timers = Timers()
         self._guarded: Lane | None = None
         self.waiting = 0
 
@@ -165,14 +162,7 @@ class Admission:
 
     def next_opening(self) -> float | None:
         """Returns when `tick` has to be called next, or `None` when only a release can change anything."""
-        while self._timers:
-            at, _order, gate = self._timers[0]
-            if gate.timer_at == at and gate.waiting:
-                return at
-            if gate.timer_at == at:
-                gate.timer_at = None
-            heapq.heappop(self._timers)
-        return None
+        return self._timers.next()
 
     def estimate(self, gates: Gates, now: float) -> tuple[float, Gate]:
         """Returns the seconds that a newcomer will wait at least, and the gate that takes longest."""
@@ -200,29 +190,13 @@ class Admission:
         guarded = self._guarded
         is_spared = guarded is not None and guarded.parked_at is not gate and gate in guarded.gates
         at = gate.opens_at(now, 1 if is_spared else 0)
-        if at is not None and (gate.timer_at is None or at < gate.timer_at):
-            gate.timer_at = at
-            if len(self._timers) >= self._most_timers:
-                self._tidy_timers()
-            heapq.heappush(self._timers, (at, next(self._timer_order), gate))
-
-    def _tidy_timers(self) -> None:
-        """Forgets the timers of gates where nobody waits any more, each time their number has doubled."""
-        kept: list[tuple[float, int, Gate]] = []
-        for timer in self._timers:
-            at, _order, gate = timer
-            if gate.timer_at == at and gate.waiting:
-                kept.append(timer)
-            elif gate.timer_at == at:
-                gate.timer_at = None
-        heapq.heapify(kept)
-        self._timers = kept
-        self._most_timers = max(_FEWEST_TIMERS, 2 * len(kept))
+        if at is not None:
+            self._timers.set(gate, at)
 
     def _serve(self, gates: Iterable[Gate], now: float) -> list[Waiter]:
         """Lets waiters through these gates, and those that are due, while there is room, the oldest of all first."""
         granted: list[Waiter] = []
-        touched = {*gates, *self._due(now), *self._lift_vain_guard(now)}
+        touched = {*gates, *self._timers.due(now), *self._lift_vain_guard(now)}
         offers = [(self._first_at(gate).ticket, id(gate), gate) for gate in touched if gate.waiting]
         heapq.heapify(offers)
         while offers and len(granted) < SLICE:
@@ -238,14 +212,6 @@ class Admission:
         for gate in touched:
             self._arm(gate, now)
         return granted
-
-    def _due(self, now: float) -> Iterator[Gate]:
-        """Takes out the timers that are due, and yields their gates."""
-        while self._timers and self._timers[0][0] <= now:
-            at, _order, gate = heapq.heappop(self._timers)
-            if gate.timer_at == at:
-                gate.timer_at = None
-                yield gate
 
     def _try_lane(self, lane: Lane, gate: Gate, now: float, granted: list[Waiter]) -> Gates:
         """Lets the head of a lane go, or moves the lane to the next closed gate; returns gates that so got room."""
@@ -280,8 +246,6 @@ class Admission:
         for gate in waiter.gates:
             gate.queued -= 1
         if not self.waiting:
-            for _at, _order, gate in self._timers:
-                gate.timer_at = None
             self._timers.clear()
 
     def _bounce(self, lane: Lane) -> None:

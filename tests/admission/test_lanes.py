@@ -429,7 +429,7 @@ class AnyInterleaving(RuleBasedStateMachine):
 
     def nothing_is_left(self) -> None:
         """No lane, no timer, no guard; and once all windows are over every gate is as good as new."""
-        assert (self.admission._lanes, self.admission._timers, self.admission._guarded) == ({}, [], None)
+        assert (self.admission._lanes, len(self.admission._timers), self.admission._guarded) == ({}, 0, None)
         for gate in self.gates:
             assert (gate.queued, gate.waiting, gate.parked, gate.timer_at) == (0, 0, [], None)
             assert gate.is_idle(self.now + 1e4)

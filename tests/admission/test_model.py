@@ -198,7 +198,7 @@ class Play:
         desk, admission = self.desk, self.desk._admission
         assert self.over == self.came
         assert (desk.waiting, desk._rooms, list(desk._returned)) == (0, {}, [])
-        assert (admission._lanes, admission._timers, admission._guarded) == ({}, [], None)
+        assert (admission._lanes, len(admission._timers), admission._guarded) == ({}, 0, None)
         assert self.clock._wakes == {}
         for gate in self.gates:
             assert (gate.queued, gate.waiting, gate.parked, gate.timer_at) == (0, 0, [], None)

@@ -13,13 +13,13 @@ from typing import Final
 import anyio
 import httpx
 
-from ..checking.shapes import shaped_in
 from ..config import GracyConfig
 from ..conversion.sources import Kind, kind_of, storage_of
 from ..exceptions import UnreadableRecording
 from ..formats import read_cassette, read_har
 from ..redaction import printable
 from ..replay.memory import MemoryReplayStorage
+from ..replay.shapes import shaped_in
 from ..replay.storage import RecordingStorage
 from ..retry import GracefulRetry
 from ..secret_names import is_secret_header, is_secret_name

@@ -13,16 +13,14 @@ from hypothesis import strategies as st
 
 from gracy_transport.redaction import (
     REDACTED,
-    SECRET_HEADERS,
     as_hidden,
     hide,
-    is_secret_header,
-    is_secret_name,
     printable,
     redact_endpoint,
     redact_query,
     redact_url,
 )
+from gracy_transport.secret_names import SECRET_HEADERS, is_secret_header, is_secret_name
 
 SECRET_NAMES = [
     "api_key",

@@ -142,6 +142,8 @@ class SharedPermits(SharedGate):
         self._own.sent.append(now)
         self._went += 1
         if not self.is_alone(now) and self._stock.use(now):
+            if self.waiting:
+                self.ask(now)
             return
         self._over.append(now)
         del self._over[: -self.limit]  # what is older is over by now, or was too many to tell apart
@@ -153,8 +155,8 @@ class SharedPermits(SharedGate):
         if self.is_asked or self.is_alone(now):
             return
         self._stock.drop(now)
-        if self.queued <= self._stock.left - self._taken:
-            return
+        if self.queued <= self._stock.left - self._taken or self._stock.left >= self._most():
+            return  # with so many at hand it is the event loop that they wait for: more would only lie too long
         if self._stock.last_opens - now <= self.engine.round_trip:
             self.is_asked = True
             self.engine.order(self)
@@ -189,8 +191,12 @@ class SharedPermits(SharedGate):
             likely = int(self._went / seconds * self._slack)
             missing += min(likely, self.limit // (4 * self.processes))
         self._went, self._rated_at = 0, now
-        most = (self.engine.ahead + 2 * self.engine.round_trip) * self.limit / self._window / self.processes
-        return max(0, min(missing, max(FEWEST, min(MOST, int(most)))))
+        return max(0, min(missing, self._most()))
+
+    def _most(self) -> int:
+        """Returns how many are asked for at once at most, and lie here before no more are."""
+        seconds = self.engine.ahead + 2 * self.engine.round_trip
+        return max(FEWEST, min(MOST, int(seconds * self.limit / self._window / self.processes)))
 
     def _settlements(self, now: float) -> list[str | int]:
         """Returns what became of permits: entry, how many were used, when those are back, when the rest was."""

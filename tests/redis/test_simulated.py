@@ -189,3 +189,20 @@ def test_the_clock_of_the_server_may_be_set(server: Redis, namespace: str, secon
     sent = saturated(world, [Crowd(), Crowd()], 10, 1.0, 12.0)
     assert tightest(world, 10 if seconds < 0 else 20) >= 1.0 - TINY
     assert sent >= 0.9 * 10 * 12
+
+
+def test_a_high_limit_is_used_by_one_process_that_does_one_after_the_other(server: Redis, namespace: str) -> None:
+    """It takes no more permits than it can use before they have lain too long, however many wait."""
+    world = World(server, namespace, 7)
+    free_at = 0.0
+
+    def lag() -> float:
+        nonlocal free_at
+        free_at = max(world.now, free_at) + 0.0004
+        return free_at - world.now
+
+    process = Process(world, "p", 1000, 1.0, lag=lag)
+    process.begin(5000)
+    world.run(4.0)
+    assert tightest(world, 1000) >= 1.0 - TINY
+    assert len(world.sent) >= 0.95 * 4000

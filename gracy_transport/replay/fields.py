@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from json import JSONDecoder
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from ..redaction import REDACTED
 from ..secret_names import plain_name
@@ -72,7 +72,7 @@ def public_texts(text: str, rules: Rules) -> set[str]:
             value, _ends = _DECODER.raw_decode(text, begins)
         except (ValueError, RecursionError):
             continue
-        each: list[Any] = value if isinstance(value, list) else [value]
+        each = cast("list[object]", value) if isinstance(value, list) else [value]
         found.update(one for one in each if isinstance(one, str))
     return found
 

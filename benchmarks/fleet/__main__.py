@@ -42,7 +42,7 @@ FEWEST_TRIPS: Final = 0.2
 FAST: Final = 500
 """What counts as many."""
 OVERTAKEN: Final = 0.05
-"""The part that may be overtaken: where an event loop is too busy to use a permit in time, whoever had it asks again."""
+"""The part that may be overtaken: whose event loop is too busy to use a permit in time asks again."""
 
 
 class Trial(NamedTuple):

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows stops n
 
 RATE = Limits(limit=12, period=0.4)
 SLOTS = Limits(slots=3)
-SECONDS = 1.5
+SECONDS = 1.0
 PATIENT = 10.0
 """Seconds for a command: a machine that does too much is no server that is away."""
 

@@ -160,6 +160,7 @@ class RedisEngine:
 
     async def _work(self, wake: asyncio.Event) -> None:
         self._client = self._connect()
+        self._went_away = asyncio.Event()  # each loop has its own
         if self.is_away:  # so it was when the thread ended
             self._went_away.set()
         try:

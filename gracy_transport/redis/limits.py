@@ -72,7 +72,8 @@ class RedisLimits(SharedLimits):
             wait, until it does or their deadline is over). The first unless given: a third party's limit is still
             kept, and work goes on.
         timeout: seconds for a command, 0.1 unless given: a round trip takes less than 10 ms in a data centre, and
-            requests wait for it.
+            requests wait for it. Where one takes 30 ms or more, say 1: a time-out that is too short is an outage each
+            time.
         ahead: seconds for which permits are asked in advance (and two round trips), 0.05 unless given: with more, a
             process asks less often, and what one leaves comes to the others later.
         lease: seconds for which a slot is lent at a time, 30 unless given: renewed each third of that, it outlives

@@ -309,6 +309,7 @@ async def test_limits_go_on_in_one_event_loop_after_another(family: ModuleType, 
         async with side.client:
             await side.send(3)
         shared.close()
+    assert shared.outages == 0
 
 
 def test_limits_are_pickled_as_what_they_were_made_of() -> None:

@@ -94,6 +94,8 @@ class SharedSlots(SharedGate):
 
     def give_back(self) -> None:
         """Returns a slot: to the next who waits here, or to the other processes when those wait and this is theirs."""
+        if not self.used:  # of a request of the parent, in a process that was forked off
+            return
         self.used -= 1
         self.free += 1
         now = self.desk.clock.now()

@@ -139,3 +139,13 @@ def test_whoever_wants_slots_is_heard_by_those_who_want_more_themselves(valkey: 
     words = [message["data"].decode() for message in heard if message is not None]
     assert any(not word.endswith(" one") for word in words)
     assert len(words) < 5, "everybody hears it, so not too often"
+
+
+def test_a_process_that_was_forked_off_has_nothing_to_give_back(clock: FakeClock) -> None:
+    """A request of its parent that the garbage collector ends there leaves no slot behind."""
+    gate, _engine = a_gate(clock)
+    answer(gate, "me.1:1")
+    gate.use(clock.now())
+    gate.forget()
+    gate.give_back()
+    assert not gate.has_room(clock.now())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
 
 from ..admission import Gate
@@ -79,7 +80,7 @@ class Engine(Protocol):
         ...
 
 
-class SharedGate(Gate):
+class SharedGate(Gate, ABC):
     """A gate whose units are lent by an engine.
 
     Args:
@@ -121,45 +122,40 @@ class SharedGate(Gate):
         return f"{self.subject}, while the shared limits cannot be reached"
 
     @property
-    def share(self) -> int:
-        """How many units this process may use by itself: its part of the limit, at least one."""
-        return max(1, self.limit // self.processes)
-
-    @property
+    @abstractmethod
     def is_quiet(self) -> bool:
         """Whether nothing is held or waited for here."""
-        raise NotImplementedError
 
     def is_alone(self, now: float) -> bool:
         """Tells whether this process keeps to the limit without the engine now."""
         return self.engine.is_away
 
+    @abstractmethod
     def order(self, now: float) -> Order:
         """Returns what the engine is to decide now."""
-        raise NotImplementedError
 
     def missed_words(self, now: float) -> None:
         """Is told that what other processes said may have been missed."""
 
+    @abstractmethod
     def came_back(self, now: float) -> None:
         """Is told that the engine is back."""
-        raise NotImplementedError
 
+    @abstractmethod
     def delivered(self, reply: list[Any], sent: float, received: float) -> None:
         """Takes in what the engine decided between two instants."""
-        raise NotImplementedError
 
+    @abstractmethod
     def look_after(self, now: float) -> None:
         """Sees each second to what is due."""
-        raise NotImplementedError
 
+    @abstractmethod
     def let_go(self, now: float) -> None:
         """Gives back what nobody uses."""
-        raise NotImplementedError
 
+    @abstractmethod
     def forget(self) -> None:
         """Begins anew, in a process that was forked off: what its parent was lent is not its own."""
-        raise NotImplementedError
 
     def failed(self) -> None:
         """Is told that an order came to nothing."""
@@ -179,11 +175,7 @@ class SharedGate(Gate):
 
     def has_room(self, now: float, spared: int = 0) -> bool:
         """Tells whether a unit can be taken now, when `spared` units are to be left for somebody else."""
-        if now < self.paused_until:
-            return False
-        if self.is_alone(now):
-            return self.engine.away == "open" or (self.engine.away != "closed" and self._has_own(now, spared))
-        at = self._lent_at(now, spared)
+        at = self.opens_at(now, spared)
         return at is not None and at <= now
 
     def opens_at(self, now: float, spared: int = 0) -> float | None:
@@ -208,15 +200,11 @@ class SharedGate(Gate):
         """Returns when the `count`-th unit from now comes back, as far as is known."""
         return self.opens_at(now, count - 1)
 
-    def _lent_at(self, now: float, spared: int) -> float | None:
-        raise NotImplementedError
+    @abstractmethod
+    def _lent_at(self, now: float, spared: int) -> float | None: ...
 
-    def _has_own(self, now: float, spared: int) -> bool:
-        at = self._own_at(now, spared)
-        return at is not None and at <= now
-
-    def _own_at(self, now: float, spared: int) -> float | None:
-        raise NotImplementedError
+    @abstractmethod
+    def _own_at(self, now: float, spared: int) -> float | None: ...
 
 
 def as_text(word: bytes | str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .gate import Order, SharedGate, as_text, microseconds, tick
 from .scripts import script
+from .stock import share_of
 
 if TYPE_CHECKING:
     from ..admission import Desk
@@ -235,4 +236,4 @@ class SharedSlots(SharedGate):
         return now if self.free > spared and not self._has_lapsed(now) else None
 
     def _own_at(self, now: float, spared: int) -> float | None:
-        return now if self.used + spared < self.share else None
+        return now if self.used + spared < share_of(self.limit, self.processes) else None

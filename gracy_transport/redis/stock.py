@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
-__all__ = ["Lease", "OwnShare", "Stock"]
+__all__ = ["Lease", "OwnShare", "Stock", "share_of"]
+
+
+def share_of(limit: int, processes: int) -> int:
+    """Returns how many units of a limit are the part of each process: at least one."""
+    return max(1, limit // processes)
 
 
 class Lease:
@@ -129,7 +134,7 @@ class OwnShare:
 
         With more processes than permits it is one in so many periods.
         """
-        share, period, sent = max(1, self._limit // processes), self._period, self.sent
+        share, period, sent = share_of(self._limit, processes), self._period, self.sent
         if processes > self._limit:
             period *= processes / self._limit
         while sent and sent[0] + period <= now:

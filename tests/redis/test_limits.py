@@ -89,6 +89,7 @@ async def test_those_of_another_namespace_do_not_share(
     async with one.client, other.client:
         await one.send(4)
         await other.send(4)
+    assert len(one.sent) == len(other.sent) == 4
     apart.close()
 
 
@@ -231,6 +232,7 @@ async def test_without_the_server_nothing_is_limited_if_that_is_wanted(
     side = Side(family, rule(shared, limit=1, period=60.0))
     async with side.client:
         await side.send(20)
+    assert len(side.sent) == 20
     shared.close()
 
 

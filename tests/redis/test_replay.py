@@ -27,7 +27,7 @@ from gracy_transport.replay.document import to_json
 from gracy_transport.replay.sequence import LAST
 from gracy_transport.replay.storage import Wanted
 from gracy_transport.testing import ScriptedResponse, ScriptedWire
-from tests.replay.support import URL, client_of
+from tests.replay.support import URL, asked_for, bodies_in, client_of
 from tests.support import at_once
 
 pytestmark = pytest.mark.anyio
@@ -40,12 +40,6 @@ AT = datetime(2026, 11, 22, 16, 30, 0, 123456, tzinfo=UTC)
 def storage(valkey: str, namespace: str) -> RedisReplayStorage:
     """Gives a storage on the server."""
     return RedisReplayStorage(valkey, namespace=namespace)
-
-
-def asked_for(place: int = 0, credential: str | None = None, **given: Any) -> Asked:
-    """Returns one of many different requests."""
-    request = httpx.Request("GET", f"https://api.test/items/{place}", **given)
-    return Asked(request, request.content, credential)
 
 
 def recording(asked: Asked, body: bytes = b"body", status: int = 200, at: datetime = AT) -> Recording:
@@ -113,8 +107,7 @@ async def test_recordings_are_found_by_position(storage: RedisReplayStorage) -> 
         await storage.save(asked, answers[place], place, is_first=place == 2)
 
     async def found(wanted: Wanted) -> list[bytes]:
-        ordered = [await storage.find(asked, position, wanted) for position in (0, 1, 2, 3, LAST)]
-        return [each.response.body if each is not None and each.response is not None else b"-" for each in ordered]
+        return await bodies_in(storage, asked, wanted)
 
     assert await found(Wanted()) == [b"a", b"b", b"c", b"-", b"c"]
     assert await found(Wanted(only_good=True)) == [b"a", b"c", b"-", b"-", b"c"]

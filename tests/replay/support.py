@@ -7,8 +7,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import httpx
+
 from gracy_transport.replay import GracyReplay, GracyReplayStorage, RecordingStorage, ReplayTransport
+from gracy_transport.replay.asked import Asked
 from gracy_transport.replay.config import Mode
+from gracy_transport.replay.sequence import LAST
+from gracy_transport.replay.storage import Wanted
 from gracy_transport.replays.storages.sqlite import SQLiteReplayStorage
 from gracy_transport.testing import ScriptedWire
 
@@ -39,3 +44,15 @@ async def client_of(
     transport = ReplayTransport(ScriptedWire(500) if wire is None else wire, config, **(options or {}))
     async with family.AsyncClient(transport=transport) as client:
         yield client
+
+
+def asked_for(place: int = 0, credential: str | None = None, **given: Any) -> Asked:
+    """Returns one of many different requests."""
+    request = httpx.Request("GET", f"https://api.test/items/{place}", **given)
+    return Asked(request, request.content, credential)
+
+
+async def bodies_in(storage: RecordingStorage, asked: Asked, wanted: Wanted) -> list[bytes]:
+    """Returns the bodies that a storage has of a request at four positions and at the last, `-` where it has none."""
+    found = [await storage.find(asked, position, wanted) for position in (0, 1, 2, 3, LAST)]
+    return [each.response.body if each is not None and each.response is not None else b"-" for each in found]

@@ -35,17 +35,11 @@ from gracy_transport.replay.sequence import LAST
 from gracy_transport.replay.storage import Wanted
 from gracy_transport.replays.storages.sqlite import SQLiteReplayStorage
 from gracy_transport.testing import ScriptedResponse, ScriptedWire
-from tests.replay.support import URL, client_of, sqlite_in
+from tests.replay.support import URL, asked_for, bodies_in, client_of, sqlite_in
 
 pytestmark = pytest.mark.anyio
 
 ROOT = Path(__file__).parents[2]
-
-
-def asked_for(place: int = 0, **given: Any) -> Asked:
-    """Returns one of many different requests."""
-    request = httpx.Request("GET", f"https://api.test/items/{place}", **given)
-    return Asked(request, request.content)
 
 
 def recording(asked: Asked, body: bytes = b"body", status: int = 200, at: float = 1.7e9) -> Recording:
@@ -96,8 +90,7 @@ async def test_recordings_are_found_by_position(tmp_path: Path) -> None:
         await storage.save(asked, answers[place], place, is_first=place == 2)
 
     async def found(wanted: Wanted) -> list[bytes]:
-        ordered = [await storage.find(asked, position, wanted) for position in (0, 1, 2, 3, LAST)]
-        return [each.response.body if each is not None and each.response is not None else b"-" for each in ordered]
+        return await bodies_in(storage, asked, wanted)
 
     assert await found(Wanted()) == [b"a", b"b", b"c", b"-", b"c"]
     assert await found(Wanted(only_good=True)) == [b"a", b"c", b"-", b"-", b"c"]

@@ -37,7 +37,10 @@ if is_all then
   local renewing = {}
   for i = 12, 11 + renewed do renewing[ARGV[i]] = true end
   for _, entry in ipairs(redis.call('ZRANGE', leases, 0, -1)) do
-    if string.match(entry, '^[^:]*') == me and not renewing[entry] then granted[#granted + 1] = entry end
+    if string.match(entry, '^[^:]*') == me and not renewing[entry] then
+      redis.call('ZADD', leases, text(now + lease), entry)
+      granted[#granted + 1] = entry
+    end
   end
 end
 for i = 12, 11 + renewed do
@@ -97,4 +100,4 @@ redis.call('HSET', state, 'last', text(now), 'number', text(number), 'turn', tex
 local kept = math.max(2 * lease, presence, paused - now)
 for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, text(math.ceil(kept / 1000) + 1000)) end
 local is_queued = redis.call('ZSCORE', queue, me) and 1 or 0
-return {now, processes, waiting, paused, is_queued, granted, lost}
+return {now, processes, waiting, paused, is_queued, granted, lost, number}

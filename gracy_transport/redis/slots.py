@@ -42,6 +42,7 @@ class SharedSlots(SharedGate):
         "_kept",
         "_renewed_at",
         "_returning",
+        "_told_of",
         "_wanted_until",
         "leases",
         "used",
@@ -57,6 +58,7 @@ class SharedSlots(SharedGate):
         self._is_renewing = False
         self._renewed_at = float("-inf")
         self._heard_at = float("-inf")
+        self._told_of = 0
         self._is_lining_up = False
         self._kept = limit
         self._wanted_until = float("-inf")
@@ -184,13 +186,14 @@ class SharedSlots(SharedGate):
         self.is_asked = self._is_lining_up = False
 
     def _take_in(self, reply: list[Any], lost: list[str], sent: float, now: float) -> None:
-        server, self.processes, _waiting, paused, is_queued, granted, _lost = reply
+        server, self.processes, _waiting, paused, is_queued, granted, _lost, number = reply
         self.is_asked = False
         self._heard_at = sent
         self._is_lining_up = bool(is_queued)
         self._returning.clear()
-        if self._is_renewing:
-            self._renewed_at, self._is_renewing = sent, False
+        if self._is_renewing:  # and so was told of all that were lent up to then
+            self._renewed_at, self._is_renewing, self._told_of = sent, False, number
+        self._told_of = min(self._told_of, number)  # a server that forgot begins anew
         if paused > server:
             super().pause(now + (paused - server) / 1e6, now)
         for entry in lost:
@@ -201,7 +204,7 @@ class SharedSlots(SharedGate):
 
     def _take_over(self, entries: list[str], now: float) -> None:
         if now - self._heard_at < self.engine.lease / 3:
-            self._add(entries)
+            self._add([entry for entry in entries if int(entry.rpartition(":")[2]) > self._told_of])
         else:  # this word is old, since whoever waits is heard of each tick: are they still ours?
             self._renewed_at = float("-inf")
             self.engine.order(self)

@@ -7,7 +7,7 @@ from random import Random
 from typing import NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
@@ -88,6 +88,7 @@ class Crowd(NamedTuple):
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(limit=2, processes=4, slowest=0.02, loss_and_lease=(0.0, 1.0), seed=198)  # one told late was not renewed
 @given(
     limit=st.integers(1, 8),
     processes=st.integers(1, 4),

@@ -54,11 +54,13 @@ def a_gate(clock: FakeClock, lease: float = 30.0) -> tuple[SharedSlots, Engine]:
     return SharedSlots("name", engine, Desk(clock), 3, subject="three at once"), engine
 
 
-def answer(gate: SharedSlots, *granted: str, lost: tuple[str, ...] = (), is_queued: bool = False) -> None:
+def answer(
+    gate: SharedSlots, *granted: str, lost: tuple[str, ...] = (), is_queued: bool = False, number: int = 0
+) -> None:
     """Lets the gate ask, and be answered at once."""
     now = gate.desk.clock.now()
     gate.order(now)
-    reply: list[Any] = [1_000_000, 2, 0, 0, int(is_queued), list(granted), list(lost)]
+    reply: list[Any] = [1_000_000, 2, 0, 0, int(is_queued), list(granted), list(lost), number]
     gate.delivered(reply, now, now)
 
 
@@ -149,3 +151,25 @@ def test_a_process_that_was_forked_off_has_nothing_to_give_back(clock: FakeClock
     gate.forget()
     gate.give_back()
     assert not gate.has_room(clock.now())
+
+
+def test_a_late_word_brings_no_slot_back_that_was_given_back(clock: FakeClock) -> None:
+    """The answer that told of all slots came before it, and what it told of is over."""
+    gate, _engine = a_gate(clock)
+    answer(gate, "me.1:7", number=7)
+    gate.others_wait(0)
+    answer(gate, number=7)
+    gate.lent(["me.1:7"])
+    assert not gate.has_room(clock.now())
+    gate.lent(["me.1:8"])
+    assert gate.has_room(clock.now())
+
+
+def test_words_count_again_when_the_server_has_forgotten_its_numbers(clock: FakeClock) -> None:
+    """They begin at one then."""
+    gate, _engine = a_gate(clock)
+    answer(gate, "me.1:7", number=7)
+    gate.others_wait(0)
+    answer(gate, number=0)
+    gate.lent(["me.1:1"])
+    assert gate.has_room(clock.now())

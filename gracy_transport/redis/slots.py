@@ -39,6 +39,7 @@ class SharedSlots(SharedGate):
         "_heard_at",
         "_is_lining_up",
         "_is_renewing",
+        "_is_unsure",
         "_kept",
         "_renewed_at",
         "_returning",
@@ -59,6 +60,7 @@ class SharedSlots(SharedGate):
         self._renewed_at = float("-inf")
         self._heard_at = float("-inf")
         self._told_of = 0
+        self._is_unsure = False
         self._is_lining_up = False
         self._kept = limit
         self._wanted_until = float("-inf")
@@ -123,7 +125,8 @@ class SharedSlots(SharedGate):
         self._returning += self._back
         self._back.clear()
         engine = self.engine
-        self._is_renewing = now - self._renewed_at >= engine.lease / 3
+        self._is_renewing = self._is_unsure or now - self._renewed_at >= engine.lease / 3
+        self._is_unsure = False
         renewing = self.leases if self._is_renewing else ()
         arguments: list[str | int] = [
             self.owner,
@@ -157,10 +160,15 @@ class SharedSlots(SharedGate):
         if self.leases or self.used or self.queued:
             self.engine.order(self)
 
+    def failed(self) -> None:
+        """Is told that an order came to nothing: what was to be asked is asked with the next."""
+        super().failed()
+        self._is_unsure = self._is_unsure or self._is_renewing
+
     def missed_words(self, now: float) -> None:
         """Asks which slots were handed over meanwhile."""
         if self._is_lining_up:
-            self._renewed_at = float("-inf")
+            self._is_unsure = True
             self.engine.order(self)
 
     def look_after(self, now: float) -> None:
@@ -206,7 +214,7 @@ class SharedSlots(SharedGate):
         if now - self._heard_at < self.engine.lease / 3:
             self._add([entry for entry in entries if int(entry.rpartition(":")[2]) > self._told_of])
         else:  # this word is old, since whoever waits is heard of each tick: are they still ours?
-            self._renewed_at = float("-inf")
+            self._is_unsure = True
             self.engine.order(self)
 
     def _has_lapsed(self, now: float) -> bool:

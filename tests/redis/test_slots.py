@@ -173,3 +173,14 @@ def test_words_count_again_when_the_server_has_forgotten_its_numbers(clock: Fake
     answer(gate, number=0)
     gate.lent(["me.1:1"])
     assert gate.has_room(clock.now())
+
+
+def test_a_word_that_comes_before_the_first_answer_is_asked_about(clock: FakeClock) -> None:
+    """Also when that answer comes in between."""
+    gate, engine = a_gate(clock)
+    now = clock.now()
+    gate.order(now)
+    gate.lent(["me.1:1"])
+    gate.delivered([1_000_000, 2, 0, 0, 1, [], [], 0], now, now)
+    assert engine.ordered
+    assert gate.order(now).arguments[9] == 1, "all that are lent are asked for"

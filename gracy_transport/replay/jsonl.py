@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -165,7 +166,7 @@ def write_lines(path: Path, lines: Iterable[Line]) -> Stamp | None:
         file.flush()
         os.fsync(file.fileno())
         stamp = _stamp(os.fstat(file.fileno()))
-    if path.exists():
+    with contextlib.suppress(FileNotFoundError):
         shutil.copymode(path, draft)
     draft.replace(path)
     return stamp

@@ -29,13 +29,11 @@ def open_to_read(path: Path) -> sqlite3.Connection | None:
         return None
     uri = path.absolute().as_uri()
     failure: sqlite3.OperationalError | None = None
-    modes = ["mode=rw", "mode=ro"]
-    # In a directory without write permission SQLite cannot make the files it shares its state by. It can do without,
-    # but does not look for what a killed program left in the log then.
-    log = path.with_name(f"{path.name}-wal")
-    if not (log.exists() and log.stat().st_size):
-        modes.append("mode=ro&immutable=1")
-    for mode in modes:
+    for mode in ("mode=rw", "mode=ro", "mode=ro&immutable=1"):
+        # In a directory without write permission SQLite cannot make the files it shares its state by. It can do
+        # without, but does not look for what a killed program left in the log then.
+        if mode.endswith("immutable=1") and _has_log(path):
+            break
         try:
             return _reader(f"{uri}?{mode}", path)
         except sqlite3.OperationalError as error:
@@ -43,6 +41,14 @@ def open_to_read(path: Path) -> sqlite3.Connection | None:
             if error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
                 break  # somebody holds the file: it must not be read as if nobody did
     raise UnreadableRecording(f"{path} cannot be opened ({failure}): check its permissions and those of its directory")
+
+
+def _has_log(path: Path) -> bool:
+    """Tells whether something written is not in the file yet. Whoever closes the file last takes the log away."""
+    try:
+        return path.with_name(f"{path.name}-wal").stat().st_size > 0
+    except FileNotFoundError:
+        return False
 
 
 def _reader(uri: str, path: Path) -> sqlite3.Connection | None:

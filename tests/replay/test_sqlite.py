@@ -28,7 +28,7 @@ import httpx
 import pytest
 
 from gracy_transport.exceptions import GracyReplayRequestNotFound, UnreadableRecording
-from gracy_transport.replay import GracyReplay, RecordedError, RecordedResponse, Recording, ReplayTransport
+from gracy_transport.replay import GracyReplay, RecordedError, RecordedResponse, Recording, ReplayTransport, opening
 from gracy_transport.replay.config import Mode
 from gracy_transport.replay.exchange import Asked
 from gracy_transport.replay.sequence import LAST
@@ -602,6 +602,26 @@ async def test_a_file_that_cannot_be_opened_in_any_way(tmp_path: Path, monkeypat
     with pytest.raises(UnreadableRecording, match="unable to open database file"):
         await sqlite_in(tmp_path).find(asked_for(), 0)
     assert tried == ["mode=rw", "mode=ro", "mode=ro&immutable=1"]
+
+
+class Settling(type(Path())):  # type: ignore[misc]  # the class of paths of this system
+    """A path beside which somebody closes the file last, just after its log was seen."""
+
+    def exists(self, **options: Any) -> bool:
+        is_there = bool(super().exists(**options))
+        if self.name.endswith("-wal"):
+            self.unlink(missing_ok=True)
+        return is_there
+
+
+def test_a_log_that_goes_away_while_the_file_is_opened(tmp_path: Path) -> None:
+    """It is not looked for again: whoever took it away has merged it."""
+    path = Settling(tmp_path / "test.sqlite3")
+    opening.open_to_write(path).close()
+    (tmp_path / "test.sqlite3-wal").touch()
+    reader = opening.open_to_read(path)
+    assert reader is not None
+    reader.close()
 
 
 async def test_a_file_that_somebody_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -148,7 +148,10 @@ class RecordedTest:
         return min((recording.recorded_at for _asked, recording, *_place in saved), default=_NEVER)
 
     def _content(self) -> bytes | None:
-        return self.path.read_bytes() if self.path.exists() else None
+        try:
+            return self.path.read_bytes()
+        except FileNotFoundError:
+            return None
 
 
 class _Draft(MemoryReplayStorage):

@@ -91,6 +91,7 @@ PURE = (
     "plain.py",
     "link_header.py",
     "matching.py",
+    "throttle/patterns.py",
     "redaction.py",
     "replay/document.py",
     "secret_names.py",

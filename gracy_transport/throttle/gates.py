@@ -19,7 +19,6 @@ class RuleGates:
 
     def __init__(self, rule: ThrottleRule, shared: SharedLimits | None, desk: Desk) -> None:
         self.rule = rule
-        self.matches = rule.url_pattern.match
         self._shared = shared
         self._desk = desk
         self._spacing = rule.period / rule.max_requests if rule.smooth else 0.0

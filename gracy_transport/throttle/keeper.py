@@ -13,6 +13,7 @@ from ..logevents import LogEvent, log
 from ..matching import Memo
 from .config import GracefulThrottle, ThrottleRule
 from .gates import RuleGates, RuleOf
+from .patterns import Patterns
 
 if TYPE_CHECKING:
     from ..family import Request
@@ -44,6 +45,7 @@ class ThrottleKeeper:
                 book.gates_of((rule, shared), self, partial(RuleGates, rule, shared, desk)) for rule in config.rules
             )
         )
+        self._patterns = Patterns([(gates.rule.url_pattern, gates) for gates in self._rules])
         self._is_keyed = any(rule.key is not None for rule in config.rules)
         self._matching_at: Memo[tuple[RuleGates, ...]] = Memo(self._matching)
         self._gates_at: Memo[Gates] = Memo(self._gates)
@@ -73,11 +75,11 @@ class ThrottleKeeper:
         return tuple([(gates, None if gates.rule.key is None else gates.rule.key(request)) for gates in matching])
 
     def _matching(self, target: str) -> tuple[RuleGates, ...]:
-        return tuple([rule for rule in self._rules if rule.matches(target)])
+        return tuple(self._patterns.matching(target))
 
     def _gates(self, target: str) -> Gates:
         """Returns the gates at a URL when none of the rules has a key."""
-        return tuple([gate for rule in self._rules if rule.matches(target) for gate in rule.get()])
+        return tuple([gate for rule in self._patterns.matching(target) for gate in rule.get()])
 
     def most_waiting(self, gate: Gate) -> int | None:
         """Returns how many may wait that need a permit of a rule."""

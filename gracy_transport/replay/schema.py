@@ -194,9 +194,10 @@ def write(connection: sqlite3.Connection, batch: Iterable[tuple[Row, bool]]) -> 
 def _delete(connection: sqlite3.Connection, sequences: list[tuple[int, str]]) -> None:
     for start in range(0, len(sequences), _AT_ONCE):
         some = sequences[start : start + _AT_ONCE]
-        places = ",".join(["(?,?)"] * len(some))
-        values = [value for sequence in some for value in sequence]
-        where = f"(key, credential) IN (VALUES {places})"
+        keys, pairs = ",".join("?" * len(some)), ",".join(["(?,?)"] * len(some))
+        values = [key for key, _credential in some] + [value for sequence in some for value in sequence]
+        # For the pairs alone no index is used: all that was ever recorded would be looked through.
+        where = f"key IN ({keys}) AND (key, credential) IN (VALUES {pairs})"
         connection.execute(f"DELETE FROM recordings WHERE {where}", values)  # noqa: S608 - question marks
 
 

@@ -31,6 +31,7 @@ from gracy_transport.exceptions import GracyReplayRequestNotFound, UnreadableRec
 from gracy_transport.replay import GracyReplay, RecordedError, RecordedResponse, Recording, ReplayTransport, opening
 from gracy_transport.replay.config import Mode
 from gracy_transport.replay.exchange import Asked
+from gracy_transport.replay.schema import CREATE, row_of, write
 from gracy_transport.replay.sequence import LAST
 from gracy_transport.replay.storage import Wanted
 from gracy_transport.replays.storages.sqlite import SQLiteReplayStorage
@@ -356,6 +357,20 @@ async def test_many_recordings_in_one_batch(tmp_path: Path) -> None:
     storage.flush()
     assert len(rows_of(storage.path)) == 300
     assert storage.path.stat().st_size < 300 * 250
+
+
+def test_what_is_replaced_is_found_without_looking_at_all_that_is_recorded() -> None:
+    """Recording costs no more for each answer that is there already."""
+    rows = [row_of(recording(asked_for(number)), number, 0) for number in range(3_000)]
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        for statement in CREATE:
+            connection.execute(statement)
+        write(connection, [(row, True) for row in rows])
+        steps: list[int] = []
+        connection.set_progress_handler(lambda: steps.append(1), 1_000)
+        write(connection, [(row, True) for row in rows[1_000:1_010]])
+        assert len(steps) < 10
+        assert connection.execute("SELECT count(*), count(DISTINCT key) FROM recordings").fetchone() == (3_000, 3_000)
 
 
 async def test_writing_needs_no_close(tmp_path: Path) -> None:

@@ -145,27 +145,25 @@ class Desk:
 
     def pause(self, gates: Iterable[Gate], seconds: float) -> None:
         """Lets nobody through these gates for that long; pauses do not add up, the longest holds. See `change`."""
+        self._change(
+            lambda admission, now: [late for gate in gates for late in admission.pause(gate, now + seconds, now)]
+        )
 
-        def hold(admission: Admission, now: float) -> list[Waiter]:
-            return [late for gate in gates for late in admission.pause(gate, now + seconds, now)]
-
-        self._send_away(self._decide(hold))
-        self._hand_out([])
-
-    def change(self, gate: Gate, change: Callable[[float], object]) -> None:
-        """Changes a gate while nobody decides, by a callable that is told the time, and lets whoever now may go on.
+    def change(self, *changes: tuple[Gate, Callable[[float], object]]) -> None:
+        """Changes gates while nobody decides, by callables that are told the time, and lets whoever now may go on.
 
         Those who would have to go before a pause is over that so began raise `DeskLate`.
         """
-        self._send_away(self._decide(lambda admission, now: admission.change(gate, change, now)))
-        self._hand_out([])
+        self._change(
+            lambda admission, now: [late for gate, change in changes for late in admission.change(gate, change, now)]
+        )
 
-    @staticmethod
-    def _send_away(late: Iterable[Waiter]) -> None:
-        for guest in late:
+    def _change(self, change: Callable[[Admission, float], Iterable[Waiter]]) -> None:
+        for guest in self._decide(change):
             assert isinstance(guest, Guest)
             guest.is_late = True
             guest.room.rouse(guest)
+        self._hand_out([])
 
     def close(self) -> None:
         """Sends everybody away who waits in this event loop: they raise `DeskClosed`. Who comes later is served."""

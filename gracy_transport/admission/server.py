@@ -124,7 +124,7 @@ class HintKeeper:
         if not hints:
             return 0.0
         before = gate.paused_until
-        self.hints.desk.change(gate, lambda now: gate.heed(hints, number, now, self.longest))
+        self.hints.desk.change((gate, lambda now: gate.heed(hints, number, now, self.longest)))
         return max(0.0, gate.paused_until - self.hints.desk.clock.now()) if gate.paused_until > before else 0.0
 
     def gates_for(self, request: Request, call: Call) -> Gates:

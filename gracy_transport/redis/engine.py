@@ -21,7 +21,7 @@ from uuid import uuid4
 from redis.exceptions import NoScriptError, RedisError
 
 from .gate import MEANWHILE, Order, tick
-from .gates import GateBook
+from .gates import GateBook, deliver
 from .hearing import listen
 from .patience import in_time, words
 from .scripts import script
@@ -124,7 +124,6 @@ class RedisEngine:
 
     def lost(self, gate: SharedGate, count: int) -> None:
         """Tells that leases ended while they were in use."""
-        self.lost_leases += count
         logger.warning(
             "%s: %d slots of %s ended before they were given back, after %g s without a word from here: more requests "
             "than the limit may be in flight",
@@ -133,6 +132,7 @@ class RedisEngine:
             gate.subject,
             self.lease,
         )
+        self.lost_leases += count  # whoever sees that finds it in the logs
 
     def stop(self, *, wait: bool = True) -> None:
         """Gives back what was lent and ends the thread; it begins anew when it is needed again."""
@@ -199,12 +199,7 @@ class RedisEngine:
         """Runs the scripts of some gates in one round trip, and hands each its reply."""
         orders = [gate.desk.decide(gate.order) for gate in gates]
         sent = [gate.desk.clock.now() for gate in gates]
-        replies = await self._run_scripts(orders)
-        for gate, reply, at in zip(gates, replies, sent, strict=True):
-            if isinstance(reply, BaseException):
-                gate.failed()
-            else:
-                gate.delivered(reply, at, gate.desk.clock.now())
+        deliver(gates, await self._run_scripts(orders), sent)
 
     async def _run_scripts(self, runs: Sequence[Order]) -> list[Any]:
         """Returns what the scripts answer, or the errors; an error means that the server is away now."""

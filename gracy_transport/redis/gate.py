@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from ..admission import Gate
 
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
     from ..admission import Desk
     from .scripts import Script
 
-__all__ = ["MEANWHILE", "Away", "Engine", "Order", "SharedGate", "as_text", "microseconds", "tick"]
+__all__ = ["MEANWHILE", "Away", "Change", "Engine", "Order", "SharedGate", "as_text", "microseconds", "tick"]
+
+
+Change: TypeAlias = tuple[Gate, Callable[[float], object]]
+"""A gate, and what changes it while nobody decides; it is told the time."""
 
 
 Away = Literal["local_share", "open", "closed"]
@@ -142,8 +147,8 @@ class SharedGate(Gate, ABC):
         """Is told that the engine is back."""
 
     @abstractmethod
-    def delivered(self, reply: list[Any], sent: float, received: float) -> None:
-        """Takes in what the engine decided between two instants."""
+    def taking_in(self, reply: list[Any], sent: float, received: float) -> Change:
+        """Returns what takes in what the engine decided between two instants."""
 
     @abstractmethod
     def look_after(self, now: float) -> None:
@@ -163,7 +168,7 @@ class SharedGate(Gate, ABC):
 
     def look_again(self) -> None:
         """Lets those who wait go on by what is so now."""
-        self.desk.change(self, lambda _now: None)
+        self.desk.change((self, lambda _now: None))
 
     def pause_elsewhere(self, seconds: float) -> None:
         """Lets nobody pass for so long in any process."""

@@ -5,16 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from itertools import count
 from threading import Lock
-from typing import TypeVar
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from ..admission import Desk
-from .gate import SharedGate
+from .gate import Change, SharedGate
 from .slots import SharedSlots
 
-__all__ = ["GateBook"]
+__all__ = ["GateBook", "deliver"]
 
 G = TypeVar("G", bound=SharedGate)
+
+
+def deliver(gates: Iterable[SharedGate], replies: Iterable[Any], sent: Iterable[float]) -> None:
+    """Hands each gate the reply to what it asked at an instant, or tells it that there is none.
+
+    Those of one desk at once: a request that needs several gates is woken when it has all of them.
+    """
+    changes: dict[Desk, list[Change]] = {}
+    for gate, reply, at in zip(gates, replies, sent, strict=True):
+        if isinstance(reply, BaseException):
+            gate.failed()
+        else:
+            changes.setdefault(gate.desk, []).append(gate.taking_in(reply, at, gate.desk.clock.now()))
+    for desk, of_desk in changes.items():
+        desk.change(*of_desk)
 
 
 class GateBook:
@@ -85,7 +100,7 @@ class GateBook:
     def came_back(self) -> None:
         """Tells the gates that the engine is back."""
         for gate in self.all():
-            gate.desk.change(gate, gate.came_back)
+            gate.desk.change((gate, gate.came_back))
 
     def after_fork(self) -> None:
         """Lets each gate begin anew, in a process that has no other thread yet."""

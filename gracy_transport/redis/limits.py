@@ -39,7 +39,10 @@ class RedisLimits(SharedLimits):
     - Rates: no window holds more than N requests dispatched, over all processes, whatever their clocks say: time is the
       server's. A process asks for a few permits at a time and is told when each can be used, so nobody polls. A permit
       lies unused for at most 4 % of its period (10 ms and two round trips at least, 1 s at most), then it goes back:
-      that, and the doubt about the server's clock of one round trip, is what sharing costs of the limit.
+      that, and the doubt about the server's clock of one round trip, is what sharing costs of the limit. Where there
+      is plenty it may lie longer, up to a quarter of its period, as long as 4 % of the limit are so lent at most.
+      A request that needs several rules asks for all of them at once; each rule is decided by itself, so that the
+      nodes of a cluster share the rules between them.
     - Slots: no more in use than the limit. A slot is lent for `lease` seconds and renewed by a thread for as long as
       its request is under way, so one whose process was killed comes back after that long. A process keeps free slots
       for its next requests until somebody else waits, and then no more than its part.

@@ -11,13 +11,14 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from .gate import Order, SharedGate, as_text, microseconds
+from .pace import Pace
 from .scripts import script
 from .stock import Lease, OwnShare, Stock
 from .timing import ServerTime
 
 if TYPE_CHECKING:
     from ..admission import Desk
-    from .gate import Engine
+    from .gate import Change, Engine
 
 __all__ = ["SharedPermits"]
 
@@ -57,14 +58,13 @@ class SharedPermits(SharedGate):
         "_is_plenty",
         "_over",
         "_own",
-        "_rated_at",
+        "_pace",
         "_slack",
         "_spacing",
         "_stock",
         "_taken",
         "_telling",
         "_time",
-        "_went",
         "_window",
     )
 
@@ -92,8 +92,7 @@ class SharedPermits(SharedGate):
         self._alone_until = float("-inf")
         self._is_plenty = False
         self._slack = 0.0
-        self._went = 0
-        self._rated_at = 0.0
+        self._pace = Pace()
 
     @property
     def is_quiet(self) -> bool:
@@ -140,7 +139,7 @@ class SharedPermits(SharedGate):
     def use(self, now: float) -> None:
         """Takes a permit and uses it now; one that was not lent is told of, so that others wait the longer for it."""
         self._own.sent.append(now)
-        self._went += 1
+        self._pace.note()
         if not self.is_alone(now) and self._stock.use(now):
             if self.waiting:
                 self.ask(now)
@@ -155,8 +154,12 @@ class SharedPermits(SharedGate):
         if self.is_asked or self.is_alone(now):
             return
         self._stock.drop(now)
-        if self.queued <= self._stock.left - self._taken or self._stock.left >= self._most():
+        missing = self.queued - (self._stock.left - self._taken)
+        if self._stock.left >= self._most():
             return  # with so many at hand it is the event loop that they wait for: more would only lie too long
+        # Who waits for another gate of the same request, asks for more here too: so all are asked for together.
+        if missing <= 0 and (not self.queued or 2 * missing + self._likely(now) <= 0):
+            return
         if self._stock.last_opens - now <= self.engine.round_trip:
             self.is_asked = True
             self.engine.order(self)
@@ -165,7 +168,7 @@ class SharedPermits(SharedGate):
         """Returns what the engine is to decide now."""
         self._stock.drop(now)
         trips = 2 * self.engine.round_trip
-        self._slack = min(LONGEST, max(SLACK * self._window, LAG + trips))
+        self._slack = self._lying(now)
         times = (self._window, self._spacing, self._slack, self.engine.ahead + trips)
         wanted = 0 if self.is_alone(now) else self._wanted(now)
         settled = self._settlements(now)
@@ -185,13 +188,22 @@ class SharedPermits(SharedGate):
 
     def _wanted(self, now: float) -> int:
         """Returns how many to ask for: for those who wait and, where there is plenty, for those likely to come."""
-        missing = self.queued - (self._stock.left - self._taken)
-        seconds = now - self._rated_at
-        if self._is_plenty and seconds > 0:
-            likely = int(self._went / seconds * self._slack)
-            missing += min(likely, self.limit // (4 * self.processes))
-        self._went, self._rated_at = 0, now
+        missing = self.queued - (self._stock.left - self._taken) + self._likely(now)
         return max(0, min(missing, self._most()))
+
+    def _likely(self, now: float) -> int:
+        """Returns how many will be used in the time that a permit may lie; none where they are scarce."""
+        if not self._is_plenty:
+            return 0
+        return min(int(self._pace.per_second(now) * self._slack), self.limit // (4 * self.processes))
+
+    def _lying(self, now: float) -> float:
+        """Returns for how long a permit may lie unused: longer where those that do are a small part of the limit."""
+        slack = min(LONGEST, max(SLACK * self._window, LAG + 2 * self.engine.round_trip))
+        rate = self._pace.per_second(now)
+        if not self._is_plenty or not rate:
+            return slack
+        return max(slack, min(LONGEST, self._window / 4, SLACK * self.limit / (self.processes * rate)))
 
     def _most(self) -> int:
         """Returns how many are asked for at once at most, and lie here before no more are."""
@@ -216,9 +228,9 @@ class SharedPermits(SharedGate):
         stamps = Counter(microseconds(self._time.latest(at)) // GRAIN for at in self._over)
         return [figure for stamp, count in stamps.items() for figure in (count, (stamp + 1) * GRAIN)]
 
-    def delivered(self, reply: list[Any], sent: float, received: float) -> None:
-        """Takes in what was lent."""
-        self.desk.change(self, lambda now: self._take_in(reply, sent, received, now))
+    def taking_in(self, reply: list[Any], sent: float, received: float) -> Change:
+        """Returns what takes in what was lent."""
+        return self, lambda now: self._take_in(reply, sent, received, now)
 
     def _take_in(self, reply: list[Any], sent: float, received: float, now: float) -> None:
         server, born, processes, others, paused, granted = reply

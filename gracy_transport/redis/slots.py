@@ -16,7 +16,7 @@ from .stock import share_of
 
 if TYPE_CHECKING:
     from ..admission import Desk
-    from .gate import Engine
+    from .gate import Change, Engine
 
 __all__ = ["SharedSlots"]
 
@@ -114,11 +114,11 @@ class SharedSlots(SharedGate):
 
     def others_wait(self, kept: int) -> None:
         """Is told that other processes wait, and how many slots are this one's part."""
-        self.desk.change(self, lambda now: self._make_way(kept, now))
+        self.desk.change((self, lambda now: self._make_way(kept, now)))
 
     def lent(self, entries: list[str]) -> None:
         """Is handed slots that another process gave back."""
-        self.desk.change(self, lambda now: self._take_over(entries, now))
+        self.desk.change((self, lambda now: self._take_over(entries, now)))
 
     def order(self, now: float) -> Order:
         """Returns what the engine is to decide now."""
@@ -146,12 +146,12 @@ class SharedSlots(SharedGate):
         keys = [f"{self.tag}:{part}" for part in ("leases", "queue", "state", "present")]
         return Order(script("slots"), keys, arguments)
 
-    def delivered(self, reply: list[Any], sent: float, received: float) -> None:
-        """Takes in what was lent, and what was lost."""
+    def taking_in(self, reply: list[Any], sent: float, received: float) -> Change:
+        """Returns what takes in what was lent, and what was lost."""
         lost = [as_text(entry) for entry in reply[6]]
-        self.desk.change(self, lambda now: self._take_in(reply, lost, sent, now))
         if lost:
             self.engine.lost(self, len(lost))
+        return self, lambda now: self._take_in(reply, lost, sent, now)
 
     def came_back(self, now: float) -> None:
         """Is told that the engine is back: tells it what is in use here, and asks for what is waited for."""

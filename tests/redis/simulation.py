@@ -1,18 +1,19 @@
-"""Processes that share a rule, in virtual time: real gates, the real script on a real server, a made-up network."""
+"""Processes that share rules, in virtual time: real gates, the real script on a real server, a made-up network."""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from itertools import count
 from random import Random
 from typing import Any
 
 from redis import Redis
 
-from gracy_transport.admission import Admission
+from gracy_transport.admission import Admission, Gates
 from gracy_transport.admission.lanes import Waiter
-from gracy_transport.redis.gate import Away, Order, SharedGate, as_text
+from gracy_transport.redis.gate import Away, Change, Order, SharedGate, as_text
 from gracy_transport.redis.permits import SharedPermits
 from gracy_transport.redis.slots import SharedSlots
 
@@ -26,7 +27,10 @@ WRITES = "redis.call('RPUSH', KEYS[5] .. ':said', "
 
 
 class World:
-    """The time, what is due when, the server, and what every process sent. `epoch` is what its clock said at 0."""
+    """The time, what is due when, the server, and what every process sent.
+
+    `epoch` is what its clock said at 0. `sent` holds all requests, `passed` those that passed each gate, by its name.
+    """
 
     def __init__(self, server: Redis, namespace: str, seed: int) -> None:
         self.server = server
@@ -35,6 +39,7 @@ class World:
         self.now = 0.0
         self.epoch = SERVER_EPOCH
         self.sent: list[tuple[float, str]] = []
+        self.passed: defaultdict[str, list[float]] = defaultdict(list)
         self.exchanges = 0
         self.processes: list[Process] = []
         self._due: list[tuple[float, int, Callable[[], object]]] = []
@@ -70,12 +75,12 @@ class World:
 
 
 class Process:
-    """A process: it is the clock, the desk and the engine of its only gate.
+    """A process: it is the clock, the desk and the engine of its gates.
 
     Args:
         world: where it lives.
         name: of the process.
-        limit, period: of the rule.
+        limit, period: of the rule. `more`: of further ones, if any.
         skew: seconds its clock is off.
         delay: gives the seconds of a way to the server.
         lag: gives the seconds between an opening and the moment the process goes on.
@@ -97,6 +102,7 @@ class Process:
         limit: int,
         period: float,
         *,
+        more: Sequence[tuple[int, float]] = (),
         skew: float = 0.0,
         delay: Callable[[], float] = lambda: 0.0005,
         lag: Callable[[], float] = lambda: 0.001,
@@ -113,17 +119,19 @@ class Process:
         self._lag = lag
         self._is_lost = is_lost
         self._is_under_way = False
-        self._is_ordered = False
+        self._ordered: dict[SharedGate, None] = {}
         self._thawed: list[Callable[[], object]] = []
         self.admission = Admission()
         world.processes.append(self)
         self.gate = self._gate(limit, period)
+        others = [self._gate(*each, name=f"{world.namespace}-{place}") for place, each in enumerate(more)]
+        self.gates_here = (self.gate, *others)
         self.waiting = 0
         self.sent = 0
 
-    def _gate(self, limit: int, period: float) -> SharedGate:
+    def _gate(self, limit: int, period: float, name: str = "") -> SharedGate:
         # The process is its own engine and desk, as far as the gate knows them.
-        return SharedPermits(self.world.namespace, self, self, limit, period, subject="a rule")  # type: ignore[arg-type]
+        return SharedPermits(name or self.world.namespace, self, self, limit, period, subject="a rule")  # type: ignore[arg-type]
 
     def overhear(self, channel: str, message: str) -> None:
         """Hears what the server says to processes; those that share a rate have nothing to say to each other."""
@@ -142,18 +150,18 @@ class Process:
         """Decides."""
         return decision(self.now())
 
-    def change(self, gate: SharedGate, change: Callable[[float], object]) -> None:
-        """Changes a gate, and lets go on who can."""
-        self.admission.change(gate, change, self.now())
+    def change(self, *changes: Change) -> None:
+        """Changes gates, and lets go on who can."""
+        for gate, change in changes:
+            self.admission.change(gate, change, self.now())
         self._look()
 
-    def order(self, _gate: SharedGate) -> None:
+    def order(self, gate: SharedGate) -> None:
         """Begins an exchange with the server, or one after that which is under way."""
-        if self._is_under_way:
-            self._is_ordered = True
-            return
-        self._is_under_way = True
-        self.later(0.0, self._ask)
+        self._ordered[gate] = None
+        if not self._is_under_way:
+            self._is_under_way = True
+            self.later(0.0, self._ask)
 
     def later(self, seconds: float, action: Callable[[], object]) -> None:
         """Does something later, and not while the process is frozen."""
@@ -167,49 +175,53 @@ class Process:
         self.world.at(self.world.now + seconds, act)
 
     def _ask(self) -> None:
-        sent, order = self.now(), self.gate.order(self.now())
+        sent, gates = self.now(), list(self._ordered)
+        self._ordered.clear()
+        orders = [gate.order(sent) for gate in gates]
         there, back = self._delay(), self._delay()
         is_lost = self._is_lost()
         if is_lost:
-            self.later(TIMEOUT, self._fail)
+            self.later(TIMEOUT, lambda: self._fail(gates))
             if self.world.random.random() < 0.5:
                 return  # on the way there; else on the way back
 
         def decide() -> None:
-            reply = self.world.decide(order)
+            replies = [self.world.decide(order) for order in orders]
             if not is_lost:
-                self.later(back, lambda: self._hear(reply, sent))
+                self.later(back, lambda: self._hear(gates, replies, sent))
 
         self.world.at(self.world.now + there, decide)
 
-    def _hear(self, reply: list[Any], sent: float) -> None:
+    def _hear(self, gates: Sequence[SharedGate], replies: Sequence[list[Any]], sent: float) -> None:
         took = self.now() - sent
         self.round_trip = max(took, self.round_trip + (took - self.round_trip) / 8)
         self._is_under_way = False
-        self.gate.delivered(reply, sent, self.now())
+        self.change(*[gate.taking_in(reply, sent, self.now()) for gate, reply in zip(gates, replies, strict=True)])
         self._next()
 
-    def _fail(self) -> None:
+    def _fail(self, gates: Sequence[SharedGate]) -> None:
         self._is_under_way = False
-        self.gate.failed()
-        self.change(self.gate, lambda _now: None)
+        for gate in gates:
+            gate.failed()
+        self.change(*[(gate, lambda _now: None) for gate in gates])
         self._next()
 
     def _next(self) -> None:
-        if self._is_ordered:
-            self._is_ordered = False
-            self.order(self.gate)
+        if self._ordered and not self._is_under_way:
+            self._is_under_way = True
+            self.later(0.0, self._ask)
 
     # The requests.
 
-    def begin(self, requests: int) -> None:
-        """Lets so many requests come at once."""
+    def begin(self, requests: int, gates: Sequence[SharedGate] = ()) -> None:
+        """Lets so many requests come at once, which need some gates; all there are unless given."""
+        needed = tuple(gates) or self.gates_here
         for _ in range(requests):
-            if self.admission.try_now((self.gate,), self.now()):
-                self._note()
+            if self.admission.try_now(needed, self.now()):
+                self._note(needed)
             else:
                 self.waiting += 1
-                self._wake(self.admission.enqueue(Waiter((self.gate,)), self.now()))
+                self._wake(self.admission.enqueue(Waiter(needed), self.now()))
         self._look()
 
     def freeze(self, seconds: float) -> None:
@@ -243,18 +255,22 @@ class Process:
         at, instead = self.admission.use(waiter, (), self.now())
         if at is not None:
             self.waiting -= 1
-            self._note()
+            self._note(waiter.gates)
         self._wake(instead)
         self._look()
 
     def look_after(self) -> None:
         """Sees to what is due, each second."""
-        self.gate.look_after(self.now())
+        for gate in self.gates_here:
+            gate.look_after(self.now())
         self.later(min(1.0, self.lease / 6), self.look_after)
 
-    def _note(self) -> None:
+    def _note(self, gates: Gates) -> None:
         self.sent += 1
         self.world.sent.append((self.world.now, self.owner))
+        for gate in gates:
+            assert isinstance(gate, SharedGate)
+            self.world.passed[gate.name].append(self.world.now)
 
 
 class SlotProcess(Process):
@@ -272,7 +288,7 @@ class SlotProcess(Process):
         self.lease = lease
         self.later(1.0, self.look_after)
 
-    def _gate(self, limit: int, period: float) -> SharedGate:
+    def _gate(self, limit: int, period: float, name: str = "") -> SharedGate:
         return SharedSlots(self.world.namespace, self, self, limit, subject="a limit")  # type: ignore[arg-type]
 
     def lost(self, _gate: SharedGate, _count: int) -> None:
@@ -290,8 +306,8 @@ class SlotProcess(Process):
         elif kind == "wanted" and rest[1] != gate.owner:
             self.later(self._delay(), lambda: gate.others_wait(int(rest[0])))
 
-    def _note(self) -> None:
-        super()._note()
+    def _note(self, gates: Gates) -> None:
+        super()._note(gates)
         self.later(self._takes(), self._end)
 
     def _end(self) -> None:

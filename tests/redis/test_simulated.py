@@ -23,9 +23,9 @@ def server(valkey: str) -> Iterator[Redis]:
         yield client
 
 
-def tightest(world: World, limit: int) -> float:
-    """Returns the shortest time in which one more than the limit went out."""
-    stamps = sorted(at for at, _name in world.sent)
+def tightest(world: World, limit: int, gate: str = "") -> float:
+    """Returns the shortest time in which one more than the limit went out, of all or of those that passed a gate."""
+    stamps = sorted(world.passed[gate] if gate else [at for at, _name in world.sent])
     gaps = [later - earlier for earlier, later in zip(stamps, stamps[limit:], strict=False)]
     return min(gaps, default=float("inf"))
 
@@ -78,6 +78,65 @@ def test_no_window_holds_more_than_the_limit(
     world.run(60 * (period + 8 * slowest))
     assert [process.waiting for process in fleet] == [0] * processes, "everybody goes in the end"
     assert tightest(world, limit) >= period - TINY
+
+
+RULES = ((3, 0.1), (40, 1.0), (1_000, 5.0), (5, 1.0))
+"""Limit and period of each: of some there is plenty, of others there is not."""
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    processes=st.integers(1, 3),
+    slowest=st.sampled_from([0.0005, 0.01, 0.08]),
+    loss=st.sampled_from([0.0, 0.1]),
+    seed=st.integers(0, 10_000),
+)
+def test_no_window_of_any_rule_holds_more_than_its_limit(
+    server: Redis, namespace: str, *, processes: int, slowest: float, loss: float, seed: int
+) -> None:
+    """Requests need several rules at once, not all of them the same ones, and all go in the end."""
+    world = World(server, f"{namespace}-{next(numbers)}", seed)
+    chance = Random(seed)
+    fleet = [
+        Process(
+            world,
+            f"p{number}",
+            *RULES[0],
+            more=RULES[1:],
+            skew=chance.uniform(-100, 100),
+            delay=lambda: chance.uniform(0.0001, slowest),
+            lag=lambda: chance.expovariate(1 / 0.003),
+            is_lost=lambda: chance.random() < loss,
+        )
+        for number in range(processes)
+    ]
+
+    def begin() -> None:
+        process = chance.choice(fleet)
+        process.begin(chance.randint(1, 4), chance.sample(process.gates_here, chance.randint(1, len(RULES))))
+
+    for process in fleet:
+        process.later(1.0, process.look_after)
+    for _ in range(60):
+        world.at(chance.uniform(0, 8.0), begin)
+    for _ in range(3):
+        world.at(chance.uniform(0, 8.0), lambda: chance.choice(fleet).freeze(chance.uniform(0, 1.0)))
+    world.run(150.0)
+    assert [process.waiting for process in fleet] == [0] * processes, "everybody goes in the end"
+    for gate, (limit, period) in zip(fleet[0].gates_here, RULES, strict=True):
+        assert tightest(world, limit, gate.name) >= period - TINY
+
+
+@pytest.mark.parametrize("rules", [1, 20])
+def test_many_rules_are_asked_for_together(server: Redis, namespace: str, rules: int) -> None:
+    """A request that needs many is not kept waiting for one after the other: as many trips as for one rule."""
+    world = World(server, namespace, 11)
+    process = Process(world, "p", 100_000, 1.0, more=[(100_000 + place, 1.0) for place in range(1, rules)])
+    for place in range(1_000):
+        world.at(0.001 * place, lambda: process.begin(1))
+    world.run(2.0)
+    assert process.sent == 1_000
+    assert world.exchanges <= 30 * rules
 
 
 class Crowd(NamedTuple):

@@ -61,7 +61,7 @@ def answer(
     now = gate.desk.clock.now()
     gate.order(now)
     reply: list[Any] = [1_000_000, 2, 0, 0, int(is_queued), list(granted), list(lost), number]
-    gate.delivered(reply, now, now)
+    gate.desk.change(gate.taking_in(reply, now, now))
 
 
 async def test_a_slot_whose_lease_may_have_ended_starts_nothing(clock: FakeClock) -> None:
@@ -181,6 +181,6 @@ def test_a_word_that_comes_before_the_first_answer_is_asked_about(clock: FakeClo
     now = clock.now()
     gate.order(now)
     gate.lent(["me.1:1"])
-    gate.delivered([1_000_000, 2, 0, 0, 1, [], [], 0], now, now)
+    gate.desk.change(gate.taking_in([1_000_000, 2, 0, 0, 1, [], [], 0], now, now))
     assert engine.ordered
     assert gate.order(now).arguments[9] == 1, "all that are lent are asked for"

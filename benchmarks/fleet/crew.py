@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -50,18 +50,29 @@ class Crew:
 
     def begin(self, *names: str) -> float:
         """Lets processes begin once all of them are ready; returns when."""
-        until = time.monotonic() + START_SECONDS
-        while not all(self.journals().get(name) for name in names):
-            if time.monotonic() > until:
-                said = self.said.read_text("utf-8")[-1000:]
-                raise TimeoutError(f"of {', '.join(names)} not all were ready within {START_SECONDS:g} s: {said}")
-            time.sleep(0.02)
+        self._wait_for("ready", lambda: all(self.journals().get(name) for name in names))
         for name in names:
             pipe = self.members[name].stdin
             assert pipe is not None
             pipe.write(b"begin\n")
             pipe.flush()
         return time.monotonic()
+
+    def until_sent(self) -> None:
+        """Waits until one of the processes that began has sent a request."""
+        self._wait_for(
+            "at work", lambda: any(entry.word == "in" for each in self.journals().values() for entry in each)
+        )
+
+    def _wait_for(self, what: str, is_so: Callable[[], bool]) -> None:
+        until = time.monotonic() + START_SECONDS
+        while not is_so():
+            if time.monotonic() > until:
+                said = self.said.read_text("utf-8")[-1000:]
+                raise TimeoutError(
+                    f"of {', '.join(self.members)} too few were {what} within {START_SECONDS:g} s: {said}"
+                )
+            time.sleep(0.02)
 
     def kill(self, name: str) -> None:
         """Kills a process at once."""

@@ -52,6 +52,7 @@ def let_work(
         for number in range(spares):
             fleet.prepare(f"q{number}")
         since = fleet.begin("p0", "p1")
+        fleet.until_sent()
         happen(Scene(fleet, shared, SECONDS))
         until = time.monotonic()
         fleet.end()

@@ -23,9 +23,9 @@ ROOT = Path(__file__).parents[2]
 KILLS = 100
 WARM = textwrap.dedent(
     """
-    # Forks a recorder for each line of input, kills it after so many seconds, from its start or from its first batch
+    # Forks a recorder for each line of input, kills it after so many answers, from its start or from its first batch
     # on, and says how many requests it had answered.
-    import asyncio, json, os, signal, sys, time
+    import asyncio, json, os, signal, sys
     import httpx
     from gracy_transport.replay import GracyReplay, ReplayTransport
     from gracy_transport.replays.storages.lines import JSONLinesReplayStorage
@@ -50,20 +50,23 @@ WARM = textwrap.dedent(
             await asyncio.sleep(0.002)
 
     for line in sys.stdin:
-        run, seconds, awaits_batch = json.loads(line)
+        run, more, awaits_batch = json.loads(line)
         ours, theirs = os.pipe()
         child = os.fork()
         if not child:
             os.close(ours)
             asyncio.run(record(run, theirs))
         os.close(theirs)
+        answered = 0
         while awaits_batch and not has_written(run):
-            time.sleep(0.01)
-        time.sleep(seconds)
+            answered += len(os.read(ours, 1000))
+        enough = answered + more
+        while answered < enough:
+            answered += len(os.read(ours, 1000))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        with open(ours) as answered:
-            print(len(answered.read()), flush=True)
+        with open(ours) as rest:
+            print(answered + len(rest.read()), flush=True)
     """
 )
 
@@ -83,7 +86,7 @@ def test_nothing_is_lost_but_the_last_batch(tmp_path: Path, kind: str) -> None:
         try:
             for run in range(KILLS):
                 awaits_batch = run % 10 == 0
-                warm.stdin.write(json.dumps([run, moments.uniform(0.04, 0.09), awaits_batch]) + "\n")
+                warm.stdin.write(json.dumps([run, moments.randint(1, 40), awaits_batch]) + "\n")
                 warm.stdin.flush()
                 answered = int(warm.stdout.readline())
                 urls = [recording.request.url for recording in storage_in(tmp_path, kind).recordings()]
@@ -94,8 +97,8 @@ def test_nothing_is_lost_but_the_last_batch(tmp_path: Path, kind: str) -> None:
                 written, lost = len(urls), lost + max(0, answered - len(mine))
         finally:
             os.killpg(warm.pid, signal.SIGKILL)
-    assert written > KILLS
-    assert lost > KILLS, "no batch was on its way"
+    assert written >= KILLS / 10
+    assert lost > 0, "no batch was on its way"
 
 
 def storage_in(directory: Path, kind: str) -> RecordingStorage:

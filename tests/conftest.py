@@ -30,7 +30,7 @@ PAIRS = {
 """Each meets both backends and both families in half of the time; together they meet each with each."""
 
 SLOW = (
-    *("fire", "demo", "conversion", "drift", "redis", "wires", "test_house.py"),
+    *("fire", "demo", "conversion", "drift", "redis", "sdks", "wires", "test_house.py"),
     *("admission/test_book.py", "admission/test_crowds.py", "admission/test_model.py", "deadline/test_origin.py"),
     *("facade/test_building.py", "facade/test_routes.py", "metrics/test_document.py", "replay/test_crash.py"),
     *("reports/test_plotly.py", "retry/test_outage.py", "testing/test_conformance_of_layers.py"),

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import httpx
+import httpx2
 import pytest
 
 README = Path(__file__).parent.parent / "README.md"
@@ -20,18 +21,27 @@ async def pokeapi(_transport: object, request: httpx.Request) -> httpx.Response:
     return httpx.Response(200, json={"name": name, "order": 214})
 
 
+async def openai(_transport: object, _request: httpx2.Request) -> httpx2.Response:
+    """Answers as the API of OpenAI would, whose SDK is built on httpx2."""
+    data = [{"object": "embedding", "index": 0, "embedding": [0.5, 0.25]}]
+    usage = {"prompt_tokens": 1, "total_tokens": 1}
+    return httpx2.Response(200, json={"object": "list", "model": "m", "data": data, "usage": usage})
+
+
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: f"block-{BLOCKS.index(block) + 1}")
 def test_a_block_runs(block: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Copied, pasted, run: no edit needed."""
     monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", pokeapi)
+    monkeypatch.setattr(httpx2.AsyncHTTPTransport, "handle_async_request", openai)
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
     exec(compile(block, str(README), "exec"), {"__name__": "__main__"})
     printed = capsys.readouterr().out
     assert "print(" not in block or printed
 
 
 def test_the_readme_shows_every_way_in() -> None:
-    """Three ways, how to test one's own code without and with a recording, and limits for many processes."""
-    assert len(BLOCKS) == 6
+    """Three ways, how to test one's own code without and with a recording, an SDK, and limits for many processes."""
+    assert len(BLOCKS) == 7
 
 
 def test_a_newcomer_reads_no_more_than_200_lines() -> None:

@@ -389,7 +389,7 @@ def test_a_layer_shows_its_class_and_state() -> None:
 
 @pytest.mark.parametrize("heavy", ["rich", "trio", "httpx2"])
 def test_importing_a_layer_loads_nothing_of_weight(heavy: str) -> None:
-    """httpx (which may load rich for a command of its own), anyio and pydantic are enough to start with."""
+    """The rest, rich among it, is loaded where it is used; httpx may load that for a command of its own."""
     code = (
         "import sys, anyio, httpx, pydantic; before = set(sys.modules); import gracy_transport.layer; "
         f"assert {heavy!r} not in set(sys.modules) - before"

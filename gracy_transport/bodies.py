@@ -114,8 +114,12 @@ async def read(request: Request, response: Response) -> None:
     raw = content = await buffer(request, response, sys.maxsize)
     if "content-encoding" in response.headers:
         content = _decoded(request, response, raw, sys.maxsize).content
-    facts = {"_content": content, "_num_bytes_downloaded": len(raw), "is_closed": True, "is_stream_consumed": True}
-    response.__dict__.update(facts)  # what its own `aread` notes
+    response.__dict__.update(_facts_of_read(raw, content))
+
+
+def _facts_of_read(raw: bytes, content: bytes) -> dict[str, Any]:
+    """Returns what the `aread` of a response notes."""
+    return {"_content": content, "_num_bytes_downloaded": len(raw), "is_closed": True, "is_stream_consumed": True}
 
 
 async def leave(chunks: AsyncIterator[bytes], stream: object) -> None:
@@ -177,11 +181,23 @@ async def readable(request: Request, response: Response, cap: int = BODY_CAP) ->
         response.request = request
         return response
     raw = await buffer(request, response, cap)
+    if "content-encoding" not in response.headers:
+        return _copy(request, response, raw)
     try:
         return _decoded(request, response, raw, cap)
     except BodyTooLarge:
         await discard(response)
         raise
+
+
+def _copy(request: Request, response: Response, raw: bytes) -> Response:
+    """Returns a copy of a response with a body that has been read and is not encoded."""
+    # Not the constructor, with which all of the headers would be parsed and the body be streamed again.
+    view: Response = object.__new__(type(response))
+    view.__dict__.update(response.__dict__)
+    view.__dict__.update(_facts_of_read(raw, raw))
+    view.__dict__.update(headers=response.headers.copy(), extensions=dict(extensions_of(response)), _request=request)
+    return view
 
 
 def _decoded(request: Request, response: Response, raw: bytes, cap: int) -> Response:

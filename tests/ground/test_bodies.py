@@ -393,17 +393,27 @@ async def test_a_gzip_bomb_is_not_blown_up(family: ModuleType) -> None:
         tracemalloc.stop()
 
 
-async def test_a_readable_copy_is_as_if_it_had_been_read(family: ModuleType) -> None:
+@pytest.mark.parametrize("encoding", [None, "gzip"])
+async def test_a_readable_copy_is_as_if_it_had_been_read(family: ModuleType, encoding: str | None) -> None:
     """Closed, consumed, and with the number of bytes that came over the wire."""
-    raw = gzip.compress(b"abc" * 30_000)
-    request, response, _ = await response_of(
-        family, ScriptedResponse(headers={"content-encoding": "gzip"}, content=raw)
-    )
+    raw = b"abc" * 30_000 if encoding is None else gzip.compress(b"abc" * 30_000)
+    headers = {} if encoding is None else {"content-encoding": encoding}
+    request, response, _ = await response_of(family, ScriptedResponse(headers=headers, content=raw))
     view = await readable(request, response)
     assert (view.is_closed, view.is_stream_consumed, view.num_bytes_downloaded) == (True, True, len(raw))
     assert [*view.iter_bytes()] == [b"abc" * 30_000]
     assert await view.aread() == view.content
     await view.aclose()
+
+
+async def test_what_is_done_to_a_readable_copy_does_not_reach_the_client(family: ModuleType) -> None:
+    """Validators may change what they look at: headers and extensions of the copy are its own."""
+    request, response, _ = await response_of(family, ScriptedResponse(headers={"x-id": "7"}, content=b"abc"))
+    view = await readable(request, response)
+    view.headers["x-id"] = "8"
+    view.extensions["seen"] = True
+    assert response.headers["x-id"] == "7"
+    assert "seen" not in response.extensions
 
 
 async def test_discarding_closes(family: ModuleType) -> None:

@@ -6,6 +6,7 @@ call, because those hold secrets.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .showing import shown_url
@@ -26,7 +27,6 @@ class PortableError(Exception):
     call: Call | None = None
     status: int | None = None
     method: str | None = None
-    url: str | None = None
 
     def __init__(
         self,
@@ -43,7 +43,6 @@ class PortableError(Exception):
         self.call = call
         self.status = response.status_code if response is not None else None
         self.method = request.method if request is not None else None
-        self.url = shown_url(request) if request is not None else None
 
     @property
     def request(self) -> Any:
@@ -53,6 +52,11 @@ class PortableError(Exception):
     @request.setter
     def request(self, request: Any) -> None:
         self._request = request
+
+    @cached_property
+    def url(self) -> str | None:
+        """The URL with secrets redacted, or `None` for an error that is about no request."""
+        return None if self.request is None else shown_url(self.request)
 
     @property
     def timeline(self) -> CallTimeline | None:
@@ -75,7 +79,7 @@ def plain_facts(error: PortableError) -> dict[str, Any]:
     """Returns the attributes of an error that a pickle keeps: not those which hold secrets."""
     dropped = {"_request", "response", "call", "request_context"}
     facts = {name: value for name, value in error.__dict__.items() if name not in dropped}
-    return facts | {"_timeline": error.timeline, "_fate": error.fate}
+    return facts | {"url": error.url, "_timeline": error.timeline, "_fate": error.fate}
 
 
 def rebuild(kind: type[PortableError], args: tuple[Any, ...], facts: dict[str, Any]) -> PortableError:

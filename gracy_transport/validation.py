@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Collection, Iterable
+from functools import lru_cache
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, TypeVar
 
@@ -81,6 +82,8 @@ class ValidationConfig(Value, frozen=True):
 
 _CHALLENGES: Final = frozenset({401, 407})
 
+_Codes: TypeAlias = frozenset[int] | None
+
 
 def is_final(status: int, named: Collection[int] | None, *, is_followed: bool) -> bool:
     """Tells whether an answer is one to judge.
@@ -94,15 +97,23 @@ def is_final(status: int, named: Collection[int] | None, *, is_followed: bool) -
     return not (status < 200 or 300 <= status < 400 or status in _CHALLENGES)
 
 
-def judge(status: int, strict: Collection[int] | None, allowed: Collection[int] | None) -> str | None:
+def judge(status: int, strict: _Codes, allowed: _Codes) -> str | None:
     """Returns `None` when a status code is accepted, else what was expected, in words.
 
     500 without any rule gives `2xx`; with 404 allowed, `2xx or 404`; with 200 and 201 strict, `200 or 201`.
     """
     if strict is not None:
-        return None if status in strict else _any_of(_runs(strict))
+        return None if status in strict else expected(strict, allowed)
     if 200 <= status < 300 or (allowed is not None and status in allowed):
         return None
+    return expected(strict, allowed)
+
+
+@lru_cache
+def expected(strict: _Codes, allowed: _Codes) -> str:
+    """Says in words which status codes are accepted."""
+    if strict is not None:
+        return _any_of(_runs(strict))
     return _any_of(["2xx", *_runs(code for code in allowed or () if not 200 <= code < 300)])
 
 
@@ -132,7 +143,7 @@ def _any_of(names: list[str]) -> str:
 
 Error = TypeVar("Error", bound=Exception)
 
-_Rules: TypeAlias = tuple[Collection[int] | None, Collection[int] | None, tuple[GracefulValidator, ...]]
+_Rules: TypeAlias = tuple[_Codes, _Codes, tuple[GracefulValidator, ...]]
 
 
 class ValidationTransport(Layer):
@@ -190,20 +201,20 @@ class ValidationTransport(Layer):
         named = allowed if strict is None else strict
         if not is_final(response.status_code, named, is_followed=call.options.is_followed):
             return response
-        expected = judge(response.status_code, strict, allowed)
-        if expected is not None:
+        wanted = judge(response.status_code, strict, allowed)
+        if wanted is not None:
             kind = NonOkResponse if strict is None else UnexpectedResponse
-            raise await self._rejection(request, response, call, kind, expected)
+            raise await self._rejection(request, response, call, kind, wanted)
         if validators:
             await self._check(request, response, call, validators)
         return response
 
     async def _rejection(
-        self, request: Request, response: Response, call: Call, kind: type[BadResponse], expected: str
+        self, request: Request, response: Response, call: Call, kind: type[BadResponse], wanted: str
     ) -> BadResponse:
         """Returns the error of a response with an unwanted status code, and notes the outcome on the call."""
         where = f"{request.method} {shown_url(request)}"
-        message = f"{where} was rejected: status {response.status_code}, expected {expected}"
+        message = f"{where} was rejected: status {response.status_code}, expected {wanted}"
         # No local name for the error: a traceback through this frame would keep it, and the body, in a circle.
         try:
             view = await readable(request, response)
@@ -246,9 +257,9 @@ class ValidationTransport(Layer):
     def state(self) -> str:
         """Says what is accepted: `2xx or 404, 1 validator`."""
         strict, allowed, validators = self._rules
-        accepted = judge(0, strict, allowed)
+        accepted = expected(strict, allowed)
         count = len(validators)
-        return f"{accepted}, {count} validator{'' if count == 1 else 's'}" if count else f"{accepted}"
+        return f"{accepted}, {count} validator{'' if count == 1 else 's'}" if count else accepted
 
 
 def _own(call: Call, name: str, otherwise: Any) -> Any:

@@ -58,24 +58,24 @@ def error_of(caught: pytest.ExceptionInfo[Any]) -> Any:
         (199, None, None, "2xx"),
         (300, None, None, "2xx"),
         (500, None, None, "2xx"),
-        (404, None, {404}, None),
-        (500, None, {404}, "2xx or 404"),
-        (500, None, {404, 403}, "2xx, 403 or 404"),
-        (500, None, {204}, "2xx"),
-        (500, None, {201, 404}, "2xx or 404"),
-        (404, None, set(range(400, 500)), None),
-        (500, None, set(range(400, 500)), "2xx or 4xx"),
-        (500, None, {400, 401, 402, 409, 422, 423}, "2xx, 400-402, 409, 422 or 423"),
-        (201, {201}, None, None),
-        (200, {201}, None, "201"),
-        (404, {200, 201}, None, "200 or 201"),
-        (404, {201}, {404}, "201"),
-        (199, set(MANY), None, "200, 201, 204, 404 or 5xx"),
-        (199, set(range(200, 400)), None, "200-399"),
+        (404, None, frozenset({404}), None),
+        (500, None, frozenset({404}), "2xx or 404"),
+        (500, None, frozenset({404, 403}), "2xx, 403 or 404"),
+        (500, None, frozenset({204}), "2xx"),
+        (500, None, frozenset({201, 404}), "2xx or 404"),
+        (404, None, frozenset(range(400, 500)), None),
+        (500, None, frozenset(range(400, 500)), "2xx or 4xx"),
+        (500, None, frozenset({400, 401, 402, 409, 422, 423}), "2xx, 400-402, 409, 422 or 423"),
+        (201, frozenset({201}), None, None),
+        (200, frozenset({201}), None, "201"),
+        (404, frozenset({200, 201}), None, "200 or 201"),
+        (404, frozenset({201}), frozenset({404}), "201"),
+        (199, frozenset(MANY), None, "200, 201, 204, 404 or 5xx"),
+        (199, frozenset(range(200, 400)), None, "200-399"),
     ],
 )
 def test_a_status_is_judged_by_strict_or_else_by_allowed(
-    status: int, strict: set[int] | None, allowed: set[int] | None, expected: str | None
+    status: int, strict: frozenset[int] | None, allowed: frozenset[int] | None, expected: str | None
 ) -> None:
     """`None` is acceptance; otherwise it is what would have been accepted, in words."""
     assert judge(status, strict, allowed) == expected
@@ -83,12 +83,12 @@ def test_a_status_is_judged_by_strict_or_else_by_allowed(
 
 @given(
     status=st.integers(100, 599),
-    strict=st.none() | st.sets(st.integers(100, 599), min_size=1),
-    allowed=st.none() | st.sets(st.integers(100, 599), min_size=1),
+    strict=st.none() | st.frozensets(st.integers(100, 599), min_size=1),
+    allowed=st.none() | st.frozensets(st.integers(100, 599), min_size=1),
 )
-def test_judging_is_membership(status: int, strict: set[int] | None, allowed: set[int] | None) -> None:
+def test_judging_is_membership(status: int, strict: frozenset[int] | None, allowed: frozenset[int] | None) -> None:
     """Strict codes alone, or successes and allowed codes."""
-    accepted = strict if strict is not None else set(range(200, 300)) | (allowed or set())
+    accepted = strict if strict is not None else frozenset(range(200, 300)) | (allowed or frozenset())
     assert (judge(status, strict, allowed) is None) is (status in accepted)
 
 

@@ -46,6 +46,9 @@ class PlainValue:
 
     def __init__(self, *values: Any, **named: Any) -> None:
         kind, names = type(self), self._names
+        if len(values) == len(names) and not named:  # as for every event: there is nothing to find out
+            self.__dict__.update(zip(names, values, strict=True))
+            return
         given = {**dict(zip(names, values, strict=False)), **named}
         missing = [name for name in names if name not in given and not hasattr(kind, name)]
         if missing or len(given) < len(values) + len(named) or not given.keys() <= set(names):

@@ -11,7 +11,7 @@ and a reference back would keep every body alive until the garbage collector com
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from .attempts import Attempt, Wait
 from .matching import path_of, place_of
@@ -35,11 +35,14 @@ Observer: TypeAlias = Callable[["Event"], object]
 _MAY_GO_ON: Final = frozenset({401, 407})
 
 
-class Outcome(NamedTuple):
+class Outcome:
     """What one attempt gave: the response, if any, and the error that judges it, if any."""
 
-    response: Response | None = None
-    error: Exception | None = None
+    __slots__ = ("error", "response")
+
+    def __init__(self, response: Response | None = None, error: Exception | None = None) -> None:
+        self.response = response
+        self.error = error
 
 
 class Call:

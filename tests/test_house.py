@@ -29,6 +29,7 @@ FLOORS = {
         "call",
         "matching",
         "retry_after",
+        "glance",
         "structured",
         "hints",
         "attempts",

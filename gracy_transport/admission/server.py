@@ -10,7 +10,8 @@ from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ..call import Call
-from ..retry_after import ASKING
+from ..glance import mentions
+from ..retry_after import ASKING, NAMES
 from .desk import Desk
 from .gates import Gate
 from .keyed import KeyedGates
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["HintKeeper", "ServerHints"]
 
 SUBJECT: Final = "what the server asked for"
+
+_NAMES: Final = frozenset(name.encode() for name in NAMES)
 
 KeyOf = Callable[["Request", Call], Hashable]
 
@@ -97,9 +100,11 @@ class HintKeeper:
         # A pause needs no count of what went before it, so that nobody has to look for a gate until there is one.
         return self.hints.gate(request, call) if self.follows or self.hints.is_used else None
 
-    def has_a_word(self, status: int) -> bool:
-        """Tells whether an answer of that status is to be listened to."""
-        return self.follows or status in ASKING
+    def has_a_word(self, response: Response) -> bool:
+        """Tells whether an answer is to be listened to."""
+        if self.follows or response.status_code not in ASKING:
+            return self.follows
+        return self.hints.is_used or mentions(response.headers, _NAMES)
 
     def heed(self, request: Request, call: Call, response: Response, passed: HintGate | None, number: int) -> float:
         """Takes in what an answer says; `passed` is the gate the request went through, as the `number`-th.

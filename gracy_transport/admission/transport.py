@@ -118,7 +118,7 @@ class AdmissionTransport(Layer):
         gates, counted, slots = self._gates_for(request, call, hinted)
         if not gates and not counted:
             response = await self.pass_on(request, call)
-            if hints is not None and hints.has_a_word(response.status_code):
+            if hints is not None and hints.has_a_word(response):
                 await self._heed(request, call, response, None, 0, gates=gates)
             return response
         at = self.desk.try_now(gates, counted)
@@ -135,7 +135,7 @@ class AdmissionTransport(Layer):
                 tell(RequestDispatched(call, at))
             number = 0 if hinted is None else hinted.sent
             response = await self.pass_on(request, call)
-            if hints is not None and hints.has_a_word(response.status_code):
+            if hints is not None and hints.has_a_word(response):
                 await self._heed(request, call, response, hinted, number, gates=gates)
             if slots:
                 on_end(request, response, self.desk.release, slots)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
+from ..glance import mentions
 from ..logevents import LOGGER_NAME
 from .budget import Budgets
-from .glance import mentions
 
 if TYPE_CHECKING:
     from ..call import Call
@@ -33,8 +33,8 @@ class Common:
         self.budgets = Budgets()
         self._warned: dict[str, object] = {}
 
-    def look_for_nesting(self, layer: object, request: Request, call: Call) -> None:
-        """Warns, once for each kind, when what a layer is about to send again is also sent again by others."""
+    def look_inside(self, layer: object, call: Call) -> None:
+        """Warns, once, when what a layer is about to send again was also sent again by another inside it."""
         if call.retried is not None:
             other, last = call.retried
             if last is call.attempt:  # and not one of an earlier hop
@@ -43,6 +43,9 @@ class Common:
                     f"{layer!r} sends again what {other!r} inside it has already sent again: their attempts multiply; "
                     "give one of the two retry=None",
                 )
+
+    def look_above(self, layer: object, request: Request) -> None:
+        """Warns, once, when what a layer has sent again in vain is sent again by what calls the stack, too."""
         for name in _COUNTS if mentions(request.headers, _COUNT_NAMES) else ():
             count = request.headers.get(name, "")
             if count.isdecimal() and count.strip("0"):

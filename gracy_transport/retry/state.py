@@ -20,25 +20,36 @@ class GracefulRetryState:
         max_attempts: how many retries there may be.
         cur_attempt: the number of the newest retry, from 1; 0 while there was none.
         delay: seconds waited before it.
-        cause: what made it necessary: `[Bad Status Code: 503]`, `[Request Error: ConnectTimeout]`,
-            `[Validation Error: MyException]`.
-        last_response: the response of the newest failure, if it had one; it may be closed.
-        last_exc: the error of the newest failure, if it had one.
         success: whether the newest attempt was accepted.
     """
+
+    __slots__ = ("_outcome", "cur_attempt", "delay", "max_attempts", "success")
 
     def __init__(self, max_attempts: int, outcome: Outcome) -> None:
         self.max_attempts = max_attempts
         self.cur_attempt = 0
         self.delay = 0.0
         self.success = False
-        self.note(outcome)
+        self._outcome = outcome
 
     def note(self, outcome: Outcome) -> None:
         """Takes in the outcome of a failed attempt."""
-        self.cause = cause_of(outcome)
-        self.last_response: Response | None = outcome.response
-        self.last_exc: Exception | None = outcome.error
+        self._outcome = outcome
+
+    @property
+    def cause(self) -> str:
+        """What made the newest retry necessary, in brackets."""
+        return cause_of(self._outcome)
+
+    @property
+    def last_response(self) -> Response | None:
+        """The response of the newest failure."""
+        return self._outcome.response
+
+    @property
+    def last_exc(self) -> Exception | None:
+        """The error of the newest failure."""
+        return self._outcome.error
 
     @property
     def failed(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random as chances
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ..bodies import discard
 from ..call import Call, Observer, Outcome, Wait
@@ -26,7 +26,7 @@ from .holding import can_be_read, hold
 from .keys import with_key
 from .lines import AFTER, BEFORE, EXHAUSTED, say
 from .state import GracefulRetryState
-from .verdict import Accept, Facts, GiveUp, Retry, Verdict, in_time, is_failure, is_unwanted, judge
+from .verdict import Facts, GiveUp, Retry, Verdict, in_time, is_failure, judge
 
 if TYPE_CHECKING:
     from ..family import Request, Response
@@ -37,14 +37,17 @@ __all__ = ["RetryTransport"]
 _logger = logging.getLogger(LOGGER_NAME)
 
 
-class _Pass(NamedTuple):
+class _Pass(Facts):
     """A request on its way through this layer, after its first failure."""
 
-    request: Request
-    call: Call
-    config: GracefulRetry
-    facts: Facts
-    state: GracefulRetryState
+    __slots__ = ("call", "config", "request", "state")
+
+    def __init__(self, request: Request, call: Call, config: GracefulRetry, failure: Outcome) -> None:
+        super().__init__(request.method, request.headers, can_resend=can_resend(request))
+        self.request = request
+        self.call = call
+        self.config = config
+        self.state = GracefulRetryState(config.max_attempts, failure)
 
 
 class RetryTransport(Layer):
@@ -100,17 +103,14 @@ class RetryTransport(Layer):
             response = await self.pass_on(request, call)
             if config.buffer_body or call.options.reads_body:
                 await hold(request, call, config, response)
+            if config.retry_on is None and response.status_code < 300:
+                return response  # nothing to ask, as for most
+            outcome = Outcome(response)
         except Exception as error:  # noqa: BLE001 - `retry_on` may name any of them
             outcome = await self._failed(call, error)
-        else:
-            status = response.status_code
-            is_plain = status < 300 and config.retry_on is None  # nothing to ask, as for most
-            if is_plain or not is_unwanted(config, status, is_followed=call.options.is_followed):
-                return response
-            outcome = Outcome(response)
         try:
             if is_failure(config, outcome, is_followed=call.options.is_followed):
-                outcome = await self._retry(request, call, config, outcome)
+                outcome = await self._retry(_Pass(request, call, config, outcome), outcome)
             return settled(outcome)
         finally:
             del outcome  # its error refers back to this frame through its traceback
@@ -140,27 +140,22 @@ class RetryTransport(Layer):
         else:
             outcome = rejected
         self._end_attempt(call, outcome)
-        return outcome
+        return with_last(call, outcome)
 
-    async def _retry(self, request: Request, call: Call, config: GracefulRetry, outcome: Outcome) -> Outcome:
+    async def _retry(self, this: _Pass, outcome: Outcome) -> Outcome:
         """Goes on after a first failure until an outcome is accepted or no further attempt is to be made."""
-        is_followed = call.options.is_followed
-        facts = Facts(request.method, request.headers, can_resend(request), is_followed)
-        state = GracefulRetryState(config.max_attempts, outcome)
-        this = _Pass(request, call, config, facts, state)
+        call, config, state = this.call, this.config, this.state
         call.retry_state = state
         try:
-            while not isinstance(verdict := self._judge(this, outcome), Accept):
-                if isinstance(verdict, GiveUp):
-                    return await self._give_up_in_time(this, outcome, verdict)
+            while isinstance(verdict := self._judge(this, outcome), Retry):
                 await self._back_off(this, outcome, verdict)
-                outcome = with_last(call, await self._attempt(request, call, config))
+                outcome = await self._attempt(this.request, call, config)
                 self._say(config.log_after, AFTER, this, outcome)
-                if not is_failure(config, outcome, is_followed=is_followed):
-                    break
+                if not is_failure(config, outcome, is_followed=call.options.is_followed):
+                    state.success = True
+                    return outcome
                 state.note(outcome)
-            state.success = True
-            return outcome
+            return await self._give_up_in_time(this, outcome, verdict)
         finally:
             call.retry_state = None
             if state.cur_attempt:
@@ -171,7 +166,7 @@ class RetryTransport(Layer):
         chance = self._random() if this.config.jitter else None
         retry = this.state.cur_attempt + 1
         fate = this.call.attempt.fate
-        verdict = judge(this.config, outcome, retry, this.facts, fate=fate, wall=self.clock.wall(), chance=chance)
+        verdict = judge(this.config, outcome, retry, this, fate=fate, wall=self.clock.wall(), chance=chance)
         until, budget = this.call.deadline, this.config.budget
         if until is not None:
             verdict = in_time(verdict, until - self.clock.now())
@@ -193,25 +188,24 @@ class RetryTransport(Layer):
         self._give_up(this, failure, verdict)
         return Outcome(error=no_retry(this.request, call, self.clock.now(), too_long))
 
-    async def _let_go(self, this: _Pass, failure: Outcome, delay: float) -> float:
-        """Ends a failed attempt. Returns the seconds that it took to read its answer, for the error of a refusal."""
-        call, began, spent = this.call, self.clock.now(), 0.0
+    async def _let_go(self, this: _Pass, failure: Outcome, delay: float) -> None:
+        """Ends a failed attempt, whose answer is read if it may be wanted for the error of a refusal."""
+        call = this.call
         call.last = Outcome(error=failure.error)
         if call.deadline is not None or self._may_be_refused:
             # Half of the time that is left, so that the reading does not run into the deadline.
-            most = delay if call.deadline is None else min(delay, (call.deadline - began) / 2)
+            most = delay if call.deadline is None else min(delay, (call.deadline - self.clock.now()) / 2)
             call.last = await kept(this.request, failure, self.clock, most)
-            spent = self.clock.now() - began
         if failure.response is not None:
             await discard(failure.response)  # its connection may be the only one of the pool
         self._end_attempt(call, failure)
-        return spent
 
     async def _back_off(self, this: _Pass, failure: Outcome, verdict: Retry) -> None:
         """Lets go of the failed attempt, waits, and begins the next."""
         call, state = this.call, this.state
-        self.common.look_for_nesting(self, this.request, call)
-        spent = await self._let_go(this, failure, verdict.delay)
+        self.common.look_inside(self, call)
+        began = self.clock.now()
+        await self._let_go(this, failure, verdict.delay)
         state.cur_attempt += 1
         state.delay = verdict.delay
         asleep = self.clock.now()
@@ -221,7 +215,7 @@ class RetryTransport(Layer):
             tell(RetryScheduled(call, asleep, state.cur_attempt, verdict.delay, *told))
         self._say(this.config.log_before, BEFORE, this, failure)
         call.waits_for = "a back-off"
-        left = verdict.delay - spent
+        left = verdict.delay - (asleep - began)
         try:
             if left > 0:  # the wire lets other tasks run, and a turn of the loop takes longer than all of this
                 await self.clock.sleep(left)
@@ -235,6 +229,8 @@ class RetryTransport(Layer):
         """Returns what the caller gets, having said why there will be no more."""
         call, response = this.call, failure.response
         call.gave_up = verdict.reason
+        if this.state.cur_attempt:
+            self.common.look_above(self, this.request)
         if response is not None:
             call.attempt.status = response.status_code  # it ends with its body, which the caller has to read
         _logger.debug("%s", verdict.reason)

@@ -1,4 +1,4 @@
-"""The decision about an outcome: accept it, retry after a delay, or give up. Pure: nothing waits or sends."""
+"""The decisions about an outcome: whether it failed, and then to retry after a delay or to give up. Pure."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from ..exceptions import BadResponse, CompositionError, GracyException
 from ..family import is_error_like
+from ..glance import mentions
 from ..retry_after import NAMES, retry_after
 from .backoff import back_off, hinted, jittered
 from .config import IDEMPOTENT
-from .glance import mentions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from .config import GracefulRetry
 
 __all__ = [
-    "ACCEPT",
-    "Accept",
     "Facts",
     "GiveUp",
     "Retry",
@@ -39,26 +37,21 @@ _VERDICTS: Final = ("x-should-retry", "stripe-should-retry")
 _WORDS: Final = frozenset(name.encode() for name in (*_VERDICTS, *NAMES))
 
 
-class Facts(NamedTuple):
+class Facts:
     """What the decision needs to know of a request.
 
-    Attributes:
+    Args:
         method: its HTTP method.
         headers: its headers; one of them may be a key by which the server recognises a repetition.
         can_resend: whether its body can be sent again.
-        is_followed: whether a redirect or a challenge may be answered by another request of the same call.
     """
 
-    method: str
-    headers: Mapping[str, str]
-    can_resend: bool
-    is_followed: bool
+    __slots__ = ("can_resend", "headers", "method")
 
-
-class Accept:
-    """The outcome is the caller's: a response that is fine, or an error that is none of our business."""
-
-    __slots__ = ()
+    def __init__(self, method: str, headers: Mapping[str, str], *, can_resend: bool) -> None:
+        self.method = method
+        self.headers = headers
+        self.can_resend = can_resend
 
 
 class Retry(NamedTuple):
@@ -79,8 +72,7 @@ class GiveUp(NamedTuple):
     too_long: float | None = None
 
 
-Verdict: TypeAlias = Accept | Retry | GiveUp
-ACCEPT: Final = Accept()
+Verdict: TypeAlias = Retry | GiveUp
 
 
 def judge(
@@ -93,14 +85,12 @@ def judge(
     chance: float | None,
     fate: Fate = "answered",
 ) -> Verdict:
-    """Returns what to do with an outcome.
+    """Returns what to do about a failure.
 
     `retry` is the number of the retry that may follow, from 1; `wall` is seconds since 1970 UTC, for a
     Retry-After date; `chance` (0 to 1) is the random part of the delay, `None` without jitter; `fate` is what became
     of the attempt at the server.
     """
-    if not is_failure(config, outcome, is_followed=facts.is_followed):
-        return ACCEPT
     cause = cause_of(outcome)
     if retry > config.max_attempts:
         return GiveUp(f"max_attempts={config.max_attempts} is used up: {cause}")
@@ -130,12 +120,13 @@ def in_time(verdict: Verdict, left: float) -> Verdict:
 
 
 def is_failure(config: GracefulRetry, outcome: Outcome, *, is_followed: bool) -> bool:
-    """Tells whether an outcome is one that the configuration wants retried."""
-    response, error, named = outcome.response, outcome.error, config.retry_on
-    if isinstance(error, GracyException) and (error.is_refusal or isinstance(error, CompositionError)):
-        return False
+    """Tells whether an outcome is one that the configuration wants retried; what is not is the caller's."""
+    response, error = outcome.response, outcome.error
     if error is None and response is not None:
         return is_unwanted(config, response.status_code, is_followed=is_followed)
+    if isinstance(error, GracyException) and (error.is_refusal or isinstance(error, CompositionError)):
+        return False
+    named = config.retry_on
     if named is None or (response is not None and response.status_code in named):
         return True
     return error is not None and any(is_error_like(error, kind) for kind in named if isinstance(kind, type))

@@ -10,7 +10,7 @@ from gracy_transport.retry import GracefulRetry, OverrideRetryOn
 from gracy_transport.retry.verdict import Facts, GiveUp, Retry, Verdict, judge
 
 WALL = 1_767_225_600.0  # Thu, 01 Jan 2026 00:00:00 GMT
-GET = Facts(method="GET", headers={}, can_resend=True, is_followed=True)
+GET = Facts(method="GET", headers={}, can_resend=True)
 
 
 def asked(

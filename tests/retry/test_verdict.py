@@ -23,7 +23,6 @@ from gracy_transport.exceptions import (
 from gracy_transport.family import family_of
 from gracy_transport.retry import GracefulRetry, OverrideRetryOn
 from gracy_transport.retry.verdict import (
-    ACCEPT,
     Facts,
     GiveUp,
     Retry,
@@ -36,7 +35,7 @@ from gracy_transport.retry.verdict import (
 )
 
 WALL = 1_767_225_600.0
-GET = Facts(method="GET", headers={}, can_resend=True, is_followed=True)
+GET = Facts(method="GET", headers={}, can_resend=True)
 
 
 class Refused(Exception):
@@ -147,8 +146,8 @@ def test_our_own_refusals_are_never_retried(kind: type[GracyException], named: t
     request = httpx.Request("GET", "https://api.test")
     mixed = family_of(request).mixed(kind)
     config = GracefulRetry(retry_on=named)
-    assert verdict(config, Outcome(error=kind("no"))) is ACCEPT
-    assert verdict(config, Outcome(error=mixed("no", request=request))) is ACCEPT
+    assert not is_retried(config, Outcome(error=kind("no")))
+    assert not is_retried(config, Outcome(error=mixed("no", request=request)))
 
 
 def test_retries_end_after_max_attempts() -> None:
@@ -163,8 +162,8 @@ def test_retries_end_after_max_attempts() -> None:
 
 def test_an_accepted_outcome_needs_no_reason() -> None:
     """A success, and an error nobody named, go to the caller."""
-    assert verdict(GracefulRetry(), Outcome(answer(200))) is ACCEPT
-    assert verdict(GracefulRetry(retry_on=500), Outcome(error=ValueError())) is ACCEPT
+    assert not is_retried(GracefulRetry(), Outcome(answer(200)))
+    assert not is_retried(GracefulRetry(retry_on=500), Outcome(error=ValueError()))
 
 
 @pytest.mark.parametrize(
@@ -230,9 +229,10 @@ def test_jitter_takes_its_part_of_the_delay() -> None:
 
 def test_what_the_client_goes_on_with_is_accepted() -> None:
     """A redirect of which nobody said anything is an answer, and one that nobody will follow is a failure."""
-    final = Facts(method="GET", headers={}, can_resend=True, is_followed=False)
-    assert verdict(GracefulRetry(), Outcome(answer(302))) == ACCEPT
-    assert verdict(GracefulRetry(), Outcome(answer(302)), facts=final) == Retry(1.0, "[Bad Status Code: 302]")
+    moved = Outcome(answer(302))
+    assert not is_failure(GracefulRetry(), moved, is_followed=True)
+    assert is_failure(GracefulRetry(), moved, is_followed=False)
+    assert verdict(GracefulRetry(), moved) == Retry(1.0, "[Bad Status Code: 302]")
     assert is_unwanted(GracefulRetry(), 300, is_followed=False)
     assert not is_unwanted(GracefulRetry(), 300, is_followed=True)
 
@@ -252,8 +252,8 @@ def test_a_wait_of_just_the_longest_is_waited() -> None:
 
 def test_a_refusal_to_repeat_says_what_to_do() -> None:
     """Word for word, since it is all that somebody sees of it."""
-    post = Facts(method="POST", headers={}, can_resend=True, is_followed=True)
-    once = Facts(method="PUT", headers={}, can_resend=False, is_followed=True)
+    post = Facts(method="POST", headers={}, can_resend=True)
+    once = Facts(method="PUT", headers={}, can_resend=False)
     assert verdict(GracefulRetry(), Outcome(answer(503)), facts=post) == GiveUp(
         "POST not retried: not idempotent (methods=idempotent); give the request an Idempotency-Key header if the "
         'server knows it (idempotency_key=True makes one), or set methods="any" if twice does no harm'
@@ -284,5 +284,4 @@ def test_a_retry_that_comes_too_late_is_not_made() -> None:
     """At the very deadline is too late; other verdicts stay as they are."""
     late = GiveUp("why: the deadline leaves no time for a back-off of 2.5 s", too_long=2.5)
     assert [in_time(Retry(2.5, "why"), left) for left in (2.4, 2.5, 2.6)] == [late, late, Retry(2.5, "why")]
-    assert in_time(ACCEPT, 0.0) is ACCEPT
     assert in_time(GiveUp("no"), 0.0) == GiveUp("no")

@@ -9,4 +9,7 @@ __all__ = ["mentions"]
 
 def mentions(headers: Any, names: frozenset[bytes]) -> bool:
     """Tells whether one of these names, in small letters, is among the headers of a request or a response."""
-    return not names.isdisjoint([name.lower() for name, _ in headers.raw])
+    for name, _ in headers.raw:  # noqa: SIM110 - `any` takes longer, with a generator to make
+        if name.lower() in names:
+            return True
+    return False

@@ -81,6 +81,8 @@ class Family:
         self.Response: type[Response] = module.Response
         self.AsyncByteStream: type[AsyncByteStream] = module.AsyncByteStream
         self.ByteStream: Callable[[bytes], AsyncByteStream] = module.ByteStream
+        # What a client puts around a body, where it is known.
+        self.BoundAsyncStream: type | None = getattr(sys.modules.get(f"{self.name}._client"), "BoundAsyncStream", None)
         self.never_sent: tuple[type[Exception], ...] = (
             module.ConnectError,
             module.ConnectTimeout,

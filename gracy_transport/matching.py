@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 if TYPE_CHECKING:
     from .family import URL
 
-__all__ = ["MOST_KEPT", "Memo", "host_of", "path_of", "place_of", "with_path"]
+__all__ = ["MOST_KEPT", "Memo", "host_of", "parts_of", "path_of", "place_of", "with_path"]
 
 MOST_KEPT: Final = 4096
 """URLs that something is remembered of: more than most programs ask for again, and less than a megabyte."""
@@ -38,6 +38,16 @@ def host_of(url: URL) -> tuple[object, ...]:
     """Returns host and port of a URL: what the header of that name is made of."""
     parts: tuple[object, ...] = url._uri_reference  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     return parts[2:4]
+
+
+def parts_of(url: URL) -> tuple[str, str, str, str | None]:
+    """Returns the origin of a URL, its userinfo, its path as it is sent, and its query, `None` where there is none.
+
+    A relative URL has no origin.
+    """
+    parts: Any = url._uri_reference  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    scheme, userinfo, host, port, path, query, _fragment = parts
+    return _origin(scheme, host, port) if scheme else "", userinfo, path or "/", query
 
 
 def place_of(url: URL) -> tuple[str, str]:

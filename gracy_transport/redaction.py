@@ -6,14 +6,17 @@ import re
 import string
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Annotated, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 from urllib.parse import quote_plus, unquote_plus
 
 from pydantic import AfterValidator
 
-from .matching import MOST_KEPT
+from .matching import MOST_KEPT, parts_of
 from .secret_names import is_secret_name
 from .values import one_or_many
+
+if TYPE_CHECKING:
+    from .family import URL
 
 __all__ = [
     "REDACTED",
@@ -34,19 +37,6 @@ _USERINFO: Final = re.compile(r"^([a-z][a-z0-9+.-]*:)?//[^/?]*@", re.IGNORECASE)
 _USERINFO_WITHIN: Final = re.compile(r"://[^/?#\s]*@")
 _DEEPEST: Final = 3
 """So many URLs within URLs are looked into. What is deeper is not shown: nobody writes that, but an attacker may."""
-
-
-class _Url(Protocol):
-    @property
-    def scheme(self) -> str: ...
-    @property
-    def netloc(self) -> bytes: ...
-    @property
-    def raw_path(self) -> bytes: ...
-    @property
-    def fragment(self) -> str: ...
-    @property
-    def userinfo(self) -> bytes: ...
 
 
 InPlaceOf: TypeAlias = Callable[[str, str], str | None]
@@ -155,7 +145,7 @@ def _unquoted(text: str) -> str:
     return unquote_plus(text) if "%" in text or "+" in text else text
 
 
-def redact_url(url: _Url, in_place_of: InPlaceOf = _by_name) -> str:
+def redact_url(url: URL, in_place_of: InPlaceOf = _by_name) -> str:
     """Returns a URL of either family as text, without its userinfo, its fragment and the secrets of its query.
 
     `in_place_of` is as for `redact_query`.
@@ -164,13 +154,12 @@ def redact_url(url: _Url, in_place_of: InPlaceOf = _by_name) -> str:
     return f"{address}{redact_query(query, in_place_of)}" if query else address
 
 
-def address_and_query(url: _Url) -> tuple[str, str]:
+def address_and_query(url: URL) -> tuple[str, str]:
     """Returns a URL up to the question mark, without its userinfo, and what comes after that, without its fragment."""
-    path, mark, query = url.raw_path.decode().partition("?")
-    userinfo = f"{REDACTED}@" if url.userinfo else ""
-    # `netloc` is host and port alone in both families: userinfo never is a part of it.
-    origin = f"{url.scheme}://{userinfo}{url.netloc.decode()}" if url.scheme else ""
-    return f"{origin}{path}{mark}", query
+    origin, userinfo, path, query = parts_of(url)
+    if userinfo:
+        origin = origin.replace("://", f"://{REDACTED}@", 1)
+    return (origin + path, "") if query is None else (f"{origin}{path}?", query)
 
 
 @lru_cache(maxsize=MOST_KEPT)

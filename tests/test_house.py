@@ -41,7 +41,7 @@ FLOORS = {
         "logevents",
         "http_logs",
     ),
-    "ground": ("family", "bodies", "watching", "resending", "layer", "overtime", "admission", "wires"),
+    "ground": ("family", "bodies", "watching", "resending", "layer", "reading", "overtime", "admission", "wires"),
     "concerns": (
         "deadline",
         "throttle",
@@ -205,7 +205,10 @@ def attributes(tree: ast.AST, name: str) -> list[int]:
 
 @pytest.mark.parametrize(
     ("attribute", "home"),
-    [("stream", {"bodies.py", "watching.py", "resending.py", "wires/uploads.py"}), ("extensions", {"call.py"})],
+    [
+        ("stream", {"bodies.py", "watching.py", "resending.py", "reading.py", "wires/uploads.py"}),
+        ("extensions", {"call.py"}),
+    ],
 )
 def test_bodies_and_extensions_are_touched_in_one_place(attribute: str, home: set[str]) -> None:
     """`.stream` belongs to bodies.py, its neighbours and who sends it, `.extensions` to call.py; not so in the kit."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..bodies import stream_of
 from ..call import extensions_of
 from ..family import Family, family_of
+from ..reading import response_in_memory
 from .asked import Asked
 from .coding import without_encoding
 from .cookies import keep_cookies, may_expire
@@ -90,12 +91,13 @@ def response_from(recording: Recording, request: Request, clock: Clock | None = 
     family, answer = family_of(request), recording.response
     if answer is None:
         raise error_from(recording.error, request)
-    is_whole = recording.error is None and not answer.chunks and (clock is None or not answer.delays)
-    stream = family.ByteStream(answer.body) if is_whole else _played(recording, answer, request, clock)
     headers = _plain_headers(family, answer.headers)
     if headers is None:
         headers = headers_of(family, keep_cookies(answer.headers, recording.recorded_at))
     said = {"reason_phrase": answer.reason.encode("ascii", "ignore")} if answer.reason else None
+    if recording.error is None and not answer.chunks and (clock is None or not answer.delays):
+        return response_in_memory(family, answer.status, headers, answer.body, said)
+    stream = _played(recording, answer, request, clock)
     return family.Response(answer.status, headers=headers, stream=stream, extensions=said)
 
 

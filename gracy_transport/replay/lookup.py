@@ -89,7 +89,7 @@ class LookUp:
     def _begin_anew(self, asked: Asked, position: int) -> None:
         """Lets a request without an answer leave nothing behind, unless it is about to get its first."""
         if position == LAST:  # its answers have become too old meanwhile
-            self.replay.storage.run.begin_anew(asked.sequence)
+            self.replay.run.begin_anew(asked.sequence)
         elif self.replay.mode != "replay":
             return
         self.replay.sequences.forget(asked.sequence)
@@ -102,7 +102,7 @@ class LookUp:
     def _may_be_of_others(self, credential: str) -> bool:
         """Tells whether a recording may answer a request of somebody else: not where there could be two users."""
         replay = self.replay
-        if replay.mode != "replay" and replay.storage.run.askers - {credential}:
+        if replay.mode != "replay" and replay.run.askers - {credential}:
             return False
         return len(replay.recorded_credentials) <= 1
 

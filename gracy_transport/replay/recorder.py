@@ -85,11 +85,11 @@ class Recorder:
         if len(content) > BodyCopy.CAP:
             return None
         asked = await self.replay.asked(request, content)
-        return Exchange(call, request, asked, self.replay.storage.run.take(asked.sequence))
+        return Exchange(call, request, asked, self.replay.run.take(asked.sequence))
 
     async def send(self, exchange: Exchange, send: Send) -> Response:
         """Sends a request and records what comes of it. Raises whatever sending raises."""
-        self.replay.storage.run.start(self._clock.wall())
+        self.replay.run.start(self._clock.wall())
         request = exchange.request
         try:
             response = await send(request, exchange.call)
@@ -149,7 +149,7 @@ class Recorder:
         request, asked = exchange.request, exchange.asked
         if isinstance(asked, BodyCopy) and asked.lost:
             return self._lose(request, f"was not recorded: the body of the request {asked.lost}")
-        run = self.replay.storage.run
+        run = self.replay.run
         try:
             if isinstance(asked, BodyCopy):
                 asked = await self.replay.asked(request, asked.content or b"")

@@ -39,6 +39,7 @@ class ReplayState:
 
     Attributes:
         mode: what is done with a request, as far as the storage decides about it.
+        run: what was recorded on its storage since that was made.
         lost: what passed and was not recorded, the last of it, a text each: which request, and why.
     """
 
@@ -49,12 +50,13 @@ class ReplayState:
         self.lost: deque[str] = deque(maxlen=_MOST_LOST)
         self.sequences = Sequences()
         self.storage = as_recording_storage(config.storage)
+        self.run = self.storage.run
         self._lock = Lock()
         self._in_order = InOrder()
         config.storage.prepare()
         self.mode = _mode_of(config, self.storage)
         # What is recorded on one storage has its names in common, else two users might get the same.
-        self._terms = config.terms(Credentials() if self.mode == "replay" else self.storage.run.credentials)
+        self._terms = config.terms(Credentials() if self.mode == "replay" else self.run.credentials)
 
     async def asked(self, request: Request, content: bytes) -> Asked:
         """Returns a request with its body as it is looked up and recorded.
@@ -62,18 +64,18 @@ class ReplayState:
         A large body is looked through in a thread; requests come out of that in their order.
         """
         if len(content) <= LARGE:
-            asked = self._terms.asked(request, content)
+            asked = Asked(request, content, terms=self._terms)
         else:
             self._terms.asked(request, b"")  # whose it is goes by who comes first
             asked = await self._in_order.apart(partial(self._terms.asked, request, content))
         if self.mode != "replay":
-            self.storage.run.askers.add(asked.credential)
+            self.run.askers.add(asked.credential)
         return asked
 
     def since(self, now: float) -> datetime | None:
         """Returns from which date on recordings count at that moment; the storage gets to know it, too."""
         since = self.config.since(now)
-        self.storage.run.renew_before(since)
+        self.run.renew_before(since)
         return since
 
     @cached_property
@@ -96,7 +98,7 @@ class ReplayState:
     async def let_go(self) -> None:
         """Lets the storage write what it holds and, in mode "refresh", forget what was not recorded again."""
         await self.storage.let_go()
-        run = self.storage.run
+        run = self.run
         if self.config.mode != "refresh" or not run.has_recorded or run.since is None:
             return
         failure = sys.exception()

@@ -152,7 +152,7 @@ class Wanted(NamedTuple):
         """Tells whether a recording counts."""
         is_old = self.since is not None and recording.recorded_at < self.since
         is_theirs = self.credential is None or recording.request.credential == self.credential
-        return is_theirs and not is_old and (recording.is_good or not self.only_good)
+        return is_theirs and not is_old and (not self.only_good or recording.is_good)
 
 
 ANY: Final = Wanted()

@@ -91,7 +91,11 @@ class ReplayTransport(Layer):
         if content is None or len(content) > BodyCopy.CAP:
             return await self._too_large(request, call)
         asked = await self.replay.asked(request, content)
-        found = await (self._find_or_fail(asked) if self.replay.mode == "replay" else self._find(asked))
+        try:
+            found = await self._look_up.find(asked)
+        except Exception as error:  # noqa: BLE001 - whatever a storage of the user's own raises
+            self._nothing_found(asked, error)
+            found = None
         if isinstance(found, Recording):
             return self._replayed(request, call, found)
         if self.replay.mode == "replay":
@@ -115,29 +119,21 @@ class ReplayTransport(Layer):
             return await self._too_large(request, call)
         return await self._recorder.send(exchange, self.pass_on)
 
-    async def _find_or_fail(self, asked: Asked) -> Recording | Exhausted | None:
-        """Returns what is recorded, for the mode that has nothing else.
+    def _nothing_found(self, asked: Asked, error: Exception) -> None:
+        """Lets a request be sent when looking for a recording failed: a storage that fails has nothing.
 
         Raises:
-            UnreadableRecording: when the storage fails.
+            UnreadableRecording: when nothing may be sent.
         """
-        try:
-            return await self._look_up.find(asked)
-        except GracyException:
-            raise
-        except Exception as error:
-            raise UnreadableRecording(
-                f"looking for {asked} in {self.replay.config.storage!r} failed with a {type(error).__name__}; mend the "
-                "storage, whose _load returns None, or raises GracyReplayRequestNotFound, for what it has not"
-            ) from error
-
-    async def _find(self, asked: Asked) -> Recording | Exhausted | None:
-        """Returns what is recorded, for a mode that sends what is missing: a storage that fails has nothing."""
-        try:
-            return await self._look_up.find(asked)
-        except Exception as error:  # noqa: BLE001 - whatever a storage of the user's own raises
+        if self.replay.mode != "replay":
             warn(asked.live, "is sent, because looking for a recording failed", error)
-            return None
+            return
+        if isinstance(error, GracyException):
+            raise error
+        raise UnreadableRecording(
+            f"looking for {asked} in {self.replay.config.storage!r} failed with a {type(error).__name__}; mend the "
+            "storage, whose _load returns None, or raises GracyReplayRequestNotFound, for what it has not"
+        ) from error
 
     def _replayed(self, request: Request, call: Call, recording: Recording) -> Response:
         call.is_replayed = True
@@ -151,8 +147,7 @@ class ReplayTransport(Layer):
 
     async def _place_for(self, asked: Asked, found: Exhausted | None) -> int:
         """Returns the position of the answer to come; after all answers of earlier runs where those were given."""
-        storage = self.replay.storage
-        run = storage.run
+        storage, run = self.replay.storage, self.replay.run
         if found is not None and not run.has_begun(asked.sequence):
             try:
                 run.follow(asked.sequence, await storage.next_position(asked, found.wanted.credential))

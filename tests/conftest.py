@@ -18,9 +18,13 @@ if TYPE_CHECKING:
     from gracy_transport.testing import FakeClock
 
 
-# How busy the machine is says nothing of the code.
-hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
-hypothesis.settings.load_profile("untimed")
+# How busy the machine is says nothing of the code, and what a fixture gives may serve all examples of a test.
+hypothesis.settings.register_profile(
+    "house",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture],
+)
+hypothesis.settings.load_profile("house")
 
 HERE = Path(__file__).parent
 PAIRS = {

@@ -51,7 +51,6 @@ def facts_of(request: Any) -> tuple[Any, ...]:
     return request.method, str(request.url), raw, plain, hasattr(request, "_content"), request.extensions
 
 
-@hypothesis.settings(suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])  # a module stays the same
 @hypothesis.given(
     st.lists(st.tuples(asks, st.one_of(st.none(), pairs), st.booleans(), st.booleans()), min_size=1, max_size=4)
 )

@@ -52,10 +52,7 @@ def outcome(make: Callable[..., Any], *given: Any) -> Any:
         return type(error), str(error)
 
 
-@hypothesis.settings(
-    max_examples=200,
-    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],  # a module stays the same
-)
+@hypothesis.settings(max_examples=200)
 @hypothesis.given(bases, st.one_of(endpoints, wholes), st.lists(st.tuples(values, values, values), max_size=3))
 def test_a_url_is_the_one_that_the_parser_makes(
     family: ModuleType, before: str, endpoint: str, given: list[tuple[str, str, str]]

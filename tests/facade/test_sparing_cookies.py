@@ -46,11 +46,7 @@ def cookies_after(family: ModuleType, script: list[list[tuple[str, str]]], *, is
 
 
 @pytest.mark.filterwarnings("ignore:http.cookiejar bug")  # which some headers find, in either client
-@hypothesis.settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],  # a module stays the same
-)
+@hypothesis.settings(max_examples=60)
 @hypothesis.given(answers)
 def test_the_jar_holds_what_it_would(family: ModuleType, script: list[list[tuple[str, str]]]) -> None:
     """Property: whatever the headers, however they are spelt, and whatever was set before."""

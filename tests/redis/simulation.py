@@ -13,7 +13,7 @@ from redis import Redis
 
 from gracy_transport.admission import Admission, Gates
 from gracy_transport.admission.lanes import Waiter
-from gracy_transport.redis.gate import Away, Change, Order, SharedGate, as_text
+from gracy_transport.redis.gate import Away, Change, Order, SharedGate, as_text, tick
 from gracy_transport.redis.permits import SharedPermits
 from gracy_transport.redis.slots import SharedSlots
 
@@ -263,7 +263,7 @@ class Process:
         """Sees to what is due, each second."""
         for gate in self.gates_here:
             gate.look_after(self.now())
-        self.later(min(1.0, self.lease / 6), self.look_after)
+        self.later(tick(self.lease), self.look_after)
 
     def _note(self, gates: Gates) -> None:
         self.sent += 1
@@ -286,7 +286,7 @@ class SlotProcess(Process):
         super().__init__(world, name, limit, 0.0, **more)
         self._takes = takes
         self.lease = lease
-        self.later(1.0, self.look_after)
+        self.later(tick(lease), self.look_after)
 
     def _gate(self, limit: int, period: float, name: str = "") -> SharedGate:
         return SharedSlots(self.world.namespace, self, self, limit, subject="a limit")  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from random import Random
 from typing import NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
@@ -33,7 +33,7 @@ def tightest(world: World, limit: int, gate: str = "") -> float:
 numbers = iter(range(1_000_000))
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30)
 @given(
     limit=st.integers(1, 12),
     period=st.sampled_from([0.1, 1.0, 5.0]),
@@ -84,7 +84,7 @@ RULES = ((3, 0.1), (40, 1.0), (1_000, 5.0), (5, 1.0))
 """Limit and period of each: of some there is plenty, of others there is not."""
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20)
 @given(
     processes=st.integers(1, 3),
     slowest=st.sampled_from([0.0005, 0.01, 0.08]),
@@ -146,7 +146,7 @@ class Crowd(NamedTuple):
     delay: float = 0.0005
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30)
 @example(limit=2, processes=4, slowest=0.02, loss_and_lease=(0.0, 1.0), seed=198)  # one told late was not renewed
 @given(
     limit=st.integers(1, 8),

@@ -15,7 +15,7 @@ from typing import Any
 
 import anyio
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gracy_transport import GracefulRetry, GracyConfig, GracyTransport, ThrottleRule, bodies
@@ -265,7 +265,7 @@ ENCODERS: dict[str, Any] = {
 
 @pytest.mark.parametrize("encoding", ENCODERS)
 @given(content=st.binary(max_size=200) | st.text(max_size=100).map(lambda text: text.encode("utf-8", "replace")))
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10)
 async def test_any_body_is_replayed_identical(
     family: ModuleType, tmp_path: Path, encoding: str, content: bytes
 ) -> None:

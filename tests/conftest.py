@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
     from gracy_transport.testing import FakeClock
 
 
-# How busy the machine is says nothing of the code, and what a fixture gives may serve all examples of a test.
+# How busy the machine is says nothing of the code, and what a fixture gives may serve all examples of a test. A change
+# is judged by the same examples each time; whoever runs the tests at home tries others.
 hypothesis.settings.register_profile(
     "house",
     deadline=None,
+    derandomize="CI" in os.environ,
     suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture],
 )
 hypothesis.settings.load_profile("house")

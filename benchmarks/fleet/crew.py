@@ -112,6 +112,11 @@ class Crew:
             if member.stdin is not None:
                 member.stdin.close()
 
+    def count(self, word: str) -> int:
+        """Returns how often something happened up to now, without a look at when and where."""
+        start = f"\n{word} ".encode()  # the first line of each says that it is ready
+        return sum(path.read_bytes().count(start) for path in Path(self.job.log).iterdir())
+
     def journals(self) -> dict[str, list[Entry]]:
         """Returns what the processes wrote down up to now."""
         return read(Path(self.job.log))

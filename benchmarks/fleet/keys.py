@@ -17,7 +17,7 @@ LONGEST_TTL = 70.0
 """Seconds after which everything about a key of that rule is forgotten: it is remembered for a minute who uses it."""
 MOST_BYTES = 2_500
 """Bytes that a key may take on the server."""
-MOST_SECONDS = 300.0
+MOST_SECONDS = 900.0
 
 
 def keys(number: int, console: Console) -> list[str]:
@@ -38,7 +38,7 @@ def keys(number: int, console: Console) -> list[str]:
             while sent < number and time.monotonic() < since + MOST_SECONDS:
                 time.sleep(1.0)
                 most, at_once = max(most, memory_of(shared) - before), max(at_once, *counts(shared)[:1])
-                sent = sum(entry.word == "sent" for journal in fleet.journals().values() for entry in journal) // 2
+                sent = fleet.count("sent") // 2
             took = time.monotonic() - since
         kept, expiring, ttl = counts(shared)
     figures = f"{took:.0f} s, at most {at_once:,} keys of the server with {most / 1e6:.1f} MB"

@@ -52,7 +52,7 @@ class Findings:
         busiest: the most that were dispatched within a window, by their stamps. `busiest_at`: when it began.
         late: the most that really left within a window, beyond the limit: what had stopped between both.
         most_slots: the most that were in flight at once.
-        used: which part of the limit was used: of the permits after the first window, or of the time of the slots.
+        used: which part of the limit was used once all had begun: of the permits, or of the time of the slots.
         least_share: what the process got that got least, as a part of what each should have, of those undisturbed.
         overtaken: how many requests were sent a while (see `AT_ONCE`) before one that came earlier in their process.
         trips: how often the server was asked for each request.
@@ -100,7 +100,10 @@ def find(
     busiest, busiest_at = busiest_window((at for each in stamps.values() for at in each), limits.period)
     leaving = busiest_window((at for each in journals.values() for at in _instants(each, "in")), limits.period)[0]
     flights = [flight for name, entries in journals.items() for flight in _flights(entries, killed.get(name, until))]
-    steady = since + (limits.period if limits.limit else 0.0)
+    steady = since + limits.period
+    if limits.slots:  # until then some of them start, and have no use for slots
+        last = max((stamps[name][0] for name in undisturbed if stamps[name]), default=since)
+        steady = max(steady, min(last, (since + until) / 2))
     counts = {name: sum(steady <= at < until for at in each) for name, each in stamps.items()}
     sent = sum(map(len, stamps.values()))
     fair = sum(counts[name] for name in undisturbed) / max(1, len(undisturbed))

@@ -1,13 +1,14 @@
 """The gate of a concurrency limit that many processes share: slots are leases, renewed for as long as they are held.
 
 A process keeps the slots it was lent for its next requests, as long as nobody else waits: then it keeps no more than
-its part, and what it gives back is handed to whoever waits longest. Nobody polls. A process that is gone loses its
-slots when their leases end.
+its part, and each of the others for a turn; what it gives back is handed to whoever waits longest. Nobody polls. A
+process that is gone loses its slots when their leases end.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from .gate import Order, SharedGate, as_text, microseconds, tick
@@ -23,6 +24,19 @@ __all__ = ["SharedSlots"]
 REMEMBERED: Final = 2.5
 """Seconds for which the word counts that others wait; whoever waits repeats it each second."""
 
+TURN: Final = 0.1
+"""Seconds for which a slot goes from one request to the next in a process before it goes to others who wait, at least:
+while it changes hands, which takes some milliseconds, nobody uses it."""
+
+TRIPS: Final = 20
+"""Round trips in a turn, at least: to change hands takes about one of them, and so 5 % of the time."""
+
+LONGEST_TURN: Final = 0.5
+"""Seconds in a turn, at most."""
+
+ROUND: Final = 10.0
+"""Seconds within which everybody gets a turn, if requests are that short: nobody is left out for a minute."""
+
 
 class SharedSlots(SharedGate):
     """Slots of one limit, lent by an engine.
@@ -31,7 +45,7 @@ class SharedSlots(SharedGate):
         name, engine, desk, limit, subject: as for every shared gate.
 
     Attributes:
-        used: slots in use. `leases`: the names of those that are ours.
+        used: slots in use. `leases`: the names of those that are ours, and since when, the oldest first.
     """
 
     __slots__ = (
@@ -52,7 +66,7 @@ class SharedSlots(SharedGate):
     def __init__(self, name: str, engine: Engine, desk: Desk, limit: int, *, subject: object) -> None:
         super().__init__(name, engine, desk, limit, subject=subject)
         self.used = 0
-        self.leases: dict[str, None] = {}
+        self.leases: OrderedDict[str, float] = OrderedDict()
         self.free = 0
         self._back: deque[str] = deque()
         self._returning: list[str] = []
@@ -104,8 +118,8 @@ class SharedSlots(SharedGate):
         self.used -= 1
         self.free += 1
         now = self.desk.clock.now()
-        if self.free > 0 and now < self._wanted_until and (len(self.leases) > self._kept or not self.queued):
-            self._part_with(1)
+        if self.free > 0 and now < self._wanted_until:
+            self._part_with(self._spare(now))
 
     def is_idle(self, now: float) -> bool:
         """Tells whether a new gate would behave the same."""
@@ -166,9 +180,9 @@ class SharedSlots(SharedGate):
         self._is_unsure = self._is_unsure or self._is_renewing
 
     def missed_words(self, now: float) -> None:
-        """Asks which slots were handed over meanwhile."""
-        if self._is_lining_up:
-            self._is_unsure = True
+        """Asks which slots were handed over meanwhile, and whether somebody waits for those that are held here."""
+        self._is_unsure = self._is_unsure or self._is_lining_up
+        if self._is_lining_up or self.leases:
             self.engine.order(self)
 
     def look_after(self, now: float) -> None:
@@ -194,7 +208,7 @@ class SharedSlots(SharedGate):
         self.is_asked = self._is_lining_up = False
 
     def _take_in(self, reply: list[Any], lost: list[str], sent: float, now: float) -> None:
-        server, self.processes, _waiting, paused, is_queued, granted, _lost, number = reply
+        server, self.processes, waiting, paused, is_queued, granted, _lost, number = reply
         self.is_asked = False
         self._heard_at = sent
         self._is_lining_up = bool(is_queued)
@@ -208,11 +222,13 @@ class SharedSlots(SharedGate):
             if entry in self.leases:
                 del self.leases[entry]
                 self.free -= 1
-        self._add([as_text(entry) for entry in granted])
+        self._add([as_text(entry) for entry in granted], now)
+        if waiting > is_queued:
+            self._make_way(self.limit // max(1, self.processes), now)
 
     def _take_over(self, entries: list[str], now: float) -> None:
         if now - self._heard_at < self.engine.lease / 3:
-            self._add([entry for entry in entries if int(entry.rpartition(":")[2]) > self._told_of])
+            self._add([entry for entry in entries if int(entry.rpartition(":")[2]) > self._told_of], now)
         else:  # this word is old, since whoever waits is heard of each tick: are they still ours?
             self._is_unsure = True
             self.engine.order(self)
@@ -221,23 +237,33 @@ class SharedSlots(SharedGate):
         """Tells whether a lease may have ended, because this process got no turn to renew it."""
         return bool(self.leases) and now >= self._renewed_at + self.engine.lease
 
-    def _add(self, entries: list[str]) -> None:
+    def _add(self, entries: list[str], now: float) -> None:
         if not self.leases:
             self._renewed_at = self._heard_at
         for entry in entries:
             if entry not in self.leases and entry not in self._back and entry not in self._returning:
-                self.leases[entry] = None
+                self.leases[entry] = now
                 self.free += 1
 
     def _make_way(self, kept: int, now: float) -> None:
         self._kept, self._wanted_until = kept, now + REMEMBERED
-        spare = self.free - self.queued
-        self._part_with(max(min(self.free, len(self.leases) - kept), spare))
+        self._part_with(self._spare(now))
+
+    def _spare(self, now: float) -> int:
+        """Returns how many are free for others: unwanted here, or beyond our part and past their turn."""
+        free = max(0, self.free)
+        over = sum(since + self._turn <= now for since in islice(self.leases.values(), free))
+        return min(free, max(self.free - self.queued, min(over, len(self.leases) - self._kept), 0))
+
+    @property
+    def _turn(self) -> float:
+        turn = min(LONGEST_TURN, max(TURN, TRIPS * self.engine.round_trip))
+        return min(turn, ROUND * self.limit / self.processes)
 
     def _part_with(self, count: int) -> None:
         """Gives slots back that nobody uses here."""
         for _ in range(count):
-            entry, _none = self.leases.popitem()
+            entry, _since = self.leases.popitem(last=False)
             self._back.append(entry)
             self.free -= 1
         if count > 0 and not self.engine.is_away:

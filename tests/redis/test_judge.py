@@ -62,12 +62,21 @@ def test_a_killed_process_holds_its_slots_until_then() -> None:
 
 
 def test_the_part_that_was_used_leaves_the_first_window_out() -> None:
-    """In the first window the processes begin; slots count by time."""
+    """In the first window, or second, the processes begin; slots count by time."""
     journals = {"a": sent(0.5, 1.5, 2.5, 3.5)}
     found = find(journals, Limits(limit=2), 0.0, 4.0, undisturbed=["a"], killed={})
     assert found.used == pytest.approx(0.5)
     held = {"a": [Entry("in", 0.0), Entry("out", 3.0)]}
-    assert find(held, Limits(slots=1), 0.0, 4.0, undisturbed=["a"], killed={}).used == pytest.approx(0.75)
+    assert find(held, Limits(slots=1), 0.0, 5.0, undisturbed=["a"], killed={}).used == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(("begins", "used"), [(4.0, 4 / 6), (9.0, 3 / 5), (0.5, 4 / 9)])
+def test_slots_count_from_when_all_have_begun(begins: float, used: float) -> None:
+    """A process that is yet to start has no use for them; half of the time counts in any case, the first second not."""
+    held = [Entry("sent", 0.0, "0"), Entry("in", 4.0), Entry("out", 8.0)]
+    late = [Entry("sent", begins, "0")]
+    found = find({"a": held, "b": late}, Limits(slots=1), 0.0, 10.0, undisturbed=["a", "b"], killed={})
+    assert found.used == pytest.approx(used)
 
 
 def test_the_least_share_is_of_those_undisturbed() -> None:

@@ -10,7 +10,7 @@ from redis import Redis
 from gracy_transport.admission import Desk
 from gracy_transport.redis.gate import Away, SharedGate, tick
 from gracy_transport.redis.scripts import script
-from gracy_transport.redis.slots import SharedSlots
+from gracy_transport.redis.slots import TURN, SharedSlots
 from gracy_transport.testing import FakeClock
 
 pytestmark = pytest.mark.anyio
@@ -184,3 +184,83 @@ def test_a_word_that_comes_before_the_first_answer_is_asked_about(clock: FakeClo
     gate.desk.change(gate.taking_in([1_000_000, 2, 0, 0, 1, [], [], 0], now, now))
     assert engine.ordered
     assert gate.order(now).arguments[9] == 1, "all that are lent are asked for"
+
+
+async def test_a_slot_goes_to_those_who_wait_here_until_its_turn_is_over(clock: FakeClock) -> None:
+    """While it changes hands nobody uses it; what is this process's own part stays here."""
+    gate, _engine = a_gate(clock)
+    answer(gate, "me.1:1", "me.1:2", number=2)
+    for _ in range(2):
+        gate.use(clock.now())
+    gate.queued = 5
+    gate.others_wait(1)
+    await clock.advance(TURN / 2)
+    gate.give_back()
+    assert list(gate.leases) == ["me.1:1", "me.1:2"]
+    gate.use(clock.now())
+    await clock.advance(TURN)
+    gate.give_back()
+    assert list(gate.leases) == ["me.1:2"], "the one that was here longest"
+    gate.give_back()
+    assert list(gate.leases) == ["me.1:2"]
+    assert gate.order(clock.now()).arguments[11:] == ["me.1:1"]
+
+
+async def test_a_turn_is_longer_where_the_server_is_farther_away(clock: FakeClock) -> None:
+    """It takes longer to change hands there, but nobody keeps a slot for ever, nor where very many share it."""
+    gate, engine = a_gate(clock)
+    answer(gate, "me.1:1")
+    gate.queued = 1
+
+    async def turn() -> float:
+        """Returns for how long a slot is kept that has just been lent."""
+        gate.leases["me.1:1"] = began = clock.now()
+        gate.others_wait(0)
+        while gate.leases:
+            await clock.advance(0.01)
+            gate.others_wait(0)
+        answer(gate)
+        answer(gate, "me.1:1")
+        return clock.now() - began
+
+    assert await turn() == pytest.approx(TURN, abs=0.011)
+    engine.round_trip = 0.01
+    assert await turn() == pytest.approx(0.2, abs=0.011)
+    engine.round_trip = 5.0
+    assert await turn() == pytest.approx(0.5, abs=0.011)
+    gate.processes = 300
+    gate.leases["me.1:1"] = clock.now()
+    await clock.advance(0.11)
+    gate.others_wait(0)
+    assert not gate.leases
+
+
+async def test_a_slot_that_nobody_wants_here_goes_to_others_at_once(clock: FakeClock) -> None:
+    """Its turn is over with the last who waits."""
+    gate, _engine = a_gate(clock)
+    answer(gate, "me.1:1", "me.1:2")
+    gate.use(clock.now())
+    gate.others_wait(1)
+    assert len(gate.leases) == 1
+    gate.give_back()
+    assert not gate.leases
+
+
+async def test_an_answer_tells_that_others_wait(clock: FakeClock) -> None:
+    """As their own word does, which may have been missed."""
+    gate, _engine = a_gate(clock)
+    gate.order(clock.now())
+    now = clock.now()
+    gate.desk.change(gate.taking_in([1_000_000, 2, 1, 0, 0, ["me.1:1"], [], 1], now, now))
+    assert not gate.leases
+
+
+async def test_who_holds_slots_asks_who_waits_after_words_were_missed(clock: FakeClock) -> None:
+    """Else others would have to repeat theirs, a second later."""
+    gate, engine = a_gate(clock)
+    gate.missed_words(clock.now())
+    assert not engine.ordered
+    answer(gate, "me.1:1")
+    gate.use(clock.now())
+    gate.missed_words(clock.now())
+    assert engine.ordered

@@ -201,8 +201,8 @@ class SharedPermits(SharedGate):
         """Returns for how long a permit may lie unused: longer where those that do are a small part of the limit."""
         slack = min(LONGEST, max(SLACK * self._window, LAG + 2 * self.engine.round_trip))
         rate = self._pace.per_second(now)
-        if not self._is_plenty or not rate:
-            return slack
+        if not self._is_plenty or self._spacing or not rate:
+            return slack  # two that are spaced may be used closer together by what the first has lain
         return max(slack, min(LONGEST, self._window / 4, SLACK * self.limit / (self.processes * rate)))
 
     def _most(self) -> int:

@@ -41,7 +41,7 @@ def read_text(body: bytes, media_type: str) -> Text | None:
     UTF-16 and UTF-32 are known by their first bytes. What is of another charset is read as far as its letters are those
     of ASCII, if its media type says that it is text.
     """
-    charset = _charset_of(body[:4]) if b"\0" in body[:4] or body[:2] in {b"\xff\xfe", b"\xfe\xff"} else ""
+    charset = _charset_of(body[:4]) if b"\0" in body[:4] or body.startswith((b"\xff\xfe", b"\xfe\xff")) else ""
     if charset and (not media_type or is_text(media_type)):
         try:
             found = Text(body.decode(charset), charset)

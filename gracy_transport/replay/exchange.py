@@ -42,7 +42,7 @@ def decoded_answer(request: Request, headers: Any, raw: bytes) -> tuple[Headers,
     return (_without(pairs, "transfer-encoding"), raw) if content == raw else (_plain(pairs, len(content)), content)
 
 
-@lru_cache(maxsize=256)  # as above
+@lru_cache(maxsize=256)  # many answers of an API have the same headers
 def _say_how_it_was_sent(names: tuple[str, ...]) -> bool:
     return any(name.lower() in {"content-encoding", "transfer-encoding"} for name in names)
 
@@ -101,7 +101,7 @@ def response_from(recording: Recording, request: Request, clock: Clock | None = 
     return family.Response(answer.status, headers=headers, stream=stream, extensions=said)
 
 
-@lru_cache(maxsize=256)  # many answers of an API have the same headers
+@lru_cache(maxsize=256)  # as above
 def _plain_headers(family: Family, headers: Headers) -> Any:
     """Returns headers as those of a family; `None` where there is a cookie that may be over."""
     return None if may_expire(headers) else headers_of(family, headers)

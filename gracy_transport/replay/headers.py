@@ -11,7 +11,10 @@ __all__ = ["headers_of", "pairs_of", "raw_of", "with_length", "without_length"]
 
 
 def pairs_of(headers: Any) -> Headers:
-    """Returns the headers of either family as pairs of text, in their order."""
+    """Returns the headers of either family as pairs of text, in their order; such pairs as they are."""
+    if isinstance(headers, tuple):
+        pairs: Headers = headers
+        return pairs
     return tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers.raw])
 
 

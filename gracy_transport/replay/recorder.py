@@ -18,10 +18,13 @@ from ..showing import hidden_in, shown_url
 from .apart import LARGE, apart
 from .asked import Asked
 from .config import ReplayLogEvent
+from .content import media_type_of
 from .exchange import decoded_answer, read_answer, reason_of, recording_of
 from .failures import kind_of
+from .headers import pairs_of
 from .pieces import Piece, is_stream, pace_of
 from .recording import RecordedError, Recording
+from .redacting import Headers
 from .state import ReplayState
 from .tee import BodyCopy, copy_request, copy_response
 from .texts import redact_text
@@ -60,7 +63,7 @@ class _Head(NamedTuple):
     """What comes before the body of an answer."""
 
     status: int
-    headers: Any
+    headers: Headers
     reason: str
 
 
@@ -102,12 +105,12 @@ class Recorder:
         status, discards_bad = response.status_code, self.replay.config.discard_bad_responses
         if status == 101 or request.method == "CONNECT" or (status >= 400 and discards_bad):
             return response
-        head = _Head(status, response.headers, reason_of(response))
+        head = _Head(status, pairs_of(response.headers), reason_of(response))
         if response.is_closed:
             await self._store(exchange, head, BodyCopy(response.content), is_read=True)
             return response
         timing = self.replay.config.timing
-        keeps_pieces = timing or is_stream(response.headers.get("content-type", ""))
+        keeps_pieces = timing or is_stream(media_type_of(head.headers))
         copy = BodyCopy(keeps_pieces=keeps_pieces, clock=self._clock if timing else None)
         is_short = status >= 300 or status == 204 or request.method == "HEAD"
         await copy_response(request, response, copy, partial(self._store, exchange, head), ahead=is_short)
@@ -132,7 +135,9 @@ class Recorder:
             return recording if error is None else recording._replace(error=_recorded(kind, error, asked))
 
         size = len(copy.content or b"")
-        await self._save(exchange, record, size * _PACKED if not is_read and "content-encoding" in headers else size)
+        if size * _PACKED > LARGE and not is_read and any(name.lower() == "content-encoding" for name, _ in headers):
+            size *= _PACKED
+        await self._save(exchange, record, size)
 
     async def _store_failure(self, exchange: Exchange, error: Exception) -> None:
         """Stores an exchange that ended with an error in place of an answer."""
@@ -194,7 +199,7 @@ def _with_pace(recording: Recording, content: bytes, pieces: list[Piece]) -> Rec
     return recording._replace(response=answer._replace(chunks=chunks, delays=delays))
 
 
-def _pieces(request: Request, headers: Any, copy: BodyCopy, content: bytes) -> list[Piece]:
+def _pieces(request: Request, headers: Headers, copy: BodyCopy, content: bytes) -> list[Piece]:
     """Returns the pieces that a body came in, as large as they are decoded, and at last the wait for its end."""
     sizes = [len(piece) for piece in copy.pieces]
     if content != copy.content:
@@ -202,7 +207,7 @@ def _pieces(request: Request, headers: Any, copy: BodyCopy, content: bytes) -> l
     return list(zip([*sizes, 0], copy.waits or [0.0] * (len(sizes) + 1), strict=True))
 
 
-def _decoded_sizes(request: Request, headers: Any, pieces: list[bytes]) -> list[int]:
+def _decoded_sizes(request: Request, headers: Headers, pieces: list[bytes]) -> list[int]:
     sizes, place = [0] * len(pieces), 0
 
     def feed() -> Iterator[bytes]:

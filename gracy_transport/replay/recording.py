@@ -65,6 +65,8 @@ class RecordedResponse(NamedTuple):
 
     def manner_document(self) -> Document:
         """Returns how the answer came in, which most answers do not say, as a part of the document."""
+        if not self.chunks and not self.delays and not self.reason:  # as most
+            return {}
         manner = {"chunks": list(self.chunks), "delays": list(self.delays), "reason": self.reason}
         return {name: value for name, value in manner.items() if value}
 

@@ -58,7 +58,17 @@ _SHAPES: Final = tuple(
 )
 """What a secret begins with, or stands behind, which is quick to look for; its kind; and the whole shape."""
 
-_MARKS: Final = tuple(dict.fromkeys(mark for mark, _kind, _shape in _SHAPES))
+_SIGNS: Final = ("_", "-", "")
+
+
+def _sign_in(mark: str) -> str:
+    return next(sign for sign in _SIGNS if sign in mark)
+
+
+_MARKS: Final = tuple(
+    (sign, tuple(dict.fromkeys(mark for mark, _kind, _shape in _SHAPES if _sign_in(mark) == sign))) for sign in _SIGNS
+)
+"""The marks by a sign that is in them: without that in a text, none of its marks need be looked for."""
 
 _LEAST: Final = 14
 """Characters of the shortest shape."""
@@ -68,9 +78,11 @@ def may_hold_shapes(text: str) -> bool:
     """Tells whether a text may hold a secret that has a shape."""
     if len(text) < _LEAST:
         return False
-    for mark in _MARKS:  # noqa: SIM110 - any() takes twice as long, and this is done for every answer
-        if mark in text:
-            return True
+    for sign, marks in _MARKS:
+        if sign in text:
+            for mark in marks:  # any() takes twice as long, and this is done for every answer
+                if mark in text:
+                    return True
     return False
 
 

@@ -95,34 +95,37 @@ class _TeedStream(PassingStream):
 
     def __init__(self, source: Any, copy: BodyCopy, at_copy: AtCopy | None = None) -> None:
         super().__init__(source)
-        self._copy = copy
+        # None when the body is over. A client keeps what it has read in a circle, so whatever is kept here stays until
+        # the garbage collector comes by.
+        self._copy: BodyCopy | None = copy
         self._at_copy = at_copy
-        self._ahead: deque[bytes | Exception] = deque()
-        self._is_over = False
+        self._ahead: deque[bytes | Exception] | None = None
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     def __anext__(self) -> Awaitable[bytes]:
-        return self._give() if self._ahead else self._pull()
+        return self._give(self._ahead) if self._ahead else self._pull()
 
-    async def _give(self) -> bytes:
-        read = self._ahead.popleft()
+    async def _give(self, ahead: deque[bytes | Exception]) -> bytes:
+        read = ahead.popleft()
         if isinstance(read, Exception):
             raise read
         return read
 
     async def read_ahead(self) -> None:
         """Reads up to the end of the body, or to a little more than the cap. Raises whatever breaks it."""
+        copy, ahead = self._copy, deque[bytes | Exception]()
+        self._ahead = ahead
         try:
-            while not self._copy.is_over_cap:
-                self._ahead.append(await self._pull())
+            while copy is not None and not copy.is_over_cap:
+                ahead.append(await self._pull())
         except StopAsyncIteration:
             pass  # all of it is read
 
     def break_with(self, error: Exception) -> None:
         """Lets whoever reads what was read ahead meet an error after it."""
-        self._ahead.append(error)
+        self._ahead = deque([*(self._ahead or ()), error])
 
     async def aclose(self) -> None:
         try:
@@ -131,10 +134,10 @@ class _TeedStream(PassingStream):
             await self._over()
 
     async def _pull(self) -> bytes:
-        if self._is_over:
+        copy = self._copy
+        if copy is None:
             raise StopAsyncIteration
         chunks = self._chunks = self._source.__aiter__() if self._chunks is None else self._chunks
-        copy = self._copy
         asked_at = copy.now()
         try:
             chunk: bytes = await chunks.__anext__()
@@ -150,10 +153,10 @@ class _TeedStream(PassingStream):
         return chunk
 
     async def _over(self) -> None:
-        self._is_over, self._chunks = True, None
-        at_copy, self._at_copy = self._at_copy, None
-        if at_copy is not None:
-            await at_copy(self._copy)
+        copy, at_copy = self._copy, self._at_copy
+        self._copy = self._at_copy = self._chunks = None
+        if copy is not None and at_copy is not None:
+            await at_copy(copy)
 
 
 async def copy_request(request: Request, *, ahead: bool = False) -> tuple[Request, BodyCopy]:

@@ -15,15 +15,14 @@ import logging
 import random
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
-
-from redis.exceptions import NoScriptError, RedisError
 
 from .gate import MEANWHILE, Order, tick
 from .gates import GateBook, deliver
 from .hearing import listen
-from .patience import in_time, words
+from .link import CONNECT_TIMEOUT, Link
+from .patience import words
 from .scripts import script
 from .thread import LoopThread
 
@@ -35,10 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["RedisEngine"]
 
 logger: Final = logging.getLogger("gracy_transport.redis")
-
-CONNECT_TIMEOUT: Final = 1.0
-"""Seconds to connect, log in and be answered for the first time: more than a command gets, since a handshake of TLS and
-a look-up of names are in it."""
 
 LONGEST_BACKOFF: Final = 2.0
 """Seconds between two attempts to reach a server that is away, at most."""
@@ -69,9 +64,8 @@ class RedisEngine:
     Attributes:
         owner: what the server knows this process by.
         is_away: whether the server does not answer now, `trouble` why not, `away_since` since when.
-        round_trip: seconds of one, smoothed from above.
         presence: seconds for which a process counts as one of those that share a limit.
-        round_trips, outages, lost_leases: how many there were.
+        outages, lost_leases: how many there were.
     """
 
     def __init__(
@@ -99,16 +93,24 @@ class RedisEngine:
         self.is_away = False
         self.trouble = ""
         self.away_since = 0.0
-        self.round_trip = 0.0
-        self.round_trips = 0
         self.lost_leases = 0
         self.outages = 0
-        self._connect = connect
-        self._client: Any = None
+        self._link = Link(connect, timeout)
+        self._refused: SharedGate | None = None
         self._orders: deque[SharedGate] = deque()
         self._pauses: deque[tuple[SharedGate, float]] = deque()
         self._went_away = asyncio.Event()
         self._thread = LoopThread("gracy-shared-limits", self._main)
+
+    @property
+    def round_trip(self) -> float:
+        """Seconds of a round trip, smoothed from above."""
+        return self._link.round_trip
+
+    @property
+    def round_trips(self) -> int:
+        """How many there were."""
+        return self._link.round_trips
 
     # Called from anywhere.
 
@@ -125,8 +127,8 @@ class RedisEngine:
     def lost(self, gate: SharedGate, count: int) -> None:
         """Tells that leases ended while they were in use."""
         logger.warning(
-            "%s: %d slots of %s ended before they were given back, after %g s without a word from here: more requests "
-            "than the limit may be in flight",
+            "%s: %d of the slots in use here ended too soon (%s): more requests than the limit may be in flight. "
+            "Either this process was silent for %g s, the lease, or the server forgot them",
             self.title,
             count,
             gate.subject,
@@ -152,35 +154,37 @@ class RedisEngine:
     # In the thread.
 
     async def _main(self, wake: asyncio.Event) -> None:
-        try:
-            await self._work(wake)
-        except Exception:
-            logger.exception("%s: the thread of the shared limits failed", self.title)
-            self._go_away("its thread failed")
+        while not self._thread.is_stopping:
+            try:
+                await self._work(wake)
+            except Exception:
+                logger.exception("%s: the thread of the shared limits failed, and begins anew soon", self.title)
+                self._go_away("its thread failed")
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(CALM):
+                        while not self._thread.is_stopping:
+                            await wake.wait()
+                            wake.clear()
 
     async def _work(self, wake: asyncio.Event) -> None:
-        self._client = self._connect()
         self._went_away = asyncio.Event()  # each loop has its own
         if self.is_away:  # so it was when the thread ended
             self._went_away.set()
-        try:
+        async with self._link:
             if not await self._is_reached():
-                self._go_away("no answer to the first command")
+                self._go_away(self.trouble)
             async with asyncio.TaskGroup() as tasks:
                 others = [tasks.create_task(work()) for work in (self._look_after, self._listen, self._recover)]
                 await self._serve(wake)
                 for task in others:
                     task.cancel()
-        finally:
-            with contextlib.suppress(RedisError, OSError, TimeoutError):
-                await in_time(self._client.aclose(), self.timeout)
 
     async def _serve(self, wake: asyncio.Event) -> None:
         while not self._thread.is_stopping:
             await wake.wait()
             wake.clear()
-            while self._pauses and not self.is_away:
-                await self._tell_of_pause(*self._pauses.popleft())
+            while self._pauses and not self.is_away and await self._is_told_of_pause(*self._pauses[0]):
+                self._pauses.popleft()
             await self._work_off()
         self.gates.let_go()
         await self._work_off()
@@ -199,42 +203,27 @@ class RedisEngine:
         """Runs the scripts of some gates in one round trip, and hands each its reply."""
         orders = [gate.desk.decide(gate.order) for gate in gates]
         sent = [gate.desk.clock.now() for gate in gates]
-        deliver(gates, await self._run_scripts(orders), sent)
+        replies = await self._run_scripts(orders)
+        self._refused = next(
+            (gate for gate, reply in zip(gates, replies, strict=True) if isinstance(reply, Exception)), self._refused
+        )
+        deliver(gates, replies, sent)
 
     async def _run_scripts(self, runs: Sequence[Order]) -> list[Any]:
         """Returns what the scripts answer, or the errors; an error means that the server is away now."""
-        began = time.monotonic()
-        try:
-            replies = await in_time(self._evaluate(runs, "evalsha"), self.timeout)
-            unknown = [place for place, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
-            if unknown:
-                again = await in_time(self._evaluate([runs[place] for place in unknown], "eval"), self.timeout)
-                for place, reply in zip(unknown, again, strict=True):
-                    replies[place] = reply
-        except (RedisError, OSError, TimeoutError) as error:
-            replies = [error] * len(runs)
-        errors = [reply for reply in replies if isinstance(reply, Exception)]
-        if errors:
-            self._go_away(words(errors[0], self.timeout))
-        else:
-            took = time.monotonic() - began
-            # Up at once and down little by little: a permit that lies too short a time is of no use.
-            self.round_trip = max(took, self.round_trip + (took - self.round_trip) / 8)
+        replies = await self._link.run(runs)
+        error = next((reply for reply in replies if isinstance(reply, Exception)), None)
+        if error is not None:
+            self._go_away(words(error, self.timeout))
         return replies
 
-    async def _evaluate(self, runs: Sequence[Order], how: Literal["eval", "evalsha"]) -> list[Any]:
-        self.round_trips += 1
-        pipeline = self._client.pipeline(transaction=False)
-        for ran, keys, arguments in runs:
-            getattr(pipeline, how)(ran.sha if how == "evalsha" else ran.text, len(keys), *keys, *arguments)
-        return list(await pipeline.execute(raise_on_error=False))
-
-    async def _tell_of_pause(self, gate: SharedGate, until: float) -> None:
+    async def _is_told_of_pause(self, gate: SharedGate, until: float) -> bool:
         seconds = until - time.monotonic()
         if seconds <= 0:
-            return
+            return True
         arguments: list[str | int] = [round(seconds * 1e6), f"{self.namespace}:all", gate.name]
-        await self._run_scripts([Order(script("pause"), [f"{gate.tag}:state"], arguments)])
+        [reply] = await self._run_scripts([Order(script("pause"), [f"{gate.tag}:state"], arguments)])
+        return not isinstance(reply, Exception)
 
     async def _look_after(self) -> None:
         """Sees now and then to what is due: leases to renew, and answers that never came."""
@@ -246,18 +235,20 @@ class RedisEngine:
     async def _listen(self) -> None:
         """Hears what other processes have to say."""
 
-        async def look(error: Exception) -> None:
+        async def look(error: Exception) -> bool:
             if not self.is_away and not await self._is_reached():
                 self._go_away(words(error, self.timeout))
+            return not self.is_away
 
-        await listen(self._client, self.namespace, self.owner, self.gates, look)
+        await listen(self._link.hearing, self.namespace, self.owner, self.gates, look)
 
     # When the server is away.
 
     def _go_away(self, trouble: str) -> None:
+        self.trouble = trouble
         if self.is_away:
             return
-        self.is_away, self.trouble, self.away_since = True, trouble, time.monotonic()
+        self.is_away, self.away_since = True, time.monotonic()
         self._went_away.set()
         self.outages += 1
         logger.warning("%s does not answer (%s): %s", self.title, trouble, MEANWHILE[self.away])
@@ -265,27 +256,34 @@ class RedisEngine:
 
     async def _recover(self) -> None:
         """Tries to reach a server that is away, at intervals that grow and differ between processes."""
-        pause, back_at = self.timeout, 0.0
+        pause, back_at = 0.0, 0.0
         while True:
             await self._went_away.wait()
             if time.monotonic() - back_at > CALM:  # else it comes and goes, and each return is a bother
-                pause = self.timeout
-            while not await self._is_reached():
+                pause = min(self.timeout, LONGEST_BACKOFF)
+            while not await self._is_reached() or not await self._is_of_use():
+                await self._link.drop()
                 await asyncio.sleep(random.uniform(0, pause))
                 pause = min(LONGEST_BACKOFF, 2 * pause)
             self._went_away.clear()
             self.is_away, back_at = False, time.monotonic()
             logger.info("%s answers again after %.1f s", self.title, back_at - self.away_since)
             self.gates.came_back()
+            self._thread.rouse()  # for the pauses that could not be told
             await asyncio.sleep(random.uniform(0, pause))
 
     async def _is_reached(self) -> bool:
         # By a script, as everything goes: it makes the connection ready, and shows that scripts are allowed.
-        hello = Order(script("hello"), [f"{{{self.namespace}}}"], [])
-        try:
-            answers = await in_time(self._evaluate([hello], "eval"), CONNECT_TIMEOUT)
-        except (RedisError, OSError, TimeoutError) as error:
-            answers = [error]
-        if isinstance(answers[0], Exception):
-            self.trouble = words(answers[0], CONNECT_TIMEOUT)
-        return not isinstance(answers[0], Exception)
+        error = await self._link.greet(Order(script("hello"), [f"{{{self.namespace}}}"], []))
+        if error is not None:
+            self.trouble = words(error, CONNECT_TIMEOUT)
+        return error is None
+
+    async def _is_of_use(self) -> bool:
+        """Tells whether the server does what it did not do last: it may be a replica now, or be full."""
+        gate = self._refused
+        if gate is None:
+            return True
+        self._refused = None
+        await self._carry_out([gate])
+        return self._refused is None

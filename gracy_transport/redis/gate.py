@@ -62,10 +62,14 @@ class Engine(Protocol):
     away: Away
     processes: int
     is_away: bool
-    round_trip: float
     ahead: float
     lease: float
     presence: float
+
+    @property
+    def round_trip(self) -> float:
+        """Seconds of a round trip, smoothed from above."""
+        ...
 
     @property
     def gates(self) -> GateNumbers:

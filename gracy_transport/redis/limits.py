@@ -13,8 +13,9 @@ from pydantic import Field
 
 from ..admission import Desk, SharedLimits
 from ..values import Value
-from .engine import CONNECT_TIMEOUT, RedisEngine
+from .engine import RedisEngine
 from .gate import Away
+from .link import CONNECT_TIMEOUT
 from .names import name_of
 from .permits import SharedPermits
 from .slots import SharedSlots
@@ -87,6 +88,7 @@ class RedisLimits(SharedLimits):
 
     Raises:
         ValueError: for a URL of another kind.
+        TypeError: for what is neither text nor callable, `None` from an environment that has no such variable, say.
         pydantic.ValidationError: naming the argument that is wrong.
     """
 
@@ -103,6 +105,11 @@ class RedisLimits(SharedLimits):
     ) -> None:
         given = Settings(namespace=namespace, away=away, timeout=timeout, ahead=ahead, lease=lease, processes=processes)
         self._url = url
+        if not isinstance(url, str) and not callable(url):
+            raise TypeError(
+                f"the server of shared limits is given as {type(url).__name__}: give its URL as text, such as "
+                "redis://localhost, or a callable that makes a client of redis.asyncio"
+            )
         title = shown(url) if isinstance(url, str) else "the server of the shared limits"
         connect = client_maker(url) if isinstance(url, str) else url
         self._settings = given

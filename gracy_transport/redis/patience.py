@@ -14,6 +14,14 @@ T = TypeVar("T")
 LATE: Final = 1.5
 """Times a time-out after which it was this process that was late: stopped, or on a machine that does too much."""
 
+TO_DO: Final = {
+    "AuthenticationError": "see that user and password in its URL are right",
+    "NoPermissionError": "let its user run scripts, on keys and channels that begin with the namespace",
+    "ReadOnlyError": "it is a replica: give the URL of the primary, or that of Sentinels, who know it",
+    "MovedError": "it is one of a cluster: begin its URL with redis+cluster://",
+}
+"""What to do about an error, by its name, where that is known."""
+
 LONGEST: Final = 200
 """Characters of what went wrong: the client may quote the script."""
 
@@ -48,4 +56,6 @@ def words(error: BaseException, timeout: float) -> str:
     """Says what went wrong, in a line without secrets."""
     if isinstance(error, TimeoutError):
         return f"no answer within {timeout:g} s"
-    return f"{type(error).__name__}: {error}".splitlines()[0][:LONGEST]
+    name = type(error).__name__
+    said, to_do = f"{name}: {error}".splitlines()[0][:LONGEST], TO_DO.get(name)
+    return f"{said.rstrip('.')}; {to_do}" if to_do else said

@@ -163,8 +163,9 @@ class SharedSlots(SharedGate):
     def taking_in(self, reply: list[Any], sent: float, received: float) -> Change:
         """Returns what takes in what was lent, and what was lost."""
         lost = [as_text(entry) for entry in reply[6]]
-        if lost:
-            self.engine.lost(self, len(lost))
+        in_use = len(lost) - max(0, self.free)
+        if in_use > 0:
+            self.engine.lost(self, in_use)
         return self, lambda now: self._take_in(reply, lost, sent, now)
 
     def came_back(self, now: float) -> None:

@@ -17,8 +17,9 @@ import httpx
 import pytest
 from redis import Redis
 
+from gracy_transport import ConcurrentRequestLimit, GracefulThrottle, GracyConfig, GracyTransport, ThrottleRule
 from gracy_transport.exceptions import UnreadableRecording
-from gracy_transport.redis import RedisReplayStorage
+from gracy_transport.redis import RedisLimits, RedisReplayStorage
 from gracy_transport.redis.connecting import Server
 from gracy_transport.replay import GracyReplay, RecordedResponse, Recording, ReplayTransport
 from gracy_transport.replay.asked import Asked
@@ -113,6 +114,25 @@ async def test_a_server_of_each_kind(family: ModuleType, url: str, namespace: st
     async with client_of(family, "replay", storage()) as client:
         assert (await client.get(URL)).status_code == 204
     assert "s3cret" not in repr(kept)
+
+
+async def test_limits_on_a_server_of_each_kind(family: ModuleType, url: str, namespace: str) -> None:
+    """Permits and slots are lent by it, and what other processes say is heard."""
+    shared = RedisLimits(url, namespace=namespace, timeout=10.0)
+    config = GracyConfig(
+        throttling=GracefulThrottle(ThrottleRule(".*", 100, 1.0), shared=shared),
+        concurrent_requests=ConcurrentRequestLimit(3, shared=shared),
+    )
+    wire = family.MockTransport(lambda _request: family.Response(200))
+    async with family.AsyncClient(transport=GracyTransport(wire, config)) as client:
+        for _ in range(5):
+            await client.get(URL)
+        assert (shared.outages, shared.is_away) == (0, False)
+        assert shared.round_trips
+        with anyio.fail_after(30):
+            while not Server(url, 10.0).ask(lambda server: server.pubsub_numpat()):
+                await anyio.sleep(0.01)
+    shared.close()
 
 
 def test_a_url_that_is_none_is_refused_at_once() -> None:

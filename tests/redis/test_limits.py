@@ -23,6 +23,8 @@ from tests.servers import free_port, url_of, valkey_server
 pytestmark = pytest.mark.anyio
 
 PERIOD = 0.3
+PATIENT = 10.0
+"""Seconds for a command: a machine that does too much is no server that is away."""
 
 
 @pytest.fixture
@@ -152,13 +154,14 @@ async def test_a_slot_that_was_lost_is_told(
     family: ModuleType, valkey: str, namespace: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The lease ended while its request was under way, and somebody else may have the slot."""
-    shared = RedisLimits(valkey, namespace=namespace, lease=0.3)
+    shared = RedisLimits(valkey, namespace=namespace, lease=1.5, timeout=PATIENT)
     limit = GracyConfig(concurrent_requests=ConcurrentRequestLimit(1, limit_per_uurl=False, shared=shared))
 
     async def answer(_request: Any) -> Any:
         with Redis.from_url(valkey) as server:
-            server.delete(*server.keys(f"*{namespace}*leases"))
-        with anyio.fail_after(10):
+            for leases in server.keys(f"*{namespace}*leases"):  # none, where it has ended already
+                server.delete(leases)
+        with anyio.fail_after(60):
             while not shared.lost_leases:
                 await anyio.sleep(0.01)
         return family.Response(200)
@@ -166,7 +169,7 @@ async def test_a_slot_that_was_lost_is_told(
     side = Side(family, limit, answer)
     async with side.client:
         await side.client.get("/")
-    assert "1 slots of 1 request at once ended before they were given back" in caplog.text
+    assert "1 of the slots in use here ended too soon (1 request at once)" in caplog.text
     shared.close()
 
 

@@ -30,7 +30,7 @@ PATIENT = 10.0
 @pytest.fixture
 def shared(valkey: str, namespace: str) -> Iterator[RedisLimits]:
     """Gives limits on the server."""
-    limits = RedisLimits(valkey, namespace=namespace)
+    limits = RedisLimits(valkey, namespace=namespace, timeout=PATIENT)
     yield limits
     limits.close()
 
@@ -86,7 +86,7 @@ async def test_those_of_another_namespace_do_not_share(
     family: ModuleType, valkey: str, namespace: str, shared: RedisLimits
 ) -> None:
     """Staging does not slow production down."""
-    apart = RedisLimits(valkey, namespace=f"{namespace}-other")
+    apart = RedisLimits(valkey, namespace=f"{namespace}-other", timeout=PATIENT)
     one, other = Side(family, rule(shared, period=60.0)), Side(family, rule(apart, period=60.0))
     async with one.client, other.client:
         await one.send(4)
@@ -104,15 +104,15 @@ async def test_each_key_has_a_budget_of_its_own(family: ModuleType, shared: Redi
 
 
 async def test_evenly_spaced_permits_are_so_over_all(family: ModuleType, shared: RedisLimits) -> None:
-    """One in a tenth of the period, whoever gets it, but for what the first was late."""
-    spaced = ThrottleRule(".*", 10, 0.5, smooth=True)
+    """One in half of the period, whoever gets it; the first may be late by as much as a permit may lie, a second."""
+    spaced = ThrottleRule(".*", 2, 4.0, smooth=True)
     config = GracyConfig(throttling=GracefulThrottle(spaced, shared=shared))
     one, other = Side(family, config), Side(family, config)
     async with one.client, other.client, anyio.create_task_group() as tasks:
-        tasks.start_soon(one.send, 4)
-        tasks.start_soon(other.send, 4)
-    stamps = sorted(one.sent + other.sent)
-    assert stamps[-1] - stamps[0] >= 4 * 0.05
+        tasks.start_soon(one.send, 1)
+        tasks.start_soon(other.send, 1)
+    [earlier], [later] = sorted([one.sent, other.sent])
+    assert later - earlier >= 1.0
 
 
 async def test_two_who_share_a_limit_have_no_more_in_flight(family: ModuleType, shared: RedisLimits) -> None:
@@ -145,9 +145,8 @@ async def test_slots_are_given_back_when_the_limits_are_closed(
     async with side.client:
         await side.send(5)
     with Redis.from_url(valkey) as server:
-        [leases] = server.keys(f"*{namespace}*leases")
         shared.close()
-        assert not server.exists(leases)
+        assert not server.keys(f"*{namespace}*leases")
 
 
 async def test_a_slot_that_was_lost_is_told(
@@ -174,20 +173,20 @@ async def test_a_slot_that_was_lost_is_told(
 
 
 async def test_a_pause_that_a_server_asks_for_is_everybodys(family: ModuleType, shared: RedisLimits) -> None:
-    """Who was not told waits too, under the same rule."""
+    """Who was not told waits too, under the same rule, or need not begin to."""
 
     def refuse(_request: Any) -> Any:
-        return family.Response(429, headers={"Retry-After": "1"})
+        return family.Response(429, headers={"Retry-After": "600"})
 
-    config = GracyConfig(throttling=GracefulThrottle(ThrottleRule(".*", 100, 1.0), shared=shared, follow_server=True))
+    throttle = GracefulThrottle(ThrottleRule(".*", 100, 1.0), shared=shared, follow_server=True)
+    config = GracyConfig(throttling=throttle, deadline=120.0)
     told, other = Side(family, config, refuse), Side(family, config)
     async with told.client, other.client:
         await other.client.get("/")
         await told.client.get("/")
-        at = told.sent[0]
-        await anyio.sleep(0.1)
-        await other.client.get("/")
-    assert other.sent[-1] >= at + 1.0 - 0.05
+        with anyio.fail_after(60), pytest.raises(DeadlineExceeded, match="shared"):
+            while True:
+                await other.client.get("/")
 
 
 async def test_scripts_that_the_server_forgot_are_sent_again(
@@ -217,9 +216,12 @@ async def test_without_the_server_each_keeps_to_its_share(
     shared = RedisLimits(nowhere, namespace=namespace, processes=processes)
     side = Side(family, rule(shared))
     async with side.client:
-        await side.send(at_once + 1)
+        await side.send(1)
+        for _ in range(at_once - 1):
+            response = await side.client.get("/")
+            assert not response.extensions["gracy"].waits
+        await side.send(1)
     assert side.sent[at_once] - side.sent[0] >= PERIOD
-    assert side.sent[at_once - 1] - side.sent[0] < PERIOD
     warnings = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert len(warnings) == 1
     assert "each process keeps to its share of the limits until it does" in caplog.text
@@ -286,8 +288,9 @@ async def test_a_password_is_used(family: ModuleType, namespace: str) -> None:
     with valkey_server() as server:
         with Redis.from_url(url_of(server)) as client:
             client.config_set("requirepass", "secret")
-        shared = RedisLimits(f"redis://:secret@{server.host}:{server.port}", namespace=namespace)
-        wrong = RedisLimits(f"redis://:wrong-secret@{server.host}:{server.port}", namespace=namespace)
+        place = f"{server.host}:{server.port}"
+        shared = RedisLimits(f"redis://:secret@{place}", namespace=namespace, timeout=PATIENT)
+        wrong = RedisLimits(f"redis://:wrong-secret@{place}", namespace=namespace)
         one, other = Side(family, rule(shared)), Side(family, rule(wrong))
         async with one.client, other.client:
             await one.client.get("/")

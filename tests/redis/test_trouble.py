@@ -40,6 +40,11 @@ def own_server() -> Iterator[Any]:
         yield server
 
 
+def is_back(shared: RedisLimits) -> bool:
+    """Tells whether the server is of use again."""
+    return not shared.is_away
+
+
 def make_a_replica(server: Redis) -> None:
     """Lets a server be one that others write to."""
     server.replicaof("127.0.0.1", 1)
@@ -83,7 +88,7 @@ async def test_a_server_that_refuses_is_one_outage(
             assert shared.outages == 1
             assert "away: " in repr(shared)
             mend(server)
-            while shared.is_away:
+            while not is_back(shared):
                 await anyio.sleep(0.01)
     shared.close()
     [warning] = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]

@@ -21,7 +21,7 @@ from uuid import uuid4
 from .gate import MEANWHILE, Order, tick
 from .gates import GateBook, deliver
 from .hearing import listen
-from .link import CONNECT_TIMEOUT, Link
+from .link import Link
 from .patience import words
 from .scripts import script
 from .thread import LoopThread
@@ -276,7 +276,7 @@ class RedisEngine:
         # By a script, as everything goes: it makes the connection ready, and shows that scripts are allowed.
         error = await self._link.greet(Order(script("hello"), [f"{{{self.namespace}}}"], []))
         if error is not None:
-            self.trouble = words(error, CONNECT_TIMEOUT)
+            self.trouble = words(error, self._link.connect_timeout)
         return error is None
 
     async def _is_of_use(self) -> bool:

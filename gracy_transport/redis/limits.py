@@ -111,7 +111,7 @@ class RedisLimits(SharedLimits):
                 "redis://localhost, or a callable that makes a client of redis.asyncio"
             )
         title = shown(url) if isinstance(url, str) else "the server of the shared limits"
-        connect = client_maker(url) if isinstance(url, str) else url
+        connect = client_maker(url, timeout) if isinstance(url, str) else url
         self._settings = given
         self._engine = RedisEngine(connect, title=title, **dict(given))
         weakref.finalize(self, _end, self._engine)
@@ -186,15 +186,15 @@ class Settings(Value, frozen=True):
     processes: Annotated[int, Field(gt=0)]
 
 
-def client_maker(url: str) -> MakeClient:
-    """Returns what makes clients for a URL."""
+def client_maker(url: str, timeout: float = CONNECT_TIMEOUT) -> MakeClient:
+    """Returns what makes clients for a URL, each of which has so many seconds to connect, or more."""
     check_url(url)
     asyncio_client, retry = import_module("redis.asyncio"), package().backoff.NoBackoff()
     # A command that timed out may have been carried out, so it is not sent again; only where keys move from node to
     # node it has to be, and a permit that is so lent twice goes back unused.
     again = int("+cluster://" in url)
     options = {
-        "socket_connect_timeout": CONNECT_TIMEOUT,
+        "socket_connect_timeout": max(CONNECT_TIMEOUT, timeout),
         "socket_timeout": None,  # whoever asks knows better how long to wait
         "retry": asyncio_client.retry.Retry(retry, again),
         "protocol": 2,

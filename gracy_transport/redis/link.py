@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["CONNECT_TIMEOUT", "Link"]
 
 CONNECT_TIMEOUT: Final = 1.0
-"""Seconds to connect, log in and be answered for the first time: more than a command gets, since a handshake of TLS and
-a look-up of names are in it."""
+"""Seconds to connect, log in and be answered for the first time, at least: a handshake of TLS and a look-up of names
+are in it."""
 
 
 class Link:
@@ -34,6 +34,7 @@ class Link:
         timeout: seconds for a command.
 
     Attributes:
+        connect_timeout: seconds until it is answered for the first time.
         round_trip: seconds of one, smoothed from above. `round_trips`: how many there were.
     """
 
@@ -41,6 +42,7 @@ class Link:
         self.round_trip = 0.0
         self.round_trips = 0
         self._connect = connect
+        self.connect_timeout = max(CONNECT_TIMEOUT, timeout)
         self._timeout = timeout
         self._client: Any = None
 
@@ -63,7 +65,7 @@ class Link:
     async def greet(self, order: Order) -> Exception | None:
         """Returns why a script could not be run, or nothing; it may take longer than a command, to connect."""
         try:
-            [reply] = await in_time(self._evaluate([order], "EVAL"), CONNECT_TIMEOUT)
+            [reply] = await in_time(self._evaluate([order], "EVAL"), self.connect_timeout)
         except Exception as error:  # noqa: BLE001 - see the module
             return error
         return reply if isinstance(reply, Exception) else None

@@ -163,3 +163,15 @@ def test_what_is_no_server_is_refused_at_once(given: Any) -> None:
     """As from an environment without that variable."""
     with pytest.raises(TypeError, match=rf"is given as {type(given).__name__}: give its URL as text"):
         RedisLimits(given, namespace="n")
+
+
+async def test_a_server_far_away_has_the_time_to_connect_that_a_command_has(
+    family: ModuleType, own_server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would never be reached, whatever time commands are given."""
+    monkeypatch.setattr("gracy_transport.redis.link.CONNECT_TIMEOUT", 0.0)
+    shared = RedisLimits(url_of(own_server), namespace="n", timeout=PATIENT)
+    async with client_with(family, shared) as client:
+        await client.get("/")
+    shared.close()
+    assert shared.outages == 0

@@ -11,7 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from .gate import Order, SharedGate, as_text, microseconds
-from .pace import Pace
+from .pace import SLACK, Pace, lying
 from .scripts import script
 from .stock import Lease, OwnShare, Stock
 from .timing import ServerTime
@@ -27,15 +27,6 @@ FEWEST: Final = 100
 
 MOST: Final = 1_000
 """Permits that are asked for at once at most: the server decides on so many within a few milliseconds."""
-
-SLACK: Final = 0.04
-"""How long a permit may lie unused, as a part of its period: so much of the limit a process that says no more costs."""
-
-LONGEST: Final = 1.0
-"""Seconds a permit may lie unused at most."""
-
-LAG: Final = 0.01
-"""Seconds by which an event loop may be late to use a permit, however short the period."""
 
 PROBATION: Final = 5.0
 """Seconds after which every process that lives has told the engine, once it is back, what it sent meanwhile."""
@@ -106,6 +97,12 @@ class SharedPermits(SharedGate):
         before anybody goes by its word.
         """
         return self.engine.is_away or now < self._alone_until
+
+    def has_room(self, now: float, spared: int = 0) -> bool:
+        """Tells whether a permit can be taken now, when `spared` are to be left for somebody else."""
+        if self.is_alone(now) or now < self.paused_until:
+            return super().has_room(now, spared)
+        return self._stock.has(spared + self._taken, now)
 
     def is_shut(self, now: float) -> bool:
         """Tells whether a permit that was taken cannot be used now: it lay too long, or there is a pause."""
@@ -199,11 +196,10 @@ class SharedPermits(SharedGate):
 
     def _lying(self, now: float) -> float:
         """Returns for how long a permit may lie unused: longer where those that do are a small part of the limit."""
-        slack = min(LONGEST, max(SLACK * self._window, LAG + 2 * self.engine.round_trip))
-        rate = self._pace.per_second(now)
-        if not self._is_plenty or self._spacing or not rate:
-            return slack  # two that are spaced may be used closer together by what the first has lain
-        return max(slack, min(LONGEST, self._window / 4, SLACK * self.limit / (self.processes * rate)))
+        rate, seconds = self._pace.per_second(now), 0.0
+        if self._is_plenty and rate and not self._spacing:  # two of those may be closer by what the first has lain
+            seconds = SLACK * self.limit / (self.processes * rate)
+        return lying(self._window, self.engine.round_trip, seconds)
 
     def _most(self) -> int:
         """Returns how many are asked for at once at most, and lie here before no more are."""

@@ -58,6 +58,14 @@ class Stock:
         self._leases.append(lease)
         self.left += lease.left
 
+    def has(self, place: int, now: float) -> bool:
+        """Tells whether more than `place` can be used now."""
+        leases = self._leases
+        if leases and leases[0].left > place and leases[0].opens <= now <= leases[0].until:
+            return True  # as mostly
+        at = self.opens_at(place, now)
+        return at is not None and at <= now
+
     def use(self, now: float) -> bool:
         """Uses a permit; False when there is none that can be used now."""
         lease = self._usable(now)
@@ -104,7 +112,10 @@ class Stock:
         self.settled.append(lease)
 
     def _usable(self, now: float) -> Lease | None:
-        return next((lease for lease in self._leases if lease.left and lease.opens <= now <= lease.until), None)
+        for lease in self._leases:
+            if lease.left and lease.opens <= now <= lease.until:
+                return lease
+        return None
 
 
 class OwnShare:

@@ -30,6 +30,18 @@ def test_each_permit_is_used_once() -> None:
     assert stock.left == 0
 
 
+def test_there_are_more_than_those_that_are_left_for_others() -> None:
+    """Of two that are open and one that is not, two can be used, also when what is first has ended."""
+    stock = Stock()
+    stock.add(lent(count=1, until=2.0))
+    stock.add(lent(count=2))
+    stock.add(lent(count=1, opens=5.0))
+    assert [stock.has(place, 1.0) for place in range(4)] == [True, True, True, False]
+    assert [stock.has(place, 3.0) for place in range(3)] == [True, True, False]
+    assert stock.has(2, 5.0)
+    assert not Stock().has(0, 1.0)
+
+
 def test_the_opening_of_those_further_back_is_known() -> None:
     """As far as there are any."""
     stock = Stock()

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
+    from .conversion.servers import Address
+
     Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]  # pyright: ignore[reportPrivateUsage] # noqa: SLF001 - it has no public name
 
 SHORTEST: Final = 2.0
@@ -52,18 +54,20 @@ def convert_recordings(commands: Commands) -> None:
     """Adds the command `convert-recordings`."""
     parser = commands.add_parser(
         "convert-recordings",
-        help="make recordings of one kind into another: those of the original gracy, SQLite, JSON lines, HAR, vcrpy",
+        help="make recordings of one kind into another: of the original gracy, SQLite, JSON lines, HAR, vcrpy, Redis",
         description="Reads recordings and writes them as another kind. OLD is a SQLite file of the original gracy or "
         "of gracy_transport, JSON lines (a file or a directory of them), a HAR as browsers and Playwright save it, a "
         "cassette of vcrpy in JSON or YAML (which needs gracy-transport[yaml]); what stands in it tells which. NEW "
-        "is written as its name says: .sqlite3, .jsonl, .har, or a directory of JSON lines when it has no ending. What "
-        "comes from elsewhere is written without the secrets in it. The old file is not changed. It never executes "
-        "anything from the recording: pickles are read as data by a process of their own, YAML without objects, and "
-        "what is no part of a recording is refused. Says for each one that cannot be converted why. Ends with 0 when "
-        "all were converted, with 1 when some could not be, with 2 when nothing was done.",
+        "is written as its name says: .sqlite3, .jsonl, .har, or a directory of JSON lines when it has no ending. Both "
+        "may be on a server of Redis or Valkey (which needs gracy-transport[redis]): the URL that RedisReplayStorage "
+        "takes, with the namespace at its end, as redis://host/0?namespace=pokeapi. What comes from elsewhere is "
+        "written without the secrets in it. The old recordings are not changed. It never executes anything "
+        "from the recording: pickles are read as data by a process of their own, YAML without objects, and what is no "
+        "part of a recording is refused. Says for each one that cannot be converted why. Ends with 0 when all were "
+        "converted, with 1 when some could not be, with 2 when nothing was done.",
     )
-    parser.add_argument("old", type=Path, metavar="OLD", help="the file or directory with the recordings")
-    parser.add_argument("new", type=Path, metavar="NEW", help="what to make; it must not exist yet")
+    parser.add_argument("old", type=_address, metavar="OLD", help="the file, directory or URL with the recordings")
+    parser.add_argument("new", type=_address, metavar="NEW", help="what to make; it must not exist yet, or be empty")
     parser.add_argument(
         "--match-on",
         type=_parts,
@@ -72,6 +76,15 @@ def convert_recordings(commands: Commands) -> None:
         "same match_on. By what the old ones are unless given",
     )
     parser.set_defaults(run=_run_convert_recordings)
+
+
+def _address(text: str) -> Address:
+    from .conversion.servers import address_in
+
+    try:
+        return address_in(text)
+    except (ImportError, ValueError) as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from problem
 
 
 def _run_convert_recordings(options: argparse.Namespace) -> int:

@@ -17,8 +17,9 @@ from ..replay.matching import Parts
 from ..replay.recording import Recording
 from .child import PATIENCE, Command, Unfit, reading, rows_of
 from .originals import found_in_rows
-from .sources import Kind, found_in, kind_of
-from .targets import draft_of, target_kind, write_all
+from .servers import Address, fill
+from .sources import Kind, found_in, found_in_storage, kind_of
+from .targets import KINDS, draft_of, target_kind, write_all
 
 __all__ = ["convert_recordings"]
 
@@ -41,7 +42,7 @@ class _Count:
 
 
 def convert_recordings(
-    old: Path, new: Path, *, match_on: Parts | None = None, patience: float = PATIENCE, command: Command = reading
+    old: Address, new: Address, *, match_on: Parts | None = None, patience: float = PATIENCE, command: Command = reading
 ) -> int:
     """Converts recordings, says what of them could not be, and returns the exit status.
 
@@ -49,47 +50,72 @@ def convert_recordings(
 
     Args:
         old: what to read: a SQLite file of the original library or of ours, JSON lines (a file or a directory), a HAR,
-            a cassette of vcrpy. What it is, is told by what stands in it.
-        new: the file to make, or the directory of JSON lines when the name has no ending.
+            a cassette of vcrpy. What it is, is told by what stands in it. Or a storage on a server of Redis.
+        new: the file to make, or the directory of JSON lines when the name has no ending; or a storage on a server,
+            which has to be empty.
         match_on: by which parts the new ones are looked up; by what the old ones are unless given.
         patience: seconds after which a row of the original library that cannot be read is given up.
         command: what reads a file of the original library.
     """
-    if not os.path.lexists(old):
-        return _refuse(f"{old} does not exist: give the file that was recorded")
-    if os.path.lexists(new):
-        return _refuse(f"{new} exists: give another name")
-    target = target_kind(new)
-    if target is None:
-        return _refuse(f"what to make of {new} is not clear: {_TARGETS}")
     count = _Count()
     try:
-        source = kind_of(old)
-        if source is None:
-            return _refuse(f"{old} is nothing that recordings are read from: {_SOURCES}")
+        why = _why_not(old, new)
+        if why:
+            return _refuse(why)
+        found = _found(old, patience, command)
+    except UnreadableRecording as problem:
+        return _refuse(str(problem))
     except OSError as problem:
         return _refuse(f"{old} cannot be read ({problem.strerror}): check its permissions")
-    is_old = source is Kind.ORIGINAL
-    found = found_in_rows(rows_of(old, patience=patience, command=command)) if is_old else found_in(old, source)
+    if found is None:
+        return _refuse(f"{old} is nothing that recordings are read from: {_SOURCES}")
     recordings = _counted(found, count)
-    return _write(new, target, recordings if match_on is None else rematched(recordings, match_on), count, old)
+    return _write(new, recordings if match_on is None else rematched(recordings, match_on), count, old)
 
 
-def _write(new: Path, target: Kind, recordings: Iterator[Recording], count: _Count, old: Path) -> int:
-    with draft_of(new) as draft:
-        try:
-            write_all(draft, target, recordings)
-            if count.is_worth_keeping:
-                draft.rename(new)
-        except Unfit as problem:
-            return _refuse(f"{old} {problem}")
-        except UnreadableRecording as problem:
-            return _refuse(str(problem))
-        except (OSError, sqlite3.Error) as problem:
-            return _refuse(f"{new} cannot be written ({problem})")
+def _why_not(old: Address, new: Address) -> str:
+    """Says why nothing can be converted, if that is so."""
+    if isinstance(old, Path) and not os.path.lexists(old):
+        return f"{old} does not exist: give the file that was recorded"
+    if not isinstance(new, Path):
+        return "" if new.is_empty() else f"there are recordings in {new}: give another namespace"
+    if os.path.lexists(new):
+        return f"{new} exists: give another name"
+    return f"what to make of {new} is not clear: {_TARGETS}" if target_kind(new) is None else ""
+
+
+def _found(old: Address, patience: float, command: Command) -> Iterable[Found] | None:
+    """Returns what is found there; `None` where nothing can be."""
+    if not isinstance(old, Path):
+        return found_in_storage(old)
+    source = kind_of(old)
+    if source is Kind.ORIGINAL:
+        return found_in_rows(rows_of(old, patience=patience, command=command))
+    return None if source is None else found_in(old, source)
+
+
+def _write(new: Address, recordings: Iterator[Recording], count: _Count, old: Address) -> int:
+    try:
+        if isinstance(new, Path):
+            _write_file(new, recordings, count)
+        else:
+            fill(new, recordings)
+    except Unfit as problem:
+        return _refuse(f"{old} {problem}")
+    except UnreadableRecording as problem:
+        return _refuse(str(problem))
+    except (OSError, sqlite3.Error) as problem:
+        return _refuse(f"{new} cannot be written ({problem})")
     where = f" to {new}" if count.is_worth_keeping else ""
     print(f"{count.converted} of {count.converted + count.failed} recordings converted{where}")
     return SOME if count.failed else ALL
+
+
+def _write_file(new: Path, recordings: Iterator[Recording], count: _Count) -> None:
+    with draft_of(new) as draft:
+        write_all(draft, KINDS[new.suffix.lower()], recordings)
+        if count.is_worth_keeping:
+            draft.rename(new)
 
 
 def _counted(found: Iterable[Found], count: _Count) -> Iterator[Recording]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from enum import Enum
 from pathlib import Path
@@ -16,11 +16,10 @@ from ..formats.har import found_in_har
 from ..redaction import redact_endpoint
 from ..replay.lines import JSONLinesReplayStorage
 from ..replay.opening import is_ours
-from ..replay.recording import Recording
 from ..replay.sqlite import SQLiteReplayStorage
 from ..replay.storage import RecordingStorage
 
-__all__ = ["Kind", "found_in", "kind_of", "storage_of"]
+__all__ = ["Kind", "found_in", "found_in_storage", "kind_of", "storage_of"]
 
 
 class Kind(Enum):
@@ -71,7 +70,7 @@ def found_in(path: Path, kind: Kind) -> Iterator[Found]:
         return found_in_har(path)
     if kind is Kind.CASSETTE:
         return found_in_cassette(path)
-    return _found_in_ours(storage_of(path, kind).recordings())
+    return found_in_storage(storage_of(path, kind))
 
 
 def storage_of(path: Path, kind: Kind) -> RecordingStorage:
@@ -79,8 +78,13 @@ def storage_of(path: Path, kind: Kind) -> RecordingStorage:
     return SQLiteReplayStorage(path.name, dir=path.parent) if kind is Kind.SQLITE else JSONLinesReplayStorage(path)
 
 
-def _found_in_ours(recordings: Iterable[Recording]) -> Iterator[Found]:
-    for number, recording in enumerate(recordings, 1):
+def found_in_storage(storage: RecordingStorage) -> Iterator[Found]:
+    """Yields what a storage of ours holds.
+
+    Raises:
+        UnreadableRecording: when it cannot be read.
+    """
+    for number, recording in enumerate(storage.recordings(), 1):
         request = recording.request
         yield Found(f"recording {number}, {request.method} {redact_endpoint(request.url)}", (recording,))
 

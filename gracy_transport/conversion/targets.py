@@ -19,9 +19,10 @@ from ..replay.opening import open_to_write
 from ..replay.recording import Recording
 from ..replay.schema import Row, row_of, write
 from ..replay.sequence import Sequences
+from ..replay.shelf import Sequence
 from .sources import Kind
 
-__all__ = ["KINDS", "draft_of", "target_kind", "write_all"]
+__all__ = ["KINDS", "draft_of", "placed", "target_kind", "write_all"]
 
 KINDS: Final = {
     ".sqlite3": Kind.SQLITE,
@@ -72,7 +73,7 @@ def write_all(path: Path, kind: Kind, recordings: Iterable[Recording]) -> None:
 def _write_rows(path: Path, recordings: Iterable[Recording]) -> None:
     batch: list[Row] = []
     with closing(open_to_write(path)) as connection:
-        for recording, (key, _credential), position in _placed(recordings):
+        for recording, (key, _credential), position in placed(recordings):
             batch.append(row_of(recording, key, position))
             if len(batch) >= _AT_ONCE:
                 _write(connection, batch)
@@ -88,7 +89,7 @@ def _write_lines(path: Path, recordings: Iterable[Recording], *, is_file: bool) 
     lines: dict[Path, list[Line]] = {path: []} if is_file else {}
     if not is_file:
         path.mkdir()
-    for recording, sequence, position in _placed(recordings):
+    for recording, sequence, position in placed(recordings):
         home = path if is_file else path / f"{host_in(recording.request.url)}.jsonl"
         lines.setdefault(home, []).append(Line.of(recording, sequence, position, home))
     for home, those in lines.items():
@@ -96,7 +97,8 @@ def _write_lines(path: Path, recordings: Iterable[Recording], *, is_file: bool) 
             home.touch()  # nothing was recorded, and that is what the file says
 
 
-def _placed(recordings: Iterable[Recording]) -> Iterator[tuple[Recording, tuple[int, str], int]]:
+def placed(recordings: Iterable[Recording]) -> Iterator[tuple[Recording, Sequence, int]]:
+    """Yields recordings with their sequences, and their positions in these."""
     places = Sequences()
     for recording in recordings:
         sequence = key_of_recorded(recording.request), recording.request.credential

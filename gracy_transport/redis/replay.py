@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -16,6 +16,7 @@ from ..replay.batches import Batch, Batches
 from ..replay.document import from_json, to_json
 from ..replay.nearest import nearest
 from ..replay.recording import Recording
+from ..replay.shelf import Sequence
 from ..replay.storage import ANY, RecordingStorage, Wanted
 from .connecting import Server
 from .places import FIND, FORGET, WRITE, Entry, Keys, Place, microseconds
@@ -84,11 +85,32 @@ class RedisReplayStorage(RecordingStorage):
 
     async def save(self, asked: Asked, recording: Recording, position: int, *, is_first: bool) -> None:
         """Lets a recording be written."""
-        # A lone surrogate has no UTF-8, but an escape that JSON knows.
-        document = to_json(recording, position).encode(errors="backslashreplace")
         writer = self._here().writer
-        if writer.add(Entry(Place.new(recording, asked.sequence, position), document), is_first=is_first):
+        if writer.add(_entry(recording, asked.sequence, position), is_first=is_first):
             await anyio.to_thread.run_sync(writer.flush)
+
+    def store(self, placed: Iterable[tuple[Recording, Sequence, int]]) -> None:
+        """Stores recordings at their positions in their sequences, beside what is there, before it returns.
+
+        Raises:
+            UnreadableRecording: when the server cannot be reached, or refuses; some may be stored then.
+        """
+        writer, batch, size = self._here().writer, list[Entry](), 0
+        for recording, sequence, position in placed:
+            batch.append(_entry(recording, sequence, position))
+            size += batch[-1].size
+            if size >= MOST_AT_ONCE:
+                writer.store(batch)
+                batch, size = [], 0
+        writer.store(batch)
+
+    def clear(self) -> None:
+        """Deletes all that is recorded in the namespace.
+
+        Raises:
+            UnreadableRecording: when the server cannot be reached, or refuses.
+        """
+        self._here().writer.flush(partial(self._forget, datetime.max.replace(tzinfo=UTC)))
 
     async def find(self, asked: Asked, position: int, wanted: Wanted = ANY) -> Recording | None:
         """Returns the recording at a position among those that are wanted, or `None`.
@@ -231,6 +253,11 @@ class _Writer(Batches[Entry]):
         self._server = server
         self._keys = keys
 
+    def store(self, entries: list[Entry]) -> None:
+        """Writes recordings, if there are any. Raises UnreadableRecording when that fails."""
+        if entries:
+            self._store([(entry, False) for entry in entries])
+
     def _store(self, batch: Batch[Entry]) -> None:
         keys = self._keys.of_all([entry.place for entry, _is_first in batch])
         arguments: list[Any] = []
@@ -240,6 +267,12 @@ class _Writer(Batches[Entry]):
 
     def _close(self) -> None:
         """Keeps the connection, since others use it, too."""
+
+
+def _entry(recording: Recording, sequence: Sequence, position: int) -> Entry:
+    # A lone surrogate has no UTF-8, but an escape that JSON knows.
+    document = to_json(recording, position).encode(errors="backslashreplace")
+    return Entry(Place.new(recording, sequence, position), document)
 
 
 def _run(script: str, keys: list[str], arguments: list[Any], client: Any) -> None:

@@ -208,6 +208,7 @@ class RedisEngine:
             (gate for gate, reply in zip(gates, replies, strict=True) if isinstance(reply, Exception)), self._refused
         )
         deliver(gates, replies, sent)
+        self.gates.keep(gates)
 
     async def _run_scripts(self, runs: Sequence[Order]) -> list[Any]:
         """Returns what the scripts answer, or the errors; an error means that the server is away now."""

@@ -135,6 +135,11 @@ class SharedGate(Gate, ABC):
     def is_quiet(self) -> bool:
         """Whether nothing is held or waited for here."""
 
+    @property
+    @abstractmethod
+    def is_holding(self) -> bool:
+        """Whether something is lent that has to be given back, even when nobody comes here any more."""
+
     def is_alone(self, now: float) -> bool:
         """Tells whether this process keeps to the limit without the engine now."""
         return self.engine.is_away

@@ -33,11 +33,15 @@ def deliver(gates: Iterable[SharedGate], replies: Iterable[Any], sent: Iterable[
 
 
 class GateBook:
-    """The shared gates of a process, for as long as somebody else keeps them. Usable from any thread."""
+    """The shared gates of a process, for as long as somebody else keeps them, or something is lent to them.
+
+    Usable from any thread.
+    """
 
     def __init__(self) -> None:
         self._gates: WeakValueDictionary[tuple[str, int], SharedGate] = WeakValueDictionary()
         self._desks: WeakKeyDictionary[Desk, int] = WeakKeyDictionary()
+        self._kept: set[SharedGate] = set()
         self._numbers = count(1)
         self._lock = Lock()
 
@@ -86,6 +90,15 @@ class GateBook:
         for gate in self.all():
             if not gate.is_quiet:
                 gate.desk.decide(gate.look_after)
+        self.keep(self.all())
+
+    def keep(self, gates: Iterable[SharedGate]) -> None:
+        """Keeps gates for as long as something is lent there: their transport may be gone before that is given back."""
+        for gate in gates:
+            if gate.is_holding:
+                self._kept.add(gate)
+            else:
+                self._kept.discard(gate)
 
     def missed_words(self) -> None:
         """Tells the gates that what other processes said may have been missed."""
@@ -107,6 +120,7 @@ class GateBook:
         self._lock = Lock()
         for gate in self.all():
             gate.forget()
+        self._kept.clear()
 
     def let_go(self) -> None:
         """Lets each gate give back what it does not use."""

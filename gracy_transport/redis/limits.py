@@ -32,7 +32,8 @@ class RedisLimits(SharedLimits):
 
     Give it as `shared` to a `GracefulThrottle` or a `ConcurrentRequestLimit`; nothing else changes. Processes share a
     limit when they give the same namespace, the same rule (pattern, number, period, margin, smooth) and, where it has
-    one, the same key; two transports in one process that do are two sharers. One object serves any number of
+    one, the same key: a roll-out that changes a rule has two limits until it is over, and two rules that differ in
+    nothing but what their keys mean are told apart by keys such as `("user", name)`. Two transports in one process that do are two sharers. One object serves any number of
     transports, threads and event loops, of asyncio and of trio, by one thread with one connection.
 
     The promise, while the server answers:
@@ -58,7 +59,9 @@ class RedisLimits(SharedLimits):
     under way, others get its slots; it logs that when it goes on. Where the clock of the server is set forward, what
     was lent counts as back by as much sooner; set back it costs nothing. `smooth` spaces when permits begin, so two may
     be used closer together by what the first was late. What a server says is *left* of its limit (`follow_server`) is
-    heeded in the process that heard it; the pause is what all share.
+    heeded in the process that heard it; the pause is what all share. What the server forgets is not kept either: give
+    it `noeviction`, since a server that evicts keys evicts limits, and know that a replica that takes over lacks what
+    was lent in the last moments before.
 
     While the server does not answer (longer than `timeout` for a command, or broken), a warning is logged, `is_away`
     and `outages` say so to whoever collects metrics, as a call that waits does in its timeline, and `away` decides.

@@ -90,6 +90,11 @@ class SharedPermits(SharedGate):
         """Whether nothing is held or waited for here."""
         return not (self.waiting or self._stock.left or self._stock.settled)
 
+    @property
+    def is_holding(self) -> bool:
+        """Whether permits are lent that nobody used yet."""
+        return self._stock.left > 0
+
     def is_alone(self, now: float) -> bool:
         """Tells whether this process keeps to its own share now.
 

@@ -85,6 +85,11 @@ class SharedSlots(SharedGate):
         return not (self.leases or self.used or self.queued or self._back or self._returning)
 
     @property
+    def is_holding(self) -> bool:
+        """Whether slots are lent, or will be; who waits here sees to that."""
+        return not self.queued and bool(self.leases or self._back or self._returning or self._is_lining_up)
+
+    @property
     def held(self) -> int:
         """Slots in use."""
         return self.used

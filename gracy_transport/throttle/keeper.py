@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -63,7 +63,7 @@ class ThrottleKeeper:
         for gates in self._matching_at[call.target]:
             key = gates.rule.key
             found += gates.get(None if key is None else key(request))
-        return found
+        return found if self.config.shared is None else _each_once(found)
 
     def key_of(self, request: Request, call: Call) -> Hashable:
         """Returns what tells a request from those that other rules match, or the same with other keys."""
@@ -79,7 +79,7 @@ class ThrottleKeeper:
 
     def _gates(self, target: str) -> Gates:
         """Returns the gates at a URL when none of the rules has a key."""
-        return tuple([gate for rule in self._patterns.matching(target) for gate in rule.get()])
+        return _each_once(gate for rule in self._patterns.matching(target) for gate in rule.get())
 
     def most_waiting(self, gate: Gate) -> int | None:
         """Returns how many may wait that need a permit of a rule."""
@@ -115,3 +115,8 @@ class ThrottleKeeper:
         if self.config.shared is not None:
             count += f" of {self.config.shared!r}"
         return count, f"next permit in {desk.next_permit(gates):.2f}s"
+
+
+def _each_once(gates: Iterable[Gate]) -> Gates:
+    # Rules that other processes cannot tell apart, as they have the same figures and keys, are one limit.
+    return tuple(dict.fromkeys(gates))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import logging
 import pickle
 from collections.abc import Iterator
@@ -103,6 +104,19 @@ async def test_each_key_has_a_budget_of_its_own(family: ModuleType, shared: Redi
         assert {(await side.client.get(f"/{number}")).status_code for number in range(20)} == {200}
 
 
+@pytest.mark.parametrize("key", [None, lambda _request: "x"])
+async def test_rules_that_others_cannot_tell_apart_are_one(family: ModuleType, shared: RedisLimits, key: Any) -> None:
+    """A request takes one permit for both, and not two."""
+    rules = [
+        ThrottleRule(".*", 2, 30.0, margin=30.0, key=key),
+        ThrottleRule(".*", 2, 60.0, key=None if key is None else lambda _request: "x"),
+    ]
+    side = Side(family, GracyConfig(throttling=GracefulThrottle(rules, shared=shared)))
+    async with side.client:
+        with anyio.fail_after(30):
+            await side.send(2)
+
+
 async def test_evenly_spaced_permits_are_so_over_all(family: ModuleType, shared: RedisLimits) -> None:
     """One in half of the period, whoever gets it; the first may be late by as much as a permit may lie, a second."""
     spaced = ThrottleRule(".*", 2, 4.0, smooth=True)
@@ -147,6 +161,19 @@ async def test_slots_are_given_back_when_the_limits_are_closed(
     with Redis.from_url(valkey) as server:
         shared.close()
         assert not server.keys(f"*{namespace}*leases")
+
+
+async def test_slots_outlive_no_transport(family: ModuleType, valkey: str, namespace: str) -> None:
+    """One that is dropped gives back what it kept for its next requests: the next transport need not wait for a lease."""
+    shared = RedisLimits(valkey, namespace=namespace, timeout=PATIENT, lease=3600.0)
+    limit = GracyConfig(concurrent_requests=ConcurrentRequestLimit(1, limit_per_uurl=False, shared=shared))
+    with anyio.fail_after(120):
+        for _ in range(4):
+            side = Side(family, limit)
+            await side.client.get("/")  # neither it nor its transport is closed
+            del side
+            gc.collect()
+    shared.close()
 
 
 async def test_a_slot_that_was_lost_is_told(

@@ -33,8 +33,9 @@ class RedisLimits(SharedLimits):
     Give it as `shared` to a `GracefulThrottle` or a `ConcurrentRequestLimit`; nothing else changes. Processes share a
     limit when they give the same namespace, the same rule (pattern, number, period, margin, smooth) and, where it has
     one, the same key: a roll-out that changes a rule has two limits until it is over, and two rules that differ in
-    nothing but what their keys mean are told apart by keys such as `("user", name)`. Two transports in one process that do are two sharers. One object serves any number of
-    transports, threads and event loops, of asyncio and of trio, by one thread with one connection.
+    nothing but what their keys mean are told apart by keys such as `("user", name)`. Two transports in one process that
+    share a limit are two sharers. One object serves any number of transports, threads and event loops, of asyncio and
+    of trio, by one thread with one connection.
 
     The promise, while the server answers:
 

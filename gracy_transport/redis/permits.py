@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .gate import Order, SharedGate, as_text, microseconds
 from .pace import SLACK, Pace, lying
 from .scripts import script
-from .stock import Lease, OwnShare, Stock
+from .stock import Lease, Overdraft, OwnShare, Stock
 from .timing import ServerTime
 
 if TYPE_CHECKING:
@@ -54,7 +54,6 @@ class SharedPermits(SharedGate):
         "_spacing",
         "_stock",
         "_taken",
-        "_telling",
         "_time",
         "_window",
     )
@@ -76,8 +75,7 @@ class SharedPermits(SharedGate):
         self._time = ServerTime()
         self._stock = Stock()
         self._own = OwnShare(limit, period)
-        self._over: list[float] = []
-        self._telling = 0
+        self._over = Overdraft(limit)
         self._taken = 0
         self._born = 0
         self._alone_until = float("-inf")
@@ -146,8 +144,7 @@ class SharedPermits(SharedGate):
             if self.waiting:
                 self.ask(now)
             return
-        self._over.append(now)
-        del self._over[: -self.limit]  # what is older is over by now, or was too many to tell apart
+        self._over.add(now)
         if not self.engine.is_away:
             self.engine.order(self)
 
@@ -225,8 +222,7 @@ class SharedPermits(SharedGate):
         """Returns what was sent without asking: how many, and when."""
         if not self._time.is_known:
             return []
-        self._telling = len(self._over)
-        stamps = Counter(microseconds(self._time.latest(at)) // GRAIN for at in self._over)
+        stamps = Counter(microseconds(self._time.latest(at)) // GRAIN for at in self._over.telling())
         return [figure for stamp, count in stamps.items() for figure in (count, (stamp + 1) * GRAIN)]
 
     def taking_in(self, reply: list[Any], sent: float, received: float) -> Change:
@@ -240,8 +236,7 @@ class SharedPermits(SharedGate):
         # Those who have yet to come back still share the limit.
         self.processes = max(self.processes, processes) if is_forgotten or self.is_alone(now) else processes
         self._time.note(sent, received, server / 1e6)
-        del self._over[: self._telling]
-        self._telling = 0
+        self._over.told()
         self._is_plenty = not others and all(opened <= server for opened in granted[1::3])
         if paused > server:
             super().pause(self._time.not_before(paused / 1e6), now)
@@ -251,7 +246,7 @@ class SharedPermits(SharedGate):
             self._stock.add(Lease(as_text(entry), count, opened / 1e6, opens, until))
         if is_forgotten:
             # What was lent before is not known there any more: everybody says what they sent before going by its word.
-            self._over = list(self._own.recent(now))
+            self._over = Overdraft(self.limit, self._own.recent(now))
             self._stock.put_all_aside()
             self._alone_until = now + min(self._window, PROBATION)
         self._born = born
@@ -261,7 +256,7 @@ class SharedPermits(SharedGate):
     def failed(self) -> None:
         """Is told that an order came to nothing: what was to be told is told with the next."""
         self.is_asked = False
-        self._telling = 0
+        self._over.not_told()
 
     def came_back(self, now: float) -> None:
         """Is told that the engine is back: goes on alone for a while, and tells it what was sent meanwhile."""
@@ -286,7 +281,7 @@ class SharedPermits(SharedGate):
     def forget(self) -> None:
         """Begins anew, in a process that was forked off: what its parent was lent is not its own."""
         self._stock.clear()
-        self._over.clear()
+        self._over = Overdraft(self.limit)
         self._own.sent.clear()
         self.is_asked = False
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
-__all__ = ["Lease", "OwnShare", "Stock", "share_of"]
+__all__ = ["Lease", "Overdraft", "OwnShare", "Stock", "share_of"]
 
 
 def share_of(limit: int, processes: int) -> int:
@@ -116,6 +116,47 @@ class Stock:
             if lease.left and lease.opens <= now <= lease.until:
                 return lease
         return None
+
+
+class Overdraft:
+    """What was sent without a permit, until that was told.
+
+    Args:
+        limit: how many are remembered: what is older is over by then, or was too many to tell apart.
+        sent: the instants at which something was sent.
+    """
+
+    __slots__ = ("_limit", "_sent", "_telling")
+
+    def __init__(self, limit: int, sent: Iterable[float] = ()) -> None:
+        self._limit = limit
+        self._sent = list(sent)
+        self._telling = 0
+
+    def __bool__(self) -> bool:
+        """Tells whether there is something to be told."""
+        return bool(self._sent)
+
+    def add(self, now: float) -> None:
+        """Notes that something was sent."""
+        self._sent.append(now)
+        if len(self._sent) > self._limit:
+            del self._sent[0]
+            self._telling = max(0, self._telling - 1)
+
+    def telling(self) -> Iterable[float]:
+        """Returns the instants that are going to be told."""
+        self._telling = len(self._sent)
+        return list(self._sent)
+
+    def told(self) -> None:
+        """Forgets those; what was sent meanwhile is to be told."""
+        del self._sent[: self._telling]
+        self._telling = 0
+
+    def not_told(self) -> None:
+        """Is told that they have to be told again."""
+        self._telling = 0
 
 
 class OwnShare:

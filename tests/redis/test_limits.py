@@ -164,7 +164,7 @@ async def test_slots_are_given_back_when_the_limits_are_closed(
 
 
 async def test_slots_outlive_no_transport(family: ModuleType, valkey: str, namespace: str) -> None:
-    """One that is dropped gives back what it kept for its next requests: the next transport need not wait for a lease."""
+    """One that is dropped gives back what it kept for its next requests: nobody waits for the end of a lease."""
     shared = RedisLimits(valkey, namespace=namespace, timeout=PATIENT, lease=3600.0)
     limit = GracyConfig(concurrent_requests=ConcurrentRequestLimit(1, limit_per_uurl=False, shared=shared))
     with anyio.fail_after(120):

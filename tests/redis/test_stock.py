@@ -7,7 +7,7 @@ from bisect import bisect_left
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gracy_transport.redis.stock import Lease, OwnShare, Stock
+from gracy_transport.redis.stock import Lease, Overdraft, OwnShare, Stock
 
 
 def lent(*, opens: float = 0.0, until: float = 10.0, count: int = 1) -> Lease:
@@ -94,3 +94,16 @@ def test_the_whole_share_can_be_used_at_once() -> None:
     own = OwnShare(10, 1.0)
     assert [own.opens_at(place, 2, 7.0) for place in range(5)] == [7.0] * 5
     assert own.opens_at(5, 2, 7.0) == 8.0
+
+
+def test_what_is_sent_while_something_is_told_is_told_later() -> None:
+    """Also when only so many are remembered."""
+    over = Overdraft(2, [1.0, 2.0])
+    assert list(over.telling()) == [1.0, 2.0]
+    over.add(3.0)
+    over.told()
+    assert list(over.telling()) == [3.0]
+    over.not_told()
+    assert list(over.telling()) == [3.0]
+    over.told()
+    assert not over

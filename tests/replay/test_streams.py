@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import zlib
 from contextlib import aclosing
@@ -15,7 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gracy_transport.replay import RecordedResponse
+from gracy_transport.replay.memory import MemoryReplayStorage
 from gracy_transport.replay.pieces import is_stream, pace_of, pieces_in
+from gracy_transport.replay.tee import BodyCopy
 from gracy_transport.testing import FakeClock, ScriptedResponse, ScriptedWire
 from tests.replay.support import URL, Home, client_of, storage_in
 
@@ -265,3 +268,20 @@ def test_a_body_edited_by_hand_comes_whole(chunks: tuple[int, ...]) -> None:
     pieces = list(pieces_in(RecordedResponse(200, body=b"abc", chunks=chunks, delays=(1.0,))))
     assert b"".join(piece for piece, _delay in pieces) == b"abc"
     assert pieces[0][1] == 1.0
+
+
+async def test_a_copy_is_let_go_of_as_soon_as_the_body_is_over(family: ModuleType) -> None:
+    """Not when the garbage collector comes by: a client keeps the body of a response in a circle."""
+
+    def copies() -> int:
+        return sum(1 for each in gc.get_objects() if type(each) is BodyCopy)
+
+    async with client_of(family, "record", MemoryReplayStorage(), ScriptedWire(200)) as client:
+        gc.collect()
+        gc.disable()
+        try:
+            before = copies()
+            await client.get(URL)
+            assert copies() == before
+        finally:
+            gc.enable()

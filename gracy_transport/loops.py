@@ -1,13 +1,13 @@
-"""Event loops as the stack sees them: which one runs here, and how to reach it from another thread.
+"""Event loops as the stack sees them: which one runs here, how to reach it from another thread, and to sleep in it.
 
-The library is written against anyio, which does not offer these two things without blocking the calling
-thread.
+The library is written against anyio, which does not offer the first two without blocking the calling thread, and the
+third with five objects for each task that sleeps, where tens of thousands may.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from threading import get_ident
 from typing import Any, NamedTuple, TypeAlias
 
@@ -46,6 +46,22 @@ class Loop(NamedTuple):
         except RuntimeError:  # closed: trio's RunFinishedError is a RuntimeError too
             return False
         return True
+
+    def bed(self) -> Any:
+        """Returns what a task of this loop can sleep in, once."""
+        return sys.modules["trio"].Event() if self.is_trio else self.native.create_future()
+
+    def sleep(self, bed: Any) -> Awaitable[None]:
+        """Sleeps until `wake` is called in this loop with the same bed, as something to be awaited at once."""
+        awaitable: Awaitable[None] = bed.wait() if self.is_trio else bed
+        return awaitable
+
+    def wake(self, bed: Any) -> None:
+        """Ends a sleep; it does nothing to one that was woken, or cancelled, before."""
+        if self.is_trio:
+            bed.set()
+        elif not bed.done():
+            bed.set_result(None)
 
     def _runs_here(self) -> bool:
         """Tells whether it is this loop that runs now in this thread, which may see one after another."""

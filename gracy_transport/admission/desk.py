@@ -210,9 +210,7 @@ class Desk:
                 room.leader = guest
                 await self._lead(room, guest)
             else:
-                await guest.event.wait()
-                if not guest.is_granted:
-                    guest.event = anyio.Event()
+                await guest.sleep()
 
     async def _lead(self, room: Room, guest: Guest) -> None:
         """Lets time pass until the next opening, and hands out what it opens; once, so that the caller looks around."""

@@ -36,6 +36,7 @@ class Gate:
 
     __slots__ = (
         "_paused_before",
+        "_title",
         "free",
         "lanes",
         "limit",
@@ -59,6 +60,7 @@ class Gate:
         self.paused_from = 0.0
         self.paused_until = float("-inf")
         self._paused_before = 0.0
+        self._title: str | None = None
         self.waiting = 0
         self.queued = 0
         self.lanes: dict[Lane, None] = {}
@@ -73,7 +75,9 @@ class Gate:
     @property
     def title(self) -> str:
         """What is waited for here, in words."""
-        return str(self.subject)
+        if self._title is None:  # once, and not for each of those who wait
+            self._title = str(self.subject)
+        return self._title
 
     @property
     def is_limit(self) -> bool:

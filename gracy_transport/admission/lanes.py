@@ -158,6 +158,8 @@ class Admission:
 
     def tick(self, now: float) -> list[Waiter]:
         """Returns the waiters that may go because time has passed, at most `SLICE` at once."""
+        if self._guarded is None and not self._timers.is_due(now):
+            return []  # as for most who come and have to wait
         return self._serve((), now)
 
     def next_opening(self) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from typing import Any
 
 import anyio
 
@@ -33,18 +34,25 @@ class Room:
 class Guest(Waiter):
     """A waiter with the means to wake it."""
 
-    __slots__ = ("event", "is_closed", "is_late", "room")
+    __slots__ = ("bed", "is_closed", "is_late", "room")
 
     def __init__(self, gates: Gates, room: Room, until: float = math.inf) -> None:
         super().__init__(gates, until)
         self.room = room
-        self.event = anyio.Event()
+        self.bed: Any = None
         self.is_closed = False
         self.is_late = False
 
     def rouse(self) -> None:
-        """Ends its sleep: that of the leader on the timer, that of the others on their events."""
+        """Ends its sleep, if it sleeps: that of the leader on the timer, that of the others in their beds."""
         if self.room.leader is self and self.room.scope is not None:
             self.room.scope.cancel()
-        else:
-            self.event.set()
+        elif self.bed is not None:
+            self.room.loop.wake(self.bed)
+
+    async def sleep(self) -> None:
+        """Waits until it is roused."""
+        loop = self.room.loop
+        self.bed = loop.bed()
+        await loop.sleep(self.bed)
+        self.bed = None

@@ -50,6 +50,10 @@ class Timers:
             heapq.heappop(self._heap)
         return None
 
+    def is_due(self, now: float) -> bool:
+        """Tells whether there is one to be taken out."""
+        return bool(self._heap) and self._heap[0][0] <= now
+
     def due(self, now: float) -> Iterator[Gate]:
         """Takes out the timers that are due, and yields their gates."""
         while self._heap and self._heap[0][0] <= now:

@@ -104,6 +104,7 @@ class AdmissionTransport(Layer):
     ) -> None:
         super().__init__(inner, clock=clock, observers=observers)
         self.keepers = tuple(keepers)
+        self._keeper_of = {keeper.wait_kind: keeper for keeper in keepers}
         self._finders = tuple([(keeper.gates_for, keeper.has_slots) for keeper in keepers])
         self.may_refuse = any(keeper.is_bounded for keeper in keepers)
         self._foretells = any(keeper.foretells for keeper in (*keepers, *(() if hints is None else (hints,))))
@@ -221,7 +222,7 @@ class AdmissionTransport(Layer):
         """Returns who knows a gate."""
         if isinstance(gate, HintGate) and self.hints is not None:
             return self.hints
-        return next(keeper for keeper in self.keepers if keeper.wait_kind == gate.kind)
+        return self._keeper_of[gate.kind]
 
     async def let_go(self) -> None:
         """Sends everybody away who waits."""

@@ -189,7 +189,10 @@ class Desk:
 
         def join(admission: Admission, now: float) -> list[Waiter] | Bound:
             full = next((bound for bound in bounds if bound[0].queued >= bound[1]), None)
-            return full or admission.enqueue(guest, now)
+            if full is not None or room.leader is None:
+                return full or admission.enqueue(guest, now)
+            admission.join(guest, now)  # a slice at a time is handed out by who leads, not by each of a crowd
+            return []
 
         joined = self._decide(join)
         if isinstance(joined, tuple):

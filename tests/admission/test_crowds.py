@@ -201,3 +201,36 @@ def test_a_gate_that_was_waited_for_in_vain_still_wakes_the_next() -> None:
         assert all(waiter.gates[0].period == opening for waiter in granted)
         went += granted
     assert went == waiters
+
+
+class Overtaken(FakeClock):
+    """A clock that goes on while its timers are yet to fire, as it does while a loop is busy."""
+
+    ahead = 0.0
+
+    def now(self) -> float:
+        """Returns the time, which may be ahead of the timers."""
+        return super().now() + self.ahead
+
+
+async def test_those_who_come_late_do_not_hand_out_what_is_due() -> None:
+    """Whoever leads does, a slice in each turn of the loop: each of a crowd would let another slice go in the same."""
+    clock = Overtaken(auto=False)
+    desk, gate, went = Desk(clock), Gate(4, 1.0), list[float]()
+
+    async def wait() -> None:
+        went.append(await desk.wait((gate,)))
+
+    assert all(desk.try_now((gate,)) for _ in range(4))
+    async with anyio.create_task_group() as group:
+        for _ in range(2):
+            group.start_soon(wait)
+            await anyio.wait_all_tasks_blocked()
+        clock.ahead = 1.0
+        for _ in range(2):
+            group.start_soon(wait)
+            await anyio.wait_all_tasks_blocked()
+        assert went == []
+        clock.ahead = 0.0
+        await clock.advance(1.0)
+    assert went == [1001.0] * 4

@@ -49,7 +49,7 @@ class RedisLimits(SharedLimits):
     - Slots: no more in use than the limit. A slot is lent for `lease` seconds and renewed by a thread for as long as
       its request is under way, so one whose process was killed comes back after that long. A process keeps free slots
       for its next requests until somebody else waits. Then it keeps no more than its part, and goes on with one beyond
-      that for a turn of 0.1 s (or 20 round trips, 0.5 s at most): nobody uses a slot while it changes hands.
+      that for a turn of 0.2 s (or 20 round trips, 0.5 s at most): nobody uses a slot while it changes hands.
     - First come, first served within a process; between processes nobody takes more than a fair part while another one
       is left wanting.
     - A server that asks for a pause (Retry-After on 429 and 503, or more with `follow_server`) pauses the rule and key

@@ -24,7 +24,7 @@ __all__ = ["SharedSlots"]
 REMEMBERED: Final = 2.5
 """Seconds for which the word counts that others wait; whoever waits repeats it each second."""
 
-TURN: Final = 0.1
+TURN: Final = 0.2
 """Seconds for which a slot goes from one request to the next in a process before it goes to others who wait, at least:
 while it changes hands, which takes some milliseconds, nobody uses it."""
 
@@ -258,8 +258,9 @@ class SharedSlots(SharedGate):
     def _spare(self, now: float) -> int:
         """Returns how many are free for others: unwanted here, or beyond our part and past their turn."""
         free = max(0, self.free)
-        over = sum(since + self._turn <= now for since in islice(self.leases.values(), free))
-        return min(free, max(self.free - self.queued, min(over, len(self.leases) - self._kept), 0))
+        beyond = islice(self.leases.values(), self._kept, self._kept + free)  # the oldest are our part
+        over = sum(since + self._turn <= now for since in beyond)
+        return min(free, max(self.free - self.queued, over, 0))
 
     @property
     def _turn(self) -> float:

@@ -206,6 +206,24 @@ async def test_a_slot_goes_to_those_who_wait_here_until_its_turn_is_over(clock: 
     assert gate.order(clock.now()).arguments[11:] == ["me.1:1"]
 
 
+async def test_a_turn_is_that_of_the_slot_that_came_last(clock: FakeClock) -> None:
+    """The part of a process is what it has had for long: what comes on top stays for a whole turn."""
+    gate, _engine = a_gate(clock)
+    answer(gate, "me.1:1")
+    await clock.advance(5 * TURN)
+    answer(gate, "me.1:1", "me.1:2", number=2)
+    for _ in range(2):
+        gate.use(clock.now())
+    gate.queued = 5
+    gate.others_wait(1)
+    gate.give_back()
+    assert len(gate.leases) == 2
+    gate.use(clock.now())
+    await clock.advance(1.1 * TURN)
+    gate.give_back()
+    assert len(gate.leases) == 1
+
+
 async def test_a_turn_is_longer_where_the_server_is_farther_away(clock: FakeClock) -> None:
     """It takes longer to change hands there, but nobody keeps a slot for ever, nor where very many share it."""
     gate, engine = a_gate(clock)
@@ -224,8 +242,8 @@ async def test_a_turn_is_longer_where_the_server_is_farther_away(clock: FakeCloc
         return clock.now() - began
 
     assert await turn() == pytest.approx(TURN, abs=0.011)
-    engine.round_trip = 0.01
-    assert await turn() == pytest.approx(0.2, abs=0.011)
+    engine.round_trip = 0.02
+    assert await turn() == pytest.approx(0.4, abs=0.011)
     engine.round_trip = 5.0
     assert await turn() == pytest.approx(0.5, abs=0.011)
     gate.processes = 300

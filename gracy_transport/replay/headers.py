@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from ..family import Family
 from .redacting import Headers
@@ -13,8 +13,7 @@ __all__ = ["headers_of", "pairs_of", "raw_of", "with_length", "without_length"]
 def pairs_of(headers: Any) -> Headers:
     """Returns the headers of either family as pairs of text, in their order; such pairs as they are."""
     if isinstance(headers, tuple):
-        pairs: Headers = headers
-        return pairs
+        return cast("Headers", headers)
     return tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers.raw])
 
 

@@ -28,6 +28,8 @@ class Attempt:
         status: the status code of its response.
         error: the name of the class of the error that ended it.
         was_sent: `False` once it is known that nothing of it can have reached the server.
+        was_unshared: whether a limit of many processes was kept by this one alone when it was let through, since the
+            server of that limit was away.
         was_answered: whether a response came, also one whose body broke so that there is no status.
     """
 
@@ -39,6 +41,7 @@ class Attempt:
     error: str | None = None
     was_sent: bool = True
     was_answered: bool = False
+    was_unshared: bool = False
 
     @property
     def began(self) -> float:

@@ -112,6 +112,7 @@ class ConcurrencyKeeper:
     ) -> None:
         self.limits = limits
         self.is_bounded = any(limit.max_waiting is not None for limit in limits)
+        self.is_shared = any(limit.shared is not None for limit in limits)
         self.foretells = any(limit.log_limit_reached is not None for limit in limits)
         book = Book(desk.clock) if book is None else book
         self._gates = [(limit, book.gates_of(limit, self, partial(gates_of_limit, limit, desk))) for limit in limits]

@@ -31,6 +31,7 @@ class PauseKeeper:
     has_slots = False
     is_bounded = False
     foretells = False
+    is_shared = False
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk

@@ -167,6 +167,10 @@ class Gate:
             since = max(since, self.returns[back])
         return since + rounds * self.period
 
+    def is_alone(self, now: float) -> bool:
+        """Tells whether a limit of many processes is kept by this one alone now; a limit of one process never is."""
+        return False
+
     def ask(self, now: float) -> None:
         """Is told that somebody waits who needs a unit; does nothing where units come back by themselves."""
 

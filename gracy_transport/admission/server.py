@@ -87,6 +87,7 @@ class HintKeeper:
     wait_kind = "pause"
     has_slots = False
     is_bounded = False
+    is_shared = False
 
     def __init__(self, hints: ServerHints, *, follows: bool, longest: float, logs: Logs | None = None) -> None:
         self.hints = hints

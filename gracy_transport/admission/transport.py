@@ -53,6 +53,11 @@ class Keeper(Protocol):
         ...
 
     @property
+    def is_shared(self) -> bool:
+        """Whether any of its limits holds over many processes."""
+        ...
+
+    @property
     def has_slots(self) -> bool:
         """Whether units have to be given back at the end of the body."""
         ...
@@ -107,6 +112,7 @@ class AdmissionTransport(Layer):
         self._keeper_of = {keeper.wait_kind: keeper for keeper in keepers}
         self._finders = tuple([(keeper.gates_for, keeper.has_slots) for keeper in keepers])
         self.may_refuse = any(keeper.is_bounded for keeper in keepers)
+        self._is_shared = any(keeper.is_shared for keeper in keepers)
         self._foretells = any(keeper.foretells for keeper in (*keepers, *(() if hints is None else (hints,))))
         self.counted = tuple(counted)
         self.hints = hints
@@ -132,6 +138,7 @@ class AdmissionTransport(Layer):
                     request = within(request, call.deadline - at)
             # The stamp of the gates, not a later reading: what is told is what the rules were kept by.
             call.attempt.dispatched = at
+            call.attempt.was_unshared = self._is_shared and any_alone(gates, at)
             if call.observers and at is not None:
                 tell(RequestDispatched(call, at))
             number = 0 if hinted is None else hinted.sent
@@ -233,6 +240,11 @@ class AdmissionTransport(Layer):
         keepers = self.keepers if self.hints is None else (*self.keepers, self.hints)
         words = [keeper.describe(self.desk) for keeper in keepers]
         return ", ".join([limits for limits, _ in words] + [f"{self.desk.waiting} waiting"] + [now for _, now in words])
+
+
+def any_alone(gates: Gates, at: float | None) -> bool:
+    """Tells whether any limit of many processes was kept by this one alone at an instant."""
+    return at is not None and any(gate.is_alone(at) for gate in gates)
 
 
 def queue_full(request: Request, call: Call, full: DeskFull, estimate: float) -> QueueFull:

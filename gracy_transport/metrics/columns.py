@@ -87,6 +87,7 @@ COLUMNS: Final = (
     Column("slot_waits", "Slot Waits", "Slot waits", count),
     Column("slot_seconds", "Slot Waits (s)", "Slots (s)", seconds),
     Column("replays", "Replays", "Replays", count),
+    Column("unshared", "Unshared", "Unshared", count, is_trouble=True),
     Column("refused", "Refused", "Refused", count, is_trouble=True),
     Column("cancelled", "Cancelled", "Cancelled", count),
     Column("calls", "Calls (#)", "Calls", count),

@@ -40,6 +40,8 @@ class ReportRow:
         replays: attempts that were answered from a recording.
         throttles, throttle_seconds: waits for a permit, and how long they were together.
         slot_waits, slot_seconds: waits for a slot, and how long they were together.
+        unshared: attempts that were let through while a limit of many processes was kept by this one alone, since its
+            server was away.
         refused: requests that the stack itself turned down; no failure of the server's, and no attempt.
         cancelled: requests whose caller gave up before they ended; no attempt either.
         first_at, last_at: when the first and the last attempt began, in seconds since 1970 UTC, or `None`.
@@ -62,6 +64,7 @@ class ReportRow:
     throttle_seconds: float = 0.0
     slot_waits: int = 0
     slot_seconds: float = 0.0
+    unshared: int = 0
     refused: int = 0
     cancelled: int = 0
     first_at: float | None = None

@@ -51,6 +51,7 @@ class Row:
         "successes",
         "throttle_seconds",
         "throttles",
+        "unshared",
     )
 
     def __init__(self, number: int, ring: Ring) -> None:
@@ -66,6 +67,7 @@ class Row:
         self.throttle_seconds = 0.0
         self.slot_waits = 0
         self.slot_seconds = 0.0
+        self.unshared = 0
         self.refused = 0
         self.cancelled = 0
         self.first_at = inf
@@ -146,6 +148,7 @@ class Row:
             throttle_seconds=self.throttle_seconds,
             slot_waits=self.slot_waits,
             slot_seconds=self.slot_seconds,
+            unshared=self.unshared,
             refused=self.refused,
             cancelled=self.cancelled,
             first_at=self.first_at + since_1970 if attempts else None,

@@ -110,6 +110,8 @@ class MetricsTransport(Reporting, Layer):
         try:
             row = registry.rows.get(url) or registry.row(url, has_template=call.options.template is not None)
             row.calls += calls
+            if attempt.was_unshared:
+                row.unshared += 1
             if error is None:
                 row.count_attempt(attempt.status, began, ended, is_success, call.is_replayed)
             else:
@@ -124,6 +126,7 @@ class MetricsTransport(Reporting, Layer):
         with self.registry.lock:
             row = self._row(call)
             row.calls += calls
+            row.unshared += attempt.was_unshared
             row.count_error(error, attempt.status, attempt.began, ended, is_replayed=call.is_replayed)
 
     def _row(self, call: Call) -> Row:
@@ -140,6 +143,7 @@ def _retry_scheduled(row: Row, event: RetryScheduled) -> None:
     began, is_replayed = event.at - event.latency, event.call.is_replayed
     row.count_attempt(event.status, began, event.at, is_success=False, is_replayed=is_replayed)
     row.retries += 1
+    row.unshared += event.call.attempt.was_unshared
 
 
 def _throttle_wait_over(row: Row, event: ThrottleWaitOver) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from threading import Lock, Thread, current_thread
+from threading import Lock, Thread, current_thread, main_thread
 from typing import Final
 
 __all__ = ["LoopThread"]
@@ -82,6 +82,10 @@ class LoopThread:
     def _run(self) -> None:
         try:
             asyncio.run(self._with_event())
+        except RuntimeError:
+            if main_thread().is_alive():
+                raise
+            # At the end of a program no thread begins any more, which asyncio wants of those that look up names.
         finally:
             self._loop = None
 

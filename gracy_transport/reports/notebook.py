@@ -9,7 +9,7 @@ from ..metrics import COLUMNS, Column, GracyReport, ReportRow, plain
 
 __all__ = ["render_html"]
 
-_SELDOM: Final = frozenset({"throttle_seconds", "slot_waits", "slot_seconds", "refused", "cancelled"})
+_SELDOM: Final = frozenset({"throttle_seconds", "slot_waits", "slot_seconds", "unshared", "refused", "cancelled"})
 """Figures that have a column only where there is something to tell."""
 
 # Notebooks have themes of their own, light and dark: nothing here sets a background or a colour of text, but for the

@@ -36,6 +36,7 @@ class ThrottleKeeper:
     def __init__(self, config: GracefulThrottle, desk: Desk, book: Book[RuleOf, RuleGates] | None = None) -> None:
         self.config = config
         self.is_bounded = config.max_waiting is not None
+        self.is_shared = config.shared is not None
         self.foretells = config.log_limit_reached is not None
         book = Book(desk.clock) if book is None else book
         # A rule that is listed twice is one rule.

@@ -15,7 +15,14 @@ import pytest
 from pydantic import ValidationError
 from redis import Redis
 
-from gracy_transport import ConcurrentRequestLimit, GracefulThrottle, GracyConfig, GracyTransport, ThrottleRule
+from gracy_transport import (
+    ConcurrentRequestLimit,
+    GracefulRetry,
+    GracefulThrottle,
+    GracyConfig,
+    GracyTransport,
+    ThrottleRule,
+)
 from gracy_transport.events import Event, RequestDispatched
 from gracy_transport.exceptions import DeadlineExceeded
 from gracy_transport.redis import RedisLimits
@@ -266,6 +273,26 @@ async def test_without_the_server_nothing_is_limited_if_that_is_wanted(
         await side.send(20)
     assert len(side.sent) == 20
     shared.close()
+
+
+async def test_what_went_without_the_server_is_in_the_report(family: ModuleType, nowhere: str, namespace: str) -> None:
+    """Each attempt of it, also those that were retried; and none of those that the server let through."""
+    shared = RedisLimits(nowhere, namespace=namespace, away="open")
+    config = rule(shared, retry=GracefulRetry(max_attempts=2, delay=0))
+    side = Side(family, config, lambda _request: family.Response(503))
+    async with side.client:
+        await side.client.get("/")
+    assert side.stack.get_report().total.unshared == 3
+    shared.close()
+
+
+async def test_what_the_server_let_through_is_no_trouble_in_the_report(family: ModuleType, shared: RedisLimits) -> None:
+    """Not one attempt of it."""
+    side = Side(family, rule(shared))
+    async with side.client:
+        await side.send(3)
+    total = side.stack.get_report().total
+    assert (total.attempts, total.unshared) == (3, 0)
 
 
 async def test_without_the_server_requests_wait_if_that_is_wanted(

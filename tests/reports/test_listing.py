@@ -44,6 +44,7 @@ def test_the_list_names_every_figure_of_every_row(capsys: pytest.CaptureFixture[
         "        Slot Waits: 0\n"
         "    Slot Waits (s): 0.00\n"
         "           Replays: 0\n"
+        "          Unshared: 0\n"
         "           Refused: 0\n"
         "         Cancelled: 0\n"
         "         Calls (#): 1\n"

@@ -1,0 +1,37 @@
+"""A program that ends while it shares limits."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+SCRIPT = """
+import asyncio, sys
+import httpx
+from gracy_transport import ConcurrentRequestLimit, GracyConfig, GracyTransport
+from gracy_transport.redis import RedisLimits
+
+shared = RedisLimits(sys.argv[1], namespace=sys.argv[2])
+config = GracyConfig(concurrent_requests=ConcurrentRequestLimit(3, shared=shared))
+
+
+async def send():
+    stack = GracyTransport(httpx.MockTransport(lambda _request: httpx.Response(200)), config)
+    async with httpx.AsyncClient(transport=stack) as client:
+        await client.get("https://api.test")
+
+
+asyncio.run(send())
+"""
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_program_ends_without_a_word(valkey: str, namespace: str, *, is_there: bool) -> None:
+    """Also where the server has a name, which threads of asyncio look up; but for the warning that it is away."""
+    url = valkey.replace("127.0.0.1", "localhost") if is_there else "redis://localhost:1"
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, url, namespace], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert "Traceback" not in done.stderr

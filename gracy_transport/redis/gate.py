@@ -140,6 +140,11 @@ class SharedGate(Gate, ABC):
     def is_holding(self) -> bool:
         """Whether something is lent that has to be given back, even when nobody comes here any more."""
 
+    @property
+    @abstractmethod
+    def is_deserted(self) -> bool:
+        """Whether it looks as if those who wait here have lost their event loop: nobody uses anything."""
+
     def is_alone(self, now: float) -> bool:
         """Tells whether this process keeps to the limit without the engine now."""
         return self.engine.is_away

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from itertools import count
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from ..admission import Desk
@@ -13,6 +13,9 @@ from .gate import Change, SharedGate
 from .slots import SharedSlots
 
 __all__ = ["GateBook", "deliver"]
+
+TICKS: Final = 5
+"""Times to look after a gate where those who wait get nowhere, before it is left to the garbage collector."""
 
 G = TypeVar("G", bound=SharedGate)
 
@@ -41,7 +44,7 @@ class GateBook:
     def __init__(self) -> None:
         self._gates: WeakValueDictionary[tuple[str, int], SharedGate] = WeakValueDictionary()
         self._desks: WeakKeyDictionary[Desk, int] = WeakKeyDictionary()
-        self._kept: set[SharedGate] = set()
+        self._kept: dict[SharedGate, int] = {}
         self._numbers = count(1)
         self._lock = Lock()
 
@@ -90,15 +93,18 @@ class GateBook:
         for gate in self.all():
             if not gate.is_quiet:
                 gate.desk.decide(gate.look_after)
-        self.keep(self.all())
+        for gate in self.all():
+            left = self._kept.get(gate, 0) - 1 if gate.is_deserted else TICKS
+            if gate.is_holding and left > 0:
+                self._kept[gate] = left
+            else:
+                self._kept.pop(gate, None)
 
     def keep(self, gates: Iterable[SharedGate]) -> None:
         """Keeps gates for as long as something is lent there: their transport may be gone before that is given back."""
         for gate in gates:
             if gate.is_holding:
-                self._kept.add(gate)
-            else:
-                self._kept.discard(gate)
+                self._kept[gate] = TICKS
 
     def missed_words(self) -> None:
         """Tells the gates that what other processes said may have been missed."""

@@ -93,6 +93,11 @@ class SharedPermits(SharedGate):
         """Whether permits are lent that nobody used yet."""
         return self._stock.left > 0
 
+    @property
+    def is_deserted(self) -> bool:
+        """Says no: permits that lie too long go back by themselves."""
+        return False
+
     def is_alone(self, now: float) -> bool:
         """Tells whether this process keeps to its own share now.
 

@@ -86,8 +86,13 @@ class SharedSlots(SharedGate):
 
     @property
     def is_holding(self) -> bool:
-        """Whether slots are lent, or will be; who waits here sees to that."""
-        return not self.queued and bool(self.leases or self._back or self._returning or self._is_lining_up)
+        """Whether slots are lent, or will be."""
+        return bool(self.leases or self._back or self._returning or self._is_lining_up)
+
+    @property
+    def is_deserted(self) -> bool:
+        """Whether it looks as if those who wait here have lost their event loop: nobody uses a slot."""
+        return self.queued > 0 and not self.used
 
     @property
     def held(self) -> int:

@@ -64,8 +64,9 @@ class RedisLimits(SharedLimits):
     it `noeviction`, since a server that evicts keys evicts limits, and know that a replica that takes over lacks what
     was lent in the last moments before.
 
-    While the server does not answer (longer than `timeout` for a command, or broken), a warning is logged, `is_away`
-    and `outages` say so to whoever collects metrics, as a call that waits does in its timeline, and `away` decides.
+    While the server does not answer (longer than `timeout` for a command, or broken) or refuses, a warning is logged,
+    `is_away` and `outages` say so to whoever collects metrics, as a call that waits does in its timeline and `unshared`
+    in reports, which counts what was let through meanwhile, and `away` decides.
     With `local_share` each process keeps to N divided by the processes that were seen in the last minute, what it
     sent before counted in; so a window in which that begins can hold up to 2 N, where load was uneven, and a process
     that alone is cut off adds its share to the N of the others. Once the server answers again everybody goes on alone

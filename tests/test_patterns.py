@@ -40,16 +40,6 @@ def test_what_is_found_is_what_trying_each_finds(patterns: list[re.Pattern[str] 
         assert found.matching(text) == [number for number, pattern in enumerate(known) if pattern.match(text)]
 
 
-@given(st.data())
-def test_a_text_that_a_pattern_matches_begins_as_the_pattern_does(data: st.DataObject) -> None:
-    """No text that a pattern matches lacks its beginning."""
-    pattern = data.draw(PATTERNS.filter(lambda pattern: pattern is not None and bool(beginning_of(pattern))))
-    assert pattern is not None
-    text = data.draw(st.from_regex(pattern))
-    found = pattern.match(text)
-    assert found is None or text.startswith(beginning_of(pattern))
-
-
 @pytest.mark.parametrize(
     ("pattern", "beginning"),
     [

@@ -47,9 +47,9 @@ class LoopThread:
     def stop(self, *, wait: bool = True) -> None:
         """Lets the thread end, and waits until it has unless told not to."""
         thread = self._thread
-        if thread is None or thread is current_thread():
+        if thread is None:
             return
-        if not wait:
+        if not wait or thread is current_thread():  # which cannot wait for itself, and may drop what it works for
             self.is_stopping = True
             self.rouse()
             return

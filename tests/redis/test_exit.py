@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
+from threading import Event
 
 import pytest
+
+from gracy_transport.redis.thread import LoopThread
 
 SCRIPT = """
 import asyncio, sys
@@ -35,3 +39,19 @@ def test_a_program_ends_without_a_word(valkey: str, namespace: str, *, is_there:
         [sys.executable, "-c", SCRIPT, url, namespace], capture_output=True, text=True, timeout=120, check=True
     )
     assert "Traceback" not in done.stderr
+
+
+def test_a_thread_ends_that_is_stopped_from_within() -> None:
+    """It may be the one that drops the last reference to what it works for."""
+    told: list[bool] = []
+    ended = Event()
+
+    async def main(_wake: asyncio.Event) -> None:
+        thread.stop()
+        told.append(thread.is_stopping)
+        ended.set()
+
+    thread = LoopThread("stopped", main)
+    thread.rouse()
+    assert ended.wait(60)
+    assert told == [True]

@@ -68,10 +68,10 @@ class RedisLimits(SharedLimits):
     `is_away` and `outages` say so to whoever collects metrics, as a call that waits does in its timeline and `unshared`
     in reports, which counts what was let through meanwhile, and `away` decides.
     With `local_share` each process keeps to N divided by the processes that were seen in the last minute, what it
-    sent before counted in; so a window in which that begins can hold up to 2 N, where load was uneven, and a process
-    that alone is cut off adds its share to the N of the others. Once the server answers again everybody goes on alone
-    for one more period (5 s at most) and tells what was sent meanwhile. The same happens when the server forgot
-    everything.
+    sent before counted in, and to 1 at least; so a window in which that begins can hold up to 2 N, where load was
+    uneven, or N and 1 for each process where these are more than N, and a process that alone is cut off adds its share
+    to the N of the others. Once the server answers again everybody goes on alone for one more period (5 s at most) and
+    tells what was sent meanwhile. The same happens when the server forgot everything.
 
     Args:
         url: `redis://`, `rediss://` (TLS) or `unix://`, with user, password and number of the database as usual;

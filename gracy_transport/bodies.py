@@ -14,6 +14,7 @@ from .call import call_inside, extensions_of
 from .exceptions import BodyTooLarge
 from .family import error_for, family_of
 from .logevents import log_failure
+from .reading import facts_of_read
 from .showing import shown_path, shown_url
 
 if TYPE_CHECKING:
@@ -114,12 +115,7 @@ async def read(request: Request, response: Response) -> None:
     raw = content = await buffer(request, response, sys.maxsize)
     if "content-encoding" in response.headers:
         content = _decoded(request, response, raw, sys.maxsize).content
-    response.__dict__.update(_facts_of_read(raw, content))
-
-
-def _facts_of_read(raw: bytes, content: bytes) -> dict[str, Any]:
-    """Returns what the `aread` of a response notes."""
-    return {"_content": content, "_num_bytes_downloaded": len(raw), "is_closed": True, "is_stream_consumed": True}
+    response.__dict__.update(facts_of_read(raw, content))
 
 
 async def leave(chunks: AsyncIterator[bytes], stream: object) -> None:
@@ -195,7 +191,7 @@ def _copy(request: Request, response: Response, raw: bytes) -> Response:
     # Not the constructor, with which all of the headers would be parsed and the body be streamed again.
     view: Response = object.__new__(type(response))
     view.__dict__.update(response.__dict__)
-    view.__dict__.update(_facts_of_read(raw, raw))
+    view.__dict__.update(facts_of_read(raw, raw))
     view.__dict__.update(headers=response.headers.copy(), extensions=dict(extensions_of(response)), _request=request)
     return view
 

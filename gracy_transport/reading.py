@@ -14,7 +14,12 @@ from .family import Family
 if TYPE_CHECKING:
     from .family import Response
 
-__all__ = ["response_in_memory"]
+__all__ = ["facts_of_read", "response_in_memory"]
+
+
+def facts_of_read(raw: bytes, content: bytes) -> dict[str, Any]:
+    """Returns what the `aread` of a response notes of a body, as it came and decoded."""
+    return {"_content": content, "_num_bytes_downloaded": len(raw), "is_closed": True, "is_stream_consumed": True}
 
 
 def response_in_memory(family: Family, status: int, headers: Any, body: bytes, extensions: Any = None) -> Response:
@@ -40,9 +45,9 @@ def _kind_of(family: Family) -> type[Any]:
             read: bytes = await plain.aread(self)
             return read
         content = b"".join(body)
-        self.is_stream_consumed, self._num_bytes_downloaded = True, len(content)
         await self.aclose()
-        self._content, self.__class__ = content, plain
+        self.__dict__.update(facts_of_read(content, content))
+        self.__class__ = plain
         return content
 
     def reduce(self: Any, protocol: Any) -> Any:

@@ -60,9 +60,7 @@ class Crew:
 
     def until_sent(self) -> None:
         """Waits until one of the processes that began has sent a request."""
-        self._wait_for(
-            "at work", lambda: any(entry.word == "in" for each in self.journals().values() for entry in each)
-        )
+        self._wait_for("at work", lambda: self.count("in") > 0)
 
     def _wait_for(self, what: str, is_so: Callable[[], bool]) -> None:
         until = time.monotonic() + START_SECONDS

@@ -19,7 +19,7 @@ from .child import PATIENCE, Command, Unfit, reading, rows_of
 from .originals import found_in_rows
 from .servers import Address, fill
 from .sources import Kind, found_in, found_in_storage, kind_of
-from .targets import KINDS, draft_of, target_kind, write_all
+from .targets import draft_of, target_kind, write_all
 
 __all__ = ["convert_recordings"]
 
@@ -112,8 +112,10 @@ def _write(new: Address, recordings: Iterator[Recording], count: _Count, old: Ad
 
 
 def _write_file(new: Path, recordings: Iterator[Recording], count: _Count) -> None:
+    target = target_kind(new)
+    assert target is not None  # else it was refused
     with draft_of(new) as draft:
-        write_all(draft, KINDS[new.suffix.lower()], recordings)
+        write_all(draft, target, recordings)
         if count.is_worth_keeping:
             draft.rename(new)
 

@@ -93,7 +93,6 @@ class GateBook:
         for gate in self.all():
             if not gate.is_quiet:
                 gate.desk.decide(gate.look_after)
-        for gate in self.all():
             left = self._kept.get(gate, 0) - 1 if gate.is_deserted else TICKS
             if gate.is_holding and left > 0:
                 self._kept[gate] = left

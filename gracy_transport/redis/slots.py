@@ -235,7 +235,7 @@ class SharedSlots(SharedGate):
                 self.free -= 1
         self._add([as_text(entry) for entry in granted], now)
         if waiting > is_queued:
-            self._make_way(self.limit // max(1, self.processes), now)
+            self._make_way(self.limit // self.processes, now)
 
     def _take_over(self, entries: list[str], now: float) -> None:
         if now - self._heard_at < self.engine.lease / 3:

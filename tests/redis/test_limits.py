@@ -122,6 +122,7 @@ async def test_rules_that_others_cannot_tell_apart_are_one(family: ModuleType, s
     async with side.client:
         with anyio.fail_after(30):
             await side.send(2)
+    assert len(side.sent) == 2
 
 
 async def test_evenly_spaced_permits_are_so_over_all(family: ModuleType, shared: RedisLimits) -> None:
@@ -177,8 +178,9 @@ async def test_slots_outlive_no_transport(family: ModuleType, valkey: str, names
     with anyio.fail_after(120):
         for _ in range(4):
             side = Side(family, limit)
-            await side.client.get("/")  # neither it nor its transport is closed
-            del side
+            answer = await side.client.get("/")  # neither it nor its transport is closed
+            assert answer.status_code == 200
+            del side, answer
             gc.collect()
     shared.close()
 

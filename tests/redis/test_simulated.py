@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from random import Random
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import pytest
 from hypothesis import example, given, settings
@@ -32,6 +32,26 @@ def tightest(world: World, limit: int, gate: str = "") -> float:
 
 numbers = iter(range(1_000_000))
 
+Rule: TypeAlias = tuple[int, float]
+"""A limit and its period."""
+
+
+def fleet_of(processes: int, world: World, chance: Random, slowest: float, loss: float, *rules: Rule) -> list[Process]:
+    """Returns processes that share rules, with clocks that differ, delays, late loops and lost exchanges."""
+    return [
+        Process(
+            world,
+            f"p{number}",
+            *rules[0],
+            more=rules[1:],
+            skew=chance.uniform(-100, 100),
+            delay=lambda: chance.uniform(0.0001, slowest),
+            lag=lambda: chance.expovariate(1 / 0.003),
+            is_lost=lambda: chance.random() < loss,
+        )
+        for number in range(processes)
+    ]
+
 
 @settings(max_examples=30)
 @given(
@@ -56,19 +76,7 @@ def test_no_window_holds_more_than_the_limit(
     """Over all processes, with clocks that differ, delays, lost exchanges, late loops and frozen processes."""
     world = World(server, f"{namespace}-{next(numbers)}", seed)
     chance = Random(seed)
-    fleet = [
-        Process(
-            world,
-            f"p{number}",
-            limit,
-            period,
-            skew=chance.uniform(-100, 100),
-            delay=lambda: chance.uniform(0.0001, slowest),
-            lag=lambda: chance.expovariate(1 / 0.003),
-            is_lost=lambda: chance.random() < loss,
-        )
-        for number in range(processes)
-    ]
+    fleet = fleet_of(processes, world, chance, slowest, loss, (limit, period))
     for _ in range(25):
         world.at(chance.uniform(0, 4 * period), lambda: chance.choice(fleet).begin(chance.randint(1, limit)))
     for _ in range(3):
@@ -97,19 +105,7 @@ def test_no_window_of_any_rule_holds_more_than_its_limit(
     """Requests need several rules at once, not all of them the same ones, and all go in the end."""
     world = World(server, f"{namespace}-{next(numbers)}", seed)
     chance = Random(seed)
-    fleet = [
-        Process(
-            world,
-            f"p{number}",
-            *RULES[0],
-            more=RULES[1:],
-            skew=chance.uniform(-100, 100),
-            delay=lambda: chance.uniform(0.0001, slowest),
-            lag=lambda: chance.expovariate(1 / 0.003),
-            is_lost=lambda: chance.random() < loss,
-        )
-        for number in range(processes)
-    ]
+    fleet = fleet_of(processes, world, chance, slowest, loss, *RULES)
 
     def begin() -> None:
         process = chance.choice(fleet)

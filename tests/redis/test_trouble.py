@@ -119,6 +119,8 @@ async def test_a_server_that_refuses_is_looked_up_anew(family: ModuleType, own_s
                     await client.get("/")
                     await anyio.sleep(0.01)
         shared.close()
+        with Redis.from_url(url_of(other)) as there:
+            assert there.keys(f"*{namespace}*")
 
 
 async def test_the_reason_of_the_first_outage_is_logged(

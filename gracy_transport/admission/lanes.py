@@ -126,6 +126,7 @@ class Admission:
         for gate in waiter.gates:
             if gate.is_shut(now):
                 return None, self._take_back(waiter, now)
+        waiter.is_granted = False
         self.stamp(waiter.gates, now)
         self.count_in(counted, now)
         return now, []

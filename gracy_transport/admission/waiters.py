@@ -23,7 +23,7 @@ class Waiter:
         gates: what it needs. `blocked_by`: the gate its lane was parked at when it came, and once it goes the one limit
             it waited for last, a pause only where there was no other.
         until: the instant by which it has to go, or need not go at all.
-        is_granted: whether it holds its units.
+        is_granted: whether it holds its units and has not used them yet.
     """
 
     __slots__ = ("blocked_by", "gates", "is_granted", "lane", "ticket", "until")

@@ -96,6 +96,19 @@ def test_a_grant_that_is_not_used_goes_to_the_next_at_once() -> None:
     assert admission.leave(first, 10.0) == [second]
 
 
+def test_units_in_use_are_not_given_back_by_whoever_wakes_too_late() -> None:
+    """A thread that comes to wake a waiter of a loop that has gone on and ended finds nothing to take back."""
+    slot, rate = Gate(1), Gate(1, 10.0)
+    admission = Admission()
+    admission.try_now((slot, rate), 0.0)
+    waiter, _ = enqueue(admission, (slot, rate), 0.0)
+    assert (admission.release((slot,), 0.0), admission.tick(10.0)) == ([], [waiter])
+    assert admission.use(waiter, (), 10.0) == (10.0, [])
+    enqueue(admission, (slot, rate), 10.0)
+    assert admission.leave(waiter, 10.0) == []
+    assert (slot.held, rate.held) == (1, 1)
+
+
 def test_a_released_slot_moves_a_lane_to_its_rate_gate_and_sets_the_timer() -> None:
     """Once the slot is free the permit is what is waited for, and there is an instant to wake up at."""
     slot, rate = Gate(1), Gate(1, 10.0)

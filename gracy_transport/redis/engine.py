@@ -146,7 +146,6 @@ class RedisEngine:
         """Begins anew in a child process, which has neither the thread nor what was lent to its parent."""
         self.owner = uuid4().hex[:16]
         self.is_away = False
-        self._thread.after_fork()
         self._orders.clear()
         self._pauses.clear()
         self.gates.after_fork()

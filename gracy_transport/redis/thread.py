@@ -1,17 +1,28 @@
-"""A thread with an event loop of its own, which begins when it is needed and ends when it is told to."""
+"""A thread with an event loop of its own, which begins when it is needed and ends when it is told to.
+
+A process may be forked while it runs. The child has a copy of everything but the thread: what that was in the middle
+of would stay half done there, and a lock that it held would never be free. So a fork waits until it is at rest, between
+two turns of its loop, as it nearly always is.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
-from threading import Lock, Thread, current_thread, main_thread
+import os
+import selectors
+import weakref
+from collections.abc import Awaitable, Callable, Generator
+from threading import Lock, RLock, Thread, current_thread, main_thread
 from typing import Final
 
 __all__ = ["LoopThread"]
 
 CHECK: Final = 0.1
 """Seconds between two looks whether the thread has ended that is to end."""
+
+PATIENCE: Final = 1.0
+"""Seconds for which a fork waits for the thread to be at rest: it never should for more than a few milliseconds."""
 
 
 class LoopThread:
@@ -34,6 +45,8 @@ class LoopThread:
         self._thread: Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.Event | None = None
+        self._at_work = _Turn()
+        _tell_of_forks(self)
 
     def rouse(self) -> None:
         """Says that there is something to do; may be called from anywhere at any moment."""
@@ -61,9 +74,18 @@ class LoopThread:
                 thread.join(CHECK)
             self._thread = None
 
+    def before_fork(self) -> None:
+        """Waits until the thread is at rest, and lets it stay so."""
+        self._at_work.take(PATIENCE)
+
     def after_fork(self) -> None:
+        """Lets the thread go on."""
+        self._at_work.leave()
+
+    def after_fork_in_child(self) -> None:
         """Begins anew in a child process, which has no such thread."""
         self._lock = Lock()
+        self._at_work = _Turn()
         self._thread = self._loop = self._wake = None
 
     def _start(self) -> None:
@@ -81,7 +103,8 @@ class LoopThread:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._with_event())
+            with self._at_work.taken(), asyncio.Runner(loop_factory=self._new_loop) as runner:
+                runner.run(self._with_event())
         except RuntimeError:
             if main_thread().is_alive():
                 raise
@@ -94,3 +117,70 @@ class LoopThread:
         self._wake.set()
         self._loop = asyncio.get_running_loop()
         await self._main(self._wake)
+
+    def _new_loop(self) -> asyncio.AbstractEventLoop:
+        """Returns a loop that is at rest while it waits; any loop where nothing is forked."""
+        if not hasattr(os, "register_at_fork"):
+            return asyncio.new_event_loop()
+        return asyncio.SelectorEventLoop(_Rest(self._at_work))
+
+
+class _Turn:
+    """A lock that goes to whoever waits for it before its last owner can have it again."""
+
+    def __init__(self) -> None:
+        self._next = Lock()
+        self._now = RLock()
+
+    def take(self, patience: float = -1) -> None:
+        """Waits for the turn, for so many seconds at most if that is not negative."""
+        with self._next:
+            self._now.acquire(timeout=patience)
+
+    def leave(self) -> None:
+        """Ends the turn; does nothing where it never came."""
+        with contextlib.suppress(RuntimeError):
+            self._now.release()
+
+    @contextlib.contextmanager
+    def taken(self) -> Generator[None]:
+        """Has the turn for the length of a block."""
+        self.take()
+        try:
+            yield
+        finally:
+            self.leave()
+
+
+class _Rest(selectors.DefaultSelector):
+    """Waits for what a loop waits for, and is not at work meanwhile."""
+
+    def __init__(self, at_work: _Turn) -> None:
+        super().__init__()
+        self._at_work = at_work
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Returns what is ready, as each selector does."""
+        self._at_work.leave()
+        try:
+            return super().select(timeout)
+        finally:
+            self._at_work.take()
+
+
+def _tell_of_forks(thread: LoopThread) -> None:
+    found = weakref.ref(thread)
+
+    def teller(tell: Callable[[LoopThread], None]) -> Callable[[], None]:
+        def told() -> None:
+            if (thread := found()) is not None:
+                tell(thread)
+
+        return told
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(
+            before=teller(LoopThread.before_fork),
+            after_in_parent=teller(LoopThread.after_fork),
+            after_in_child=teller(LoopThread.after_fork_in_child),
+        )

@@ -1,4 +1,4 @@
-"""What the tests of the plugin share: an API to be recorded, and runs of pytest in processes of their own."""
+"""What the tests of the plugin share: an API to be recorded, and runs of pytest."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from textwrap import dedent
@@ -55,8 +56,20 @@ def serve() -> Iterator[Api]:
             thread.join()
 
 
+ANYIO = ("anyio.pytest_plugin",)
+IMPORTED = (
+    *("gracy_transport.testing.plugin.network", "gracy_transport.testing.plugin.recorded", "gracy_transport.testing"),
+    *("httpx2", "trio", "unittest.async_case"),
+)
+"""Modules that stay: at the end of a run in this process pytester forgets what was imported in it first."""
+
+
 class Runs:
-    """Runs pytest on files that a test writes, with the plugin and only those other plugins that are named."""
+    """Runs pytest on files that a test writes, with the plugin and only those other plugins that are named.
+
+    A run is in this process, which takes a tenth of the time of a new one. Only with other plugins than that of anyio,
+    who may change more than they put back, is it in a process of its own.
+    """
 
     def __init__(self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, api: Api) -> None:
         self.pytester, self.env, self.api = pytester, monkeypatch, api
@@ -64,11 +77,16 @@ class Runs:
         monkeypatch.setenv("API", api.url)
         monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
         monkeypatch.setenv("PYTHONPATH", str(Path(gracy_transport.__file__).parents[1]), prepend=os.pathsep)
+        for name in IMPORTED:
+            import_module(name)
         self.ini()
 
-    def __call__(self, *args: str, plugins: tuple[str, ...] = ("anyio.pytest_plugin",)) -> pytest.RunResult:
+    def __call__(self, *args: str, plugins: tuple[str, ...] = ANYIO) -> pytest.RunResult:
         named = [part for plugin in ("gracy_transport.testing.plugin", *plugins) for part in ("-p", plugin)]
-        return self.pytester.runpytest_subprocess(*named, *args)
+        if plugins != ANYIO:
+            return self.pytester.runpytest_subprocess(*named, *args)
+        known = ["-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"]
+        return self.pytester.runpytest_inprocess(*known, *named, *args)
 
     def write(self, name: str, *parts: str) -> None:
         """Writes a module of tests."""

@@ -35,7 +35,7 @@ HEAD = """
         return "asyncio"
 
     async def ask(path, package=httpx):  # as an SDK does it, with a client of its own
-        async with package.AsyncClient() as client:
+        async with package.AsyncClient(verify=False) as client:
             return (await client.get(f"{API}/{path}")).json()["path"]
 """
 
@@ -291,7 +291,7 @@ def test_an_answer_that_was_not_read_is_told(run: Runs) -> None:
         HEAD,
         """
     async def test_left():
-        async with httpx.AsyncClient() as client, client.stream("GET", f"{API}/left"):
+        async with httpx.AsyncClient(verify=False) as client, client.stream("GET", f"{API}/left"):
             pass
     """,
     )
@@ -308,7 +308,7 @@ def test_what_is_recorded_can_be_chosen(run: Runs) -> None:
         """
     class Wire(httpx.AsyncBaseTransport):  # knows another way to a wire of httpx
         def __init__(self):
-            self.wire = httpx.AsyncHTTPTransport()
+            self.wire = httpx.AsyncHTTPTransport(verify=False)
 
         async def handle_async_request(self, request):
             return await self.wire.handle_async_request(request)

@@ -30,7 +30,9 @@ class Loop(NamedTuple):
     thread: int
 
     def call(self, function: Callable[[], object]) -> bool:
-        """Calls a function in the loop: at once from its own thread, else as soon as it comes to it.
+        """Calls a function in the loop: at once from one of its tasks, else as soon as it comes to it.
+
+        Not at once from between its tasks, where a destructor may run: a loop that is about to sleep has to be told.
 
         Returns False when the loop has ended and nothing will be called. What the function raises, when it is
         called at once, is raised here.
@@ -64,11 +66,13 @@ class Loop(NamedTuple):
             bed.set_result(None)
 
     def _runs_here(self) -> bool:
-        """Tells whether it is this loop that runs now in this thread, which may see one after another."""
+        """Tells whether a task of this loop runs now in this thread, which may see one loop after another."""
         if self.thread != get_ident():
             return False
         try:
-            return self.native is (_trio_token() if self.is_trio else _asyncio_loop())
+            if self.is_trio:
+                return self.native is _trio_token() and sys.modules["trio"].lowlevel.current_task() is not None
+            return self.native is _asyncio_loop() and sys.modules["asyncio"].current_task() is not None
         except RuntimeError:
             return False
 

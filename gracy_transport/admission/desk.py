@@ -133,8 +133,8 @@ class Desk:
             self._returned.append(gates)
         else:
             try:
-                if self._rooms:
-                    self._returned.append(gates)  # somebody waits, and may have to be woken
+                if self._admission.waiting:
+                    self._returned.append(gates)  # somebody may have to be woken
                 else:
                     for gate in gates:
                         gate.give_back()
@@ -218,15 +218,16 @@ class Desk:
     async def _lead(self, room: Room, guest: Guest) -> None:
         """Lets time pass until the next opening, and hands out what it opens; once, so that the caller looks around."""
         granted, at, now = self._decide(lambda admission, now: (admission.tick(now), admission.next_opening(), now))
-        self._hand_out(granted)
-        if guest.is_granted:
-            return
-        with anyio.CancelScope() as scope:
-            room.scope, room.wakes_at = scope, math.inf if at is None else at
-            try:
-                await self.clock.sleep(room.wakes_at - now)
-            finally:
-                room.scope, room.wakes_at = None, math.inf
+        room.wakes_at = math.inf if at is None else at
+        try:
+            self._hand_out(granted)
+            if guest.is_granted:
+                return
+            with anyio.CancelScope() as room.scope:
+                if not guest.is_roused:
+                    await self.clock.sleep(room.wakes_at - now)
+        finally:
+            room.scope, room.wakes_at, guest.is_roused = None, math.inf, False
 
     def _leave(self, guest: Guest) -> None:
         """Takes a waiter out who gave up, before or after it was granted its units.

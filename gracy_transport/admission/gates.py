@@ -35,6 +35,7 @@ class Gate:
     """
 
     __slots__ = (
+        "__weakref__",
         "_paused_before",
         "_title",
         "free",

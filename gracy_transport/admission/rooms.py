@@ -32,9 +32,13 @@ class Room:
 
 
 class Guest(Waiter):
-    """A waiter with the means to wake it."""
+    """A waiter with the means to wake it.
 
-    __slots__ = ("bed", "is_closed", "is_late", "room")
+    Attributes:
+        is_roused: whether it was since it last looked around. A destructor may do it before it sleeps.
+    """
+
+    __slots__ = ("bed", "is_closed", "is_late", "is_roused", "room")
 
     def __init__(self, gates: Gates, room: Room, until: float = math.inf) -> None:
         super().__init__(gates, until)
@@ -42,9 +46,11 @@ class Guest(Waiter):
         self.bed: Any = None
         self.is_closed = False
         self.is_late = False
+        self.is_roused = False
 
     def rouse(self) -> None:
-        """Ends its sleep, if it sleeps: that of the leader on the timer, that of the others in their beds."""
+        """Ends its sleep: that of the leader on the timer, that of the others in their beds; else it does not begin."""
+        self.is_roused = True
         if self.room.leader is self and self.room.scope is not None:
             self.room.scope.cancel()
         elif self.bed is not None:
@@ -54,5 +60,6 @@ class Guest(Waiter):
         """Waits until it is roused."""
         loop = self.room.loop
         self.bed = loop.bed()
-        await loop.sleep(self.bed)
-        self.bed = None
+        if not self.is_roused:
+            await loop.sleep(self.bed)
+        self.bed, self.is_roused = None, False

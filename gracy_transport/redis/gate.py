@@ -103,7 +103,7 @@ class SharedGate(Gate, ABC):
         is_asked: whether an order is under way.
     """
 
-    __slots__ = ("__weakref__", "desk", "engine", "is_asked", "name", "processes", "tag")
+    __slots__ = ("desk", "engine", "is_asked", "name", "processes", "tag")
 
     def __init__(
         self, name: str, engine: Engine, desk: Desk, limit: int, period: float | None = None, *, subject: object

@@ -14,6 +14,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 import pytest
+import trio
 
 from gracy_transport.loops import Loop, current_loop
 
@@ -74,6 +75,43 @@ async def test_a_call_from_the_own_thread_happens_at_once() -> None:
     called: list[int] = []
     assert current_loop().call(lambda: called.append(1))
     assert called == [1]
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_call_from_between_the_tasks_of_asyncio_is_posted() -> None:
+    """A destructor may run where the loop has found nothing to do and is about to sleep: it has to be told."""
+    loop, done, called = current_loop(), anyio.Event(), list[bool]()
+
+    def between() -> None:
+        assert loop.call(lambda: (called.append(True), done.set()))
+        called.append(False)
+
+    asyncio.get_running_loop().call_soon(between)
+    await done.wait()
+    assert called == [False, True]
+
+
+@pytest.mark.parametrize("anyio_backend", ["trio"])
+async def test_a_call_from_between_the_tasks_of_trio_is_posted() -> None:
+    """As above; what was scheduled there would lie until the sleep is over."""
+    loop, done, called = current_loop(), anyio.Event(), list[bool]()
+
+    class AboutToSleep(trio.abc.Instrument):
+        """Does it once, just before trio waits."""
+
+        def before_io_wait(self, timeout: float) -> None:
+            if not called:
+                assert loop.call(lambda: (called.append(True), done.set()))
+                called.append(False)
+
+    instrument = AboutToSleep()
+    trio.lowlevel.add_instrument(instrument)
+    try:
+        with anyio.fail_after(5):
+            await done.wait()
+    finally:
+        trio.lowlevel.remove_instrument(instrument)
+    assert called == [False, True]
 
 
 async def test_a_call_from_another_thread_happens_in_the_loop() -> None:

@@ -87,9 +87,9 @@ def gates_of_limit(limit: ConcurrentRequestLimit, desk: Desk) -> KeyedGates:
     """Returns the gates of a limit, one for each group of requests that it limits apart."""
     shared = limit.shared
     if shared is None:
-        return KeyedGates(lambda _group: Gate(limit.limit, subject=limit), desk.clock)
+        return KeyedGates(lambda _group: Gate(limit.limit, subject=limit), desk)
     name = ("slots", limit.limit, limit.uurl_pattern.pattern, limit.uurl_pattern.flags, limit.blocking_args)
-    return KeyedGates(lambda group: shared.slots((*name, group), limit.limit, subject=limit, desk=desk), desk.clock)
+    return KeyedGates(lambda group: shared.slots((*name, group), limit.limit, subject=limit, desk=desk), desk)
 
 
 class ConcurrencyKeeper:
@@ -114,7 +114,7 @@ class ConcurrencyKeeper:
         self.is_bounded = any(limit.max_waiting is not None for limit in limits)
         self.is_shared = any(limit.shared is not None for limit in limits)
         self.foretells = any(limit.log_limit_reached is not None for limit in limits)
-        book = Book(desk.clock) if book is None else book
+        book = Book(desk) if book is None else book
         self._gates = [(limit, book.gates_of(limit, self, partial(gates_of_limit, limit, desk))) for limit in limits]
 
     def gates_for(self, request: Request, call: Call) -> Gates:

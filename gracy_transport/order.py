@@ -54,8 +54,8 @@ class Shared:
         self.metrics = MetricsRegistry(clock)
         self.retries = Common()
         self.replay = None if replay is None else _state_of(replay)
-        self.rules: Book[RuleOf, RuleGates] = Book(clock)
-        self.limits: Book[ConcurrentRequestLimit, KeyedGates] = Book(clock)
+        self.rules: Book[RuleOf, RuleGates] = Book(self.desk)
+        self.limits: Book[ConcurrentRequestLimit, KeyedGates] = Book(self.desk)
         self.is_hooked = False
         self.pauses: PauseKeeper | None = None
         self.stacks: WeakSet[Rebuilt] = WeakSet()

@@ -36,7 +36,7 @@ class PauseKeeper:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
         self._for_all = PauseGate(subject=ALL)
-        self._by_endpoint = KeyedGates(lambda _endpoint: PauseGate(subject=ENDPOINT), desk.clock)
+        self._by_endpoint = KeyedGates(lambda _endpoint: PauseGate(subject=ENDPOINT), desk)
 
     def pause(self, seconds: float, endpoint: str | None = None) -> None:
         """Lets no request go out for that long, or none to the endpoint with that unformatted URL."""

@@ -7,7 +7,7 @@ from threading import Lock
 from typing import Final, Generic, Protocol, TypeVar
 from weakref import WeakSet
 
-from ..clock import Clock
+from .desk import Desk
 
 __all__ = ["Book"]
 
@@ -34,11 +34,11 @@ class Book(Generic[Limit, Kept]):
     looked for each time their number has doubled.
 
     Args:
-        clock: tells idle gates from used ones.
+        desk: where requests wait at the gates; while it is looked which are idle, nobody passes one.
     """
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
         self._entries: dict[Limit, tuple[Kept, WeakSet[object]]] = {}
         self._sweep_at = _FEWEST
         self._lock = Lock()
@@ -53,7 +53,7 @@ class Book(Generic[Limit, Kept]):
             entry = self._entries.get(limit)
             if entry is None:
                 if len(self._entries) >= self._sweep_at:
-                    self._sweep(self._clock.now())
+                    self._desk.decide(self._sweep)
                 entry = self._entries[limit] = make(), WeakSet()
             gates, users = entry
             users.add(user)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from threading import Lock
 from typing import Final
+from weakref import WeakValueDictionary
 
-from ..clock import Clock
+from .desk import Desk
 from .gates import Gate
 
 __all__ = ["KeyedGates"]
@@ -17,36 +18,34 @@ _FEWEST: Final = 64
 class KeyedGates:
     """The gates of one limit that is split by a key: an origin, an endpoint, a tenant.
 
-    Each time their number has doubled, idle gates move to the old ones, and the old ones that were not asked for since
-    the last time are dropped. That costs a constant amount a key, keeps memory within a small multiple of what is in
-    use, and never drops a gate that somebody is just about to pass.
+    Each time their number has doubled, those are dropped that are idle and in nobody's hands. That costs a constant
+    amount a key, keeps memory within a small multiple of what is in use, and never drops a gate that somebody is just
+    about to pass, however long its thread stops before it does.
 
     Args:
         make: makes the gate of a key.
-        clock: tells idle gates from used ones.
+        desk: where requests wait at the gates; while it is looked which are idle, nobody passes one.
     """
 
     __slots__ = (
         "__weakref__",
-        "_clock",
+        "_desk",
         "_gates",
         "_lock",
         "_make",
-        "_old",
         "_sweep_at",
     )
 
-    def __init__(self, make: Callable[[Hashable], Gate], clock: Clock) -> None:
+    def __init__(self, make: Callable[[Hashable], Gate], desk: Desk) -> None:
         self._make = make
-        self._clock = clock
+        self._desk = desk
         self._gates: dict[Hashable, Gate] = {}
-        self._old: dict[Hashable, Gate] = {}
         self._sweep_at = _FEWEST
         self._lock = Lock()
 
     def __len__(self) -> int:
         """Counts the gates that are kept."""
-        return len(self._gates) + len(self._old)
+        return len(self._gates)
 
     def get(self, key: Hashable) -> Gate:
         """Returns the gate of a key."""
@@ -55,11 +54,10 @@ class KeyedGates:
     def _find_or_make(self, key: Hashable) -> Gate:
         with self._lock:
             if len(self._gates) >= self._sweep_at:
-                self._sweep(self._clock.now())
-            gate = self._gates.get(key) or self._old.pop(key, None)
+                self._desk.decide(self._sweep)
+            gate = self._gates.get(key)
             if gate is None:
-                gate = self._make(key)
-            self._gates[key] = gate
+                gate = self._gates[key] = self._make(key)
             return gate
 
     def is_idle(self, now: float) -> bool:
@@ -68,10 +66,10 @@ class KeyedGates:
 
     def all(self) -> list[Gate]:
         """Returns the gates that are kept."""
-        return [*self._gates.values(), *self._old.values()]
+        return list(self._gates.values())
 
     def _sweep(self, now: float) -> None:
-        gates = list(self._gates.items())
-        self._old = {key: gate for key, gate in gates if gate.is_idle(now)}
-        self._gates = {key: gate for key, gate in gates if key not in self._old}
+        idle = WeakValueDictionary({key: gate for key, gate in self._gates.items() if gate.is_idle(now)})
+        self._gates = {key: gate for key, gate in self._gates.items() if key not in idle}
+        self._gates.update(idle.items())  # what is left of them is what somebody holds
         self._sweep_at = max(_FEWEST, 2 * len(self._gates))

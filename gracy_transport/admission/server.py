@@ -59,7 +59,7 @@ class ServerHints:
         self.desk = desk
         self.is_used = False
         self._key_of = key_of
-        self._gates = KeyedGates(lambda _server: HintGate(subject=SUBJECT), desk.clock)
+        self._gates = KeyedGates(lambda _server: HintGate(subject=SUBJECT), desk)
 
     def gate(self, request: Request, call: Call) -> HintGate:
         """Returns the gate of requests like this one."""

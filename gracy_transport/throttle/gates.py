@@ -22,9 +22,9 @@ class RuleGates:
         self._shared = shared
         self._desk = desk
         self._spacing = rule.period / rule.max_requests if rule.smooth else 0.0
-        self._windows = KeyedGates(self._window, desk.clock)
+        self._windows = KeyedGates(self._window, desk)
         is_spaced = rule.smooth and shared is None  # limits that are shared see to the spacing themselves
-        self._spaces = KeyedGates(self._space, desk.clock) if is_spaced else None
+        self._spaces = KeyedGates(self._space, desk) if is_spaced else None
 
     def _window(self, key: Hashable) -> Gate:
         rule, shared = self.rule, self._shared

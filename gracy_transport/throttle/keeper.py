@@ -38,7 +38,7 @@ class ThrottleKeeper:
         self.is_bounded = config.max_waiting is not None
         self.is_shared = config.shared is not None
         self.foretells = config.log_limit_reached is not None
-        book = Book(desk.clock) if book is None else book
+        book = Book(desk) if book is None else book
         # A rule that is listed twice is one rule.
         shared = config.shared
         self._rules = tuple(

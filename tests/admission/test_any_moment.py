@@ -1,4 +1,4 @@
-"""What is given back between any two steps of the desk, by another thread or by a destructor, wakes who waits for it."""
+"""What comes back between any two steps of the desk, from another thread or a destructor, wakes who waits for it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import anyio
-import anyio.lowlevel
 import pytest
 import trio
 
@@ -71,13 +70,15 @@ async def test_a_slot_that_comes_back_as_the_leader_lies_down_wakes_it(monkeypat
     """Likewise for the one that waits for the timer: here it would have been for good."""
     desk, gate = Desk(SYSTEM_CLOCK), Gate(1)
     assert desk.try_now((gate,))
-    make = once_before(anyio.CancelScope, lambda: desk.release((gate,)))
+
+    async def wait() -> None:
+        monkeypatch.setattr(anyio, "CancelScope", once_before(anyio.CancelScope, lambda: desk.release((gate,))))
+        await desk.wait((gate,))
+
     async with anyio.create_task_group() as group:
-        monkeypatch.setattr(anyio, "CancelScope", make)
-        group.start_soon(desk.wait, (gate,))
-        await anyio.lowlevel.checkpoint()
-        monkeypatch.undo()
+        group.start_soon(wait)
         await anyio.wait_all_tasks_blocked()
+        monkeypatch.undo()
         assert everybody_at(desk) == []
         group.cancel_scope.cancel()
 

@@ -8,7 +8,7 @@ from threading import Barrier
 
 import pytest
 
-from gracy_transport.admission import Book, Gate, KeyedGates
+from gracy_transport.admission import Book, Desk, Gate, KeyedGates
 from gracy_transport.testing import FakeClock
 
 
@@ -18,7 +18,7 @@ class User:
 
 def made(clock: FakeClock, period: float | None = 60) -> KeyedGates:
     """Returns the gates of a limit of one."""
-    return KeyedGates(lambda _key: Gate(1, period, subject="a limit"), clock)
+    return KeyedGates(lambda _key: Gate(1, period, subject="a limit"), Desk(clock))
 
 
 def use(gates: KeyedGates, clock: FakeClock) -> Gate:
@@ -38,7 +38,7 @@ def fill(book: Book[str, KeyedGates], clock: FakeClock, count: int = 100) -> Non
 
 def test_equal_limits_share_their_gates(clock: FakeClock) -> None:
     """Whoever asks first has them made."""
-    book: Book[str, KeyedGates] = Book(clock)
+    book: Book[str, KeyedGates] = Book(Desk(clock))
     one, other = User(), User()
     assert book.gates_of("a", one, lambda: made(clock)) is book.gates_of("a", other, lambda: made(clock))
     assert book.gates_of("b", one, lambda: made(clock)) is not book.gates_of("a", one, lambda: made(clock))
@@ -46,7 +46,7 @@ def test_equal_limits_share_their_gates(clock: FakeClock) -> None:
 
 def test_gates_without_a_user_stay_while_they_remember_a_request(clock: FakeClock) -> None:
     """However many other limits come and go."""
-    book: Book[str, KeyedGates] = Book(clock)
+    book: Book[str, KeyedGates] = Book(Desk(clock))
     gates = book.gates_of("a", User(), lambda: made(clock))
     use(gates, clock)
     fill(book, clock, 1000)
@@ -55,7 +55,7 @@ def test_gates_without_a_user_stay_while_they_remember_a_request(clock: FakeCloc
 
 def test_gates_with_a_user_stay_when_they_are_idle(clock: FakeClock) -> None:
     """The user may pass them at any time, and others have to know of it."""
-    book: Book[str, KeyedGates] = Book(clock)
+    book: Book[str, KeyedGates] = Book(Desk(clock))
     user = User()
     gates = book.gates_of("a", user, lambda: made(clock))
     fill(book, clock, 1000)
@@ -64,7 +64,7 @@ def test_gates_with_a_user_stay_when_they_are_idle(clock: FakeClock) -> None:
 
 def test_idle_gates_without_a_user_are_dropped(clock: FakeClock) -> None:
     """What they knew is of no use any more, so that any number of limits may come and go."""
-    book: Book[str, KeyedGates] = Book(clock)
+    book: Book[str, KeyedGates] = Book(Desk(clock))
     fill(book, clock, 10_000)
     assert len(book) <= 64
 
@@ -72,7 +72,7 @@ def test_idle_gates_without_a_user_are_dropped(clock: FakeClock) -> None:
 @pytest.mark.anyio
 async def test_a_thousand_busy_gates_are_all_kept(clock: FakeClock) -> None:
     """And gone when they are idle again, at the next look."""
-    book: Book[str, KeyedGates] = Book(clock)
+    book: Book[str, KeyedGates] = Book(Desk(clock))
     for number in range(1000):
         use(book.gates_of(f"busy {number}", User(), lambda: made(clock, period=10)), clock)
     assert len(book) == 1000
@@ -83,7 +83,7 @@ async def test_a_thousand_busy_gates_are_all_kept(clock: FakeClock) -> None:
 
 def test_threads_that_ask_at_once_get_the_same_gates(clock: FakeClock) -> None:
     """A limit with two sets of gates would be two limits."""
-    book: Book[int, KeyedGates] = Book(clock)
+    book: Book[int, KeyedGates] = Book(Desk(clock))
     users = [User() for _ in range(4)]
     together = Barrier(len(users))
 

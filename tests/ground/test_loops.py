@@ -82,8 +82,12 @@ async def test_a_call_from_between_the_tasks_of_asyncio_is_posted() -> None:
     """A destructor may run where the loop has found nothing to do and is about to sleep: it has to be told."""
     loop, done, called = current_loop(), anyio.Event(), list[bool]()
 
+    def here() -> None:
+        called.append(True)
+        done.set()
+
     def between() -> None:
-        assert loop.call(lambda: (called.append(True), done.set()))
+        assert loop.call(here)
         called.append(False)
 
     asyncio.get_running_loop().call_soon(between)
@@ -96,12 +100,16 @@ async def test_a_call_from_between_the_tasks_of_trio_is_posted() -> None:
     """As above; what was scheduled there would lie until the sleep is over."""
     loop, done, called = current_loop(), anyio.Event(), list[bool]()
 
+    def here() -> None:
+        called.append(True)
+        done.set()
+
     class AboutToSleep(trio.abc.Instrument):
         """Does it once, just before trio waits."""
 
         def before_io_wait(self, timeout: float) -> None:
             if not called:
-                assert loop.call(lambda: (called.append(True), done.set()))
+                assert loop.call(here)
                 called.append(False)
 
     instrument = AboutToSleep()

@@ -87,10 +87,10 @@ def redact_http_logs(*patterns: str | re.Pattern[str]) -> None:
     wanted = RedactingFilter(*patterns)
     for name in _LOGGERS:
         logger = logging.getLogger(name.rstrip("."))
-        for known in tuple(logger.filters):
-            if isinstance(known, RedactingFilter):
-                logger.removeFilter(known)
-        logger.addFilter(wanted)
+        known = [each for each in logger.filters if isinstance(each, RedactingFilter)]
+        logger.addFilter(wanted)  # before the others go: another thread may log meanwhile
+        for each in known:
+            logger.removeFilter(each)
 
 
 def without_secrets(text: str) -> str:

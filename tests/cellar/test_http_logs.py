@@ -168,3 +168,22 @@ def test_no_logger_of_the_packages_is_forgotten(family: ModuleType) -> None:
     roots = {family.__name__, core, "hpack"}
     made = {name for name, logger in logging.root.manager.loggerDict.items() if isinstance(logger, logging.Logger)}
     assert {name for name in made if name.partition(".")[0] in roots} <= known
+
+
+@pytest.mark.usefixtures("filtered")
+def test_a_line_that_comes_while_the_filter_is_replaced_is_filtered_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another thread may log at any moment: there is a filter at each."""
+    logger, shown = logging.getLogger("httpx"), list[str]()
+
+    def remove_and_log(known: logging.Filter) -> None:
+        logging.Logger.removeFilter(logger, known)
+        record = logging.LogRecord("httpx", logging.INFO, "", 1, "GET https://api.test/a?token=hunter2", (), None)
+        assert logger.filter(record)
+        shown.append(record.getMessage())
+
+    redact_http_logs()
+    monkeypatch.setattr(logger, "removeFilter", remove_and_log)
+    redact_http_logs()
+    monkeypatch.undo()
+    assert shown == [f"GET https://api.test/a?token={REDACTED}"]
+    assert len(logger.filters) == 1

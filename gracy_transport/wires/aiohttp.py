@@ -126,8 +126,9 @@ class AiohttpTransport(TransportBase):
     async def _opened(self, loop: asyncio.AbstractEventLoop) -> _Session:
         session = self._sessions[loop] = _Session(self._settings, loop, lambda: self._sessions.pop(loop, None))
         await session.open()
-        for other in [each for each in self._sessions.values() if each.loop.is_closed()]:
-            await other.close()  # its loop ended in a way that told nobody
+        for other in list(self._sessions.values()):  # in one step, because loops of other threads open theirs
+            if other.loop.is_closed():
+                await other.close()  # its loop ended in a way that told nobody
         return session
 
     async def aclose(self) -> None:

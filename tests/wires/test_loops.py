@@ -135,3 +135,26 @@ def test_closing_what_was_never_used_is_nothing(family: ModuleType) -> None:
 
     for backend in ("asyncio", "trio"):
         anyio.run(close, backend=backend)
+
+
+def test_a_loop_may_begin_while_another_looks_which_have_ended(family: ModuleType) -> None:
+    """In a thread of its own, at any moment."""
+    wire = client_of("aiohttp", family)._transport
+
+    async def begin() -> None:
+        await wire._opened(asyncio.get_running_loop())
+
+    class Resting:
+        """A session, beside which another begins while somebody asks whether its loop has ended."""
+
+        loop: Any
+
+        def is_closed(self) -> bool:
+            wire._sessions[object()] = self
+            return False
+
+    resting = Resting()
+    resting.loop = resting
+    wire._sessions[resting] = resting
+    asyncio.run(begin())
+    assert len(wire._sessions) == 2

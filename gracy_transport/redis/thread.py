@@ -67,8 +67,9 @@ class LoopThread:
             self.rouse()
             return
         with self._lock:
+            thread = self._thread  # the one of now: while this one waited, that may have ended and another begun
             self.is_stopping = True
-            while thread.is_alive():
+            while thread is not None and thread.is_alive():
                 if self._loop is not None:
                     self.rouse()
                 thread.join(CHECK)

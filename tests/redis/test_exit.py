@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from collections.abc import Callable
 from threading import Event
+from threading import enumerate as all_threads
+from typing import Any, cast
 
 import pytest
 
@@ -55,3 +58,45 @@ def test_a_thread_ends_that_is_stopped_from_within() -> None:
     thread.rouse()
     assert ended.wait(60)
     assert told == [True]
+
+
+class Delayed:
+    """A lock that is got only after something else has happened, once."""
+
+    def __init__(self, lock: Any, first: Callable[[], object]) -> None:
+        self.lock, self.first = lock, first
+
+    def __enter__(self) -> None:
+        self.first()
+        self.lock.acquire()
+
+    def __exit__(self, *_error: object) -> None:
+        self.lock.release()
+
+
+def test_to_stop_ends_the_thread_that_began_while_one_waited_to_stop_another() -> None:
+    """Two may stop it at once, and somebody may need it in between."""
+    began: list[Event] = []
+
+    async def main(wake: asyncio.Event) -> None:
+        began.append(Event())
+        began[-1].set()
+        while not thread.is_stopping:
+            await wake.wait()
+            wake.clear()
+
+    def stop_and_begin_anew() -> None:
+        thread._lock = lock
+        thread.stop()
+        thread.rouse()
+        while len(began) < 2 or not began[1].wait(60):
+            Event().wait(0.001)
+
+    thread = LoopThread("stopped twice", main)
+    thread.rouse()
+    while not began:
+        Event().wait(0.001)
+    lock = thread._lock
+    thread._lock = cast("Any", Delayed(lock, stop_and_begin_anew))
+    thread.stop()
+    assert [each.name for each in all_threads() if each.name == "stopped twice"] == []

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
-from weakref import WeakSet
+from weakref import WeakValueDictionary
 
 from .admission import AdmissionTransport, Book, Desk, HintKeeper, Keeper, KeyedGates, ServerHints
 from .clock import Clock
@@ -58,11 +58,15 @@ class Shared:
         self.limits: Book[ConcurrentRequestLimit, KeyedGates] = Book(self.desk)
         self.is_hooked = False
         self.pauses: PauseKeeper | None = None
-        self.stacks: WeakSet[Rebuilt] = WeakSet()
+        self._stacks: WeakValueDictionary[int, Rebuilt] = WeakValueDictionary()
         self.base = config
         self.keepers = self.keepers_of(config)
         throttle = self.keepers.get("throttling")
         self.hints = ServerHints(self.desk, throttle.key_of if isinstance(throttle, ThrottleKeeper) else None)
+
+    def add(self, stack: Rebuilt) -> None:
+        """Takes in a stack that is to be built anew when what it shares has changed."""
+        self._stacks[id(stack)] = stack
 
     def hook(self) -> None:
         """Puts what hooks need into every chain, those of stacks that are at work too; a second time does nothing."""
@@ -70,8 +74,10 @@ class Shared:
             from .pauses import PauseKeeper
 
             self.is_hooked, self.pauses = True, PauseKeeper(self.desk)
-            for stack in tuple(self.stacks):
-                stack.rebuild()
+            # Listed in one step, because other threads may be making stacks.
+            for stack in [known() for known in self._stacks.valuerefs()]:
+                if stack is not None:
+                    stack.rebuild()
 
     def keepers_of(self, config: GracyConfig) -> dict[str, Keeper]:
         """Returns who knows the gates of a config, by concern; equal rules and limits share their gates."""

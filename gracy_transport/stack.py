@@ -70,8 +70,8 @@ class GracyTransport(Reporting, Layer):
         self._shared = Shared(self.config, replay, clock) if shared is None else shared
         self._chains: OrderedDict[int, tuple[object, Layer]] = OrderedDict()
         self._lock = Lock()
-        self._shared.stacks.add(self)  # before building, so that no change comes in between
-        self._base = build_chain(inner, Plan(self.config, self._shared))
+        self._shared.add(self)  # before building, so that no change comes in between
+        self.rebuild()
 
     def rebuild(self) -> None:
         """Builds the chains anew, because what the stacks share has changed; what is on its way goes on as it began."""

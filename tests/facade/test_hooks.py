@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import threading
 import typing
 import weakref
 from collections import defaultdict
@@ -25,13 +26,17 @@ from gracy_transport import (
     GracyNamespace,
     GracyReplay,
     GracyRequestContext,
+    GracyTransport,
     LogEvent,
     ThrottleRule,
     call_options,
     graceful,
 )
+from gracy_transport.clock import SYSTEM_CLOCK
 from gracy_transport.common_hooks import RateLimitBackOffHook
 from gracy_transport.exceptions import GracyRequestFailed, GracyVeto, NonOkResponse
+from gracy_transport.hooks import HooksTransport
+from gracy_transport.order import Shared
 from gracy_transport.replays.storages.sqlite import SQLiteReplayStorage
 from gracy_transport.testing import FakeClock, ScriptedResponse, ScriptedWire
 from tests.facade.support import BASE, PokeEndpoint, Scripted, ScriptedAPI
@@ -844,3 +849,23 @@ async def test_a_context_that_is_kept_keeps_no_response(family: ModuleType, cloc
     gc.collect()
     assert [each() for each in gone] == [None, None]
     assert len(kept) == 2
+
+
+def test_hooks_that_come_while_another_thread_makes_a_stack_hold_for_that_too() -> None:
+    """A loop that begins has its chain built just then: it must not end up with the one without hooks."""
+
+    class Overtaken(Shared):
+        """It gets hooks from another thread just when somebody has looked whether there are any."""
+
+        def __getattribute__(self, name: str) -> Any:
+            seen = super().__getattribute__(name)
+            if name == "is_hooked" and not thread.ident:
+                thread.start()
+                thread.join(0.5)  # or else it waits until the stack is built, which is right as well
+            return seen
+
+    shared = Overtaken(GracyConfig(), None, SYSTEM_CLOCK)
+    thread = threading.Thread(target=shared.hook)
+    stack = GracyTransport(ScriptedWire(), shared=shared)
+    thread.join(30)
+    assert any(isinstance(layer, HooksTransport) for layer in stack.chain())

@@ -109,7 +109,8 @@ class Ring:
 
     def moments(self) -> tuple[tuple[Moment, ...], tuple[Moment, ...]]:
         """Returns the attempts and the waits that are remembered now."""
-        return tuple(self._attempts), tuple(self._waits)
+        # Of copies, which are made in one step: to make a tuple, Python 3.11 may run a destructor that counts.
+        return tuple(self._attempts.copy()), tuple(self._waits.copy())
 
 
 def _ended(moment: Moment) -> tuple[float, Moment]:

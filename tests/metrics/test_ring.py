@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
 from types import ModuleType
 
@@ -9,7 +10,7 @@ import pytest
 
 from gracy_transport import GracefulRetry, GracyConfig, GracyTransport, ThrottleRule
 from gracy_transport.metrics import MOST_MOMENTS, GracyReport, MetricsRegistry, TimedAttempt, TimedWait
-from gracy_transport.metrics.ring import Timeline
+from gracy_transport.metrics.ring import Ring, Timeline
 from gracy_transport.testing import FakeClock, ScriptedWire
 
 pytestmark = pytest.mark.anyio
@@ -149,3 +150,31 @@ async def test_a_stack_remembers_attempts_and_waits(family: ModuleType, clock: F
         (3, 200, A),
     ]
     assert timeline.waits == [TimedWait(start, 3, "permit", A)]
+
+
+class Dropped:
+    """Something that counts when the garbage collector comes by it."""
+
+    def __init__(self, ring: Ring) -> None:
+        self._ring = ring
+        self._itself = self
+
+    def __del__(self) -> None:
+        self._ring.remember_attempt((1.0, 1.0, 200, 0))
+
+
+def test_what_is_counted_while_it_is_read_does_no_harm() -> None:
+    """A destructor may run wherever Python makes an object: one collection comes at each of the first places."""
+    ring, usual = Ring(), gc.get_threshold()
+    ring.remember_attempt((0.0, 1.0, 200, 0))
+    try:
+        for place in range(1, 13):
+            gc.collect()
+            gc.disable()
+            Dropped(ring)
+            gc.set_threshold(place, *usual[1:])
+            gc.enable()
+            assert ring.moments()[0]
+    finally:
+        gc.set_threshold(*usual)
+        gc.enable()

@@ -15,6 +15,7 @@ import logging
 import random
 import time
 from collections import deque
+from threading import main_thread
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
@@ -137,10 +138,10 @@ class RedisEngine:
         self.lost_leases += count  # whoever sees that finds it in the logs
 
     def stop(self, *, wait: bool = True) -> None:
-        """Gives back what was lent and ends the thread; it begins anew when it is needed again."""
+        """Gives back what was lent and is not in use, and ends the thread; it begins anew when it is needed."""
         self._thread.stop(wait=wait)
-        if wait and self._orders:
-            self._thread.rouse()  # somebody came meanwhile
+        if wait and main_thread().is_alive() and (self._orders or self.gates.are_needed):
+            self._thread.rouse()  # somebody came meanwhile, or is not through yet
 
     def after_fork(self) -> None:
         """Begins anew in a child process, which has neither the thread nor what was lent to its parent."""

@@ -70,6 +70,11 @@ class GateBook:
         with self._lock:
             return list(self._gates.values())
 
+    @property
+    def are_needed(self) -> bool:
+        """Whether anybody waits at a gate, or has something of it in use."""
+        return any(gate.queued or gate.held for gate in self.all())
+
     def hear(self, channel: str, message: str) -> None:
         """Passes on what was said: `pause NAME MICROSECONDS`, `wanted NAME KEPT BY`, `lent NAME LEASE…`."""
         kind, name, *rest = message.split(" ")

@@ -161,7 +161,8 @@ class RedisLimits(SharedLimits):
     def close(self) -> None:
         """Gives back what was lent and is not in use, and lets the connection go; blocks for a moment.
 
-        Not needed at the end of a program, which does it by itself. It begins anew when it is needed again.
+        Not needed at the end of a program, which does it by itself. It begins anew when it is needed again, at once
+        where somebody waits or has a slot.
         """
         self._engine.stop()
 

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import pytest
 from pydantic import ValidationError
 from redis import Redis
@@ -169,6 +170,37 @@ async def test_slots_are_given_back_when_the_limits_are_closed(
     with Redis.from_url(valkey) as server:
         shared.close()
         assert not server.keys(f"*{namespace}*leases")
+
+
+async def test_who_waits_while_the_limits_are_closed_gets_its_turn(
+    family: ModuleType, valkey: str, namespace: str, shared: RedisLimits
+) -> None:
+    """What is handed over to this process has to be heard here: they begin anew at once, as somebody needs them."""
+    other = RedisLimits(valkey, namespace=namespace, timeout=PATIENT)
+    is_busy, may_end = anyio.Event(), anyio.Event()
+
+    async def answer(_request: Any) -> Any:
+        is_busy.set()
+        await may_end.wait()
+        return family.Response(200)
+
+    one, two = (
+        Side(
+            family, GracyConfig(concurrent_requests=ConcurrentRequestLimit(1, limit_per_uurl=False, shared=limits)), at
+        )
+        for limits, at in ((shared, answer), (other, None))
+    )
+    with anyio.fail_after(60):
+        async with one.client, two.client, anyio.create_task_group() as tasks:
+            tasks.start_soon(one.send, 1)
+            await is_busy.wait()
+            tasks.start_soon(two.send, 1)
+            while not any(gate.is_holding for gate in other._engine.gates.all()):
+                await anyio.sleep(0.01)
+            await anyio.to_thread.run_sync(other.close)
+            may_end.set()
+    assert len(two.sent) == 1
+    other.close()
 
 
 async def test_slots_outlive_no_transport(family: ModuleType, valkey: str, namespace: str) -> None:

@@ -44,6 +44,8 @@ PYTHONS = supported_pythons() if PRESENT else [RUNNING]
 MEASURED = PRESENT[-1] if PRESENT else RUNNING
 # What the oldest and the newest agree on, those in between do as well: there the slow tests are left out.
 BETWEEN = PRESENT[1:-1]
+# What a test finds by doing a thing thousands of times, it finds on any Python: all but the oldest leave that out.
+LATER = PRESENT[1:]
 
 
 @nox.session
@@ -67,19 +69,20 @@ def tests(session: nox.Session) -> None:
     """Runs the tests; on the newest Python present they also hold the floor of coverage.
 
     Each test meets both backends and both families; the newest Python and the others meet them in different pairs.
-    The oldest and the newest Python present run all tests, those in between leave out what `tests/conftest.py` calls
-    slow: what starts servers and processes or repeats itself very often, and depends on no version of Python.
+    The oldest Python present runs all tests, the newest all but the repeated ones: what does a thing very often, and
+    depends on no version of Python. Those in between leave out the slow ones too: what starts servers and processes.
     Arguments after `--` go to pytest, and then nothing is measured: part of the tests cannot reach the floor.
     """
     session.install("-e", ".", *group("tests"))
+    left_out = (["slow"] if session.python in BETWEEN else []) + (["repeated"] if session.python in LATER else [])
+    all_but = ["-m", f"not ({' or '.join(left_out)})"] if left_out else []
     if session.posargs or session.python != MEASURED:
-        quick = ["-m", "not slow"] if session.python in BETWEEN else []
-        session.run("python", "-m", "pytest", *(session.posargs or [*IN_PARALLEL, "--pairs=crossed", *quick]))
+        session.run("python", "-m", "pytest", *(session.posargs or [*IN_PARALLEL, "--pairs=crossed", *all_but]))
         return
     session.install(*group("coverage"))
     session.env["COVERAGE_FILE"] = str(Path(session.virtualenv.location, "coverage-data").resolve())
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", *IN_PARALLEL, "--pairs=straight")
+    session.run("coverage", "run", "-m", "pytest", *IN_PARALLEL, "--pairs=straight", *all_but)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report", f"--fail-under={COVERAGE_FLOOR}")
 

@@ -38,19 +38,27 @@ PAIRS = {
 
 SLOW = (
     *("fire", "demo", "conversion", "drift", "redis", "sdks", "wires", "test_house.py"),
-    *("admission/test_book.py", "admission/test_crowds.py", "admission/test_model.py", "deadline/test_origin.py"),
-    *("facade/test_building.py", "facade/test_routes.py", "metrics/test_document.py", "replay/test_crash.py"),
-    *("reports/test_plotly.py", "retry/test_outage.py", "testing/test_conformance_of_layers.py"),
+    *("admission/test_book.py", "deadline/test_origin.py", "facade/test_building.py", "facade/test_routes.py"),
+    *("metrics/test_document.py", "reports/test_plotly.py", "testing/test_conformance_of_layers.py"),
     *("testing/test_origin_process.py", "testing/test_plugin.py", "testing/test_plugin_network.py"),
     "testing/test_plugin_runners.py",
 )
-"""Folders and files of tests that take long (they start servers and processes, or do a thing thousands of times) and
-that say the same on every Python between the oldest and the newest: there they can be left out."""
+"""Folders and files of tests that take long (most of them start servers and processes) and that say the same on every
+Python between the oldest and the newest: there they can be left out."""
+
+REPEATED = (
+    *("admission/test_crowds.py", "admission/test_model.py", "redis/test_simulated.py", "replay/test_crash.py"),
+    *("redis/test_replay.py::test_a_killed_recorder", "redis/test_replay.py::test_many_processes"),
+    *("retry/test_outage.py::test_an_outage", "retry/test_outage.py::test_without_a_budget"),
+)
+"""Files and tests that do a thing thousands of times, which is our own arithmetic on any Python: one is enough. Others
+hold what their code does on the newest, and none of them meets the backends and the families in pairs."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Tells pytest of the marker that leaves them out: `-m "not slow"`."""
+    """Tells pytest of the markers that leave them out: `-m "not slow and not repeated"`."""
     config.addinivalue_line("markers", "slow: takes long, and is left out between the oldest and newest Python")
+    config.addinivalue_line("markers", "repeated: does a thing thousands of times, and runs on the oldest Python only")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -62,8 +70,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves out what cannot be, and what `--pairs` leaves out; a test of one backend or family alone always runs."""
     for item in items:
-        if item.path.is_relative_to(HERE) and item.path.relative_to(HERE).as_posix().startswith(SLOW):
-            item.add_marker(pytest.mark.slow)
+        if item.path.is_relative_to(HERE):
+            place = f"{item.path.relative_to(HERE).as_posix()}::{item.name}"
+            for marker, places in (("slow", SLOW), ("repeated", REPEATED)):
+                if place.startswith(places):
+                    item.add_marker(marker)
     items[:] = [item for item in items if (_pair_of(item)[0], _given(item).get("wire")) != ("trio", "aiohttp")]
     chosen: str | None = config.getoption("--pairs")
     if chosen is None:
@@ -132,6 +143,12 @@ def namespace() -> str:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Sets what was imported and collected aside: else each `gc.collect` of a test looks through all of it again."""
+    """Makes the tests cheaper, where they run: in each worker of pytest-xdist, or in the only process.
+
+    What was imported and collected is set aside: else each `gc.collect` of a test looks through all of it again.
+    Programs that a test starts are not measured: that costs half a second each, and shows next to nothing that is not
+    seen here.
+    """
     gc.collect()
     gc.freeze()
+    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)

@@ -443,18 +443,14 @@ asyncio.run(main(*sys.argv[1:]))
 
 
 def run(*args: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs the script in a process of its own, which never closes its client.
-
-    It is not measured: as nobody it could not write down what was.
-    """
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    """Runs the script in a process of its own, which never closes its client."""
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", SCRIPT, *args],
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
-        env={**inherited, "PYTHONPATH": str(ROOT), **environment},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
     )
 
 

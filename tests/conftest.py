@@ -38,21 +38,22 @@ PAIRS = {
 
 SLOW = (
     *("fire", "demo", "conversion", "drift", "redis", "sdks", "wires", "test_house.py"),
-    *("admission/test_book.py", "deadline/test_origin.py", "facade/test_building.py", "facade/test_routes.py"),
-    *("metrics/test_document.py", "reports/test_plotly.py", "testing/test_conformance_of_layers.py"),
-    *("testing/test_origin_process.py", "testing/test_plugin.py", "testing/test_plugin_network.py"),
-    "testing/test_plugin_runners.py",
+    *("admission/test_book.py", "admission/test_crowds.py", "deadline/test_origin.py", "facade/test_building.py"),
+    *("facade/test_routes.py", "metrics/test_document.py", "reports/test_plotly.py"),
+    *("testing/test_conformance_of_layers.py", "testing/test_origin_process.py", "testing/test_plugin.py"),
+    *("testing/test_plugin_network.py", "testing/test_plugin_runners.py"),
 )
 """Folders and files of tests that take long (most of them start servers and processes) and that say the same on every
 Python between the oldest and the newest: there they can be left out."""
 
 REPEATED = (
-    *("admission/test_crowds.py", "admission/test_model.py", "redis/test_simulated.py", "replay/test_crash.py"),
+    *("admission/test_model.py", "redis/test_simulated.py", "replay/test_crash.py"),
     *("redis/test_replay.py::test_a_killed_recorder", "redis/test_replay.py::test_many_processes"),
     *("retry/test_outage.py::test_an_outage", "retry/test_outage.py::test_without_a_budget"),
 )
-"""Files and tests that do a thing thousands of times, which is our own arithmetic on any Python: one is enough. Others
-hold what their code does on the newest, and none of them meets the backends and the families in pairs."""
+"""Files and tests that do a thing thousands of times, and find the same on any Python: one is enough. Their code is
+measured by other tests. No test that meets the backends and the families in pairs belongs here: half of them would be
+lost."""
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -17,6 +17,9 @@ __all__ = ["GateBook", "deliver"]
 TICKS: Final = 5
 """Times to look after a gate where those who wait get nowhere, before it is left to the garbage collector."""
 
+REMEMBERED: Final = 1_000
+"""Limits of which it is remembered how many share them: of those with keys there may be any number."""
+
 G = TypeVar("G", bound=SharedGate)
 
 
@@ -38,6 +41,9 @@ def deliver(gates: Iterable[SharedGate], replies: Iterable[Any], sent: Iterable[
 class GateBook:
     """The shared gates of a process, for as long as somebody else keeps them, or something is lent to them.
 
+    How many processes share a limit is remembered longer: a gate that is made while the engine is away, for the next
+    client of a worker, say, has the share of the one before it.
+
     Usable from any thread.
     """
 
@@ -45,6 +51,7 @@ class GateBook:
         self._gates: WeakValueDictionary[tuple[str, int], SharedGate] = WeakValueDictionary()
         self._desks: WeakKeyDictionary[Desk, int] = WeakKeyDictionary()
         self._kept: dict[SharedGate, int] = {}
+        self._processes: dict[str, int] = {}
         self._numbers = count(1)
         self._lock = Lock()
 
@@ -63,6 +70,7 @@ class GateBook:
             gate = self._gates.get(place)
             if gate is None:
                 gate = self._gates[place] = make()
+                gate.processes = self._processes.get(name, gate.processes)
             return gate  # type: ignore[return-value]  # one name, one kind
 
     def all(self) -> list[SharedGate]:
@@ -107,8 +115,17 @@ class GateBook:
     def keep(self, gates: Iterable[SharedGate]) -> None:
         """Keeps gates for as long as something is lent there: their transport may be gone before that is given back."""
         for gate in gates:
+            self._remember(gate)
             if gate.is_holding:
                 self._kept[gate] = TICKS
+
+    def _remember(self, gate: SharedGate) -> None:
+        """Notes how many share a limit; what was noted longest ago is forgotten."""
+        with self._lock:
+            self._processes.pop(gate.name, None)
+            self._processes[gate.name] = gate.processes
+            if len(self._processes) > REMEMBERED:
+                del self._processes[next(iter(self._processes))]
 
     def missed_words(self) -> None:
         """Tells the gates that what other processes said may have been missed."""

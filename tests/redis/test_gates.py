@@ -8,7 +8,7 @@ import pytest
 
 from gracy_transport.admission import Desk
 from gracy_transport.redis.gate import SharedGate
-from gracy_transport.redis.gates import GateBook, deliver
+from gracy_transport.redis.gates import REMEMBERED, GateBook, deliver
 from gracy_transport.redis.permits import SharedPermits
 from gracy_transport.testing import FakeClock
 from tests.redis.test_slots import Engine
@@ -48,3 +48,34 @@ async def test_permits_that_nobody_came_for_go_back(clock: FakeClock) -> None:
     del engine.gate
     gc.collect()
     assert not book.all()
+
+
+async def test_a_new_gate_counts_on_as_many_processes_as_the_one_before(clock: FakeClock) -> None:
+    """A worker that makes a client for each task may make one while the server is away: its share is no larger."""
+    book, engine = GateBook(), Remembering()
+
+    def a_gate() -> SharedPermits:
+        desk = Desk(clock)
+        return book.get("permits-1", desk, lambda: SharedPermits("permits-1", engine, desk, 60, 1.0, subject="sixty"))
+
+    first = a_gate()
+    deliver([first], [[1_000_000, 1, 3, 0, 0, []]], [clock.now()])
+    book.keep([first])
+    del first
+    gc.collect()
+    assert a_gate().processes == 3
+
+
+async def test_what_is_remembered_of_gates_has_an_end(clock: FakeClock) -> None:
+    """A rule with keys has as many gates as there are keys."""
+    book, engine = GateBook(), Remembering()
+
+    def a_gate(number: int) -> SharedPermits:
+        name, desk = f"permits-{number}", Desk(clock)
+        return book.get(name, desk, lambda: SharedPermits(name, engine, desk, 60, 1.0, subject="sixty"))
+
+    for number in range(REMEMBERED + 1):
+        gate = a_gate(number)
+        deliver([gate], [[1_000_000, 1, 3, 0, 0, []]], [clock.now()])
+        book.keep([gate])
+    assert [a_gate(number).processes for number in (0, 1, REMEMBERED)] == [engine.processes, 3, 3]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from importlib.util import find_spec
 from re import Pattern
 from types import UnionType
@@ -84,7 +84,7 @@ class ConfigFields(TypedDict, total=False):
     strict_status_code: int | Collection[int] | Absent | None
     allowed_status_code: int | Collection[int] | Absent | None
     validators: GracefulValidator | Iterable[GracefulValidator] | Absent | None
-    parser: Mapping[Any, Any] | Absent | None
+    parser: Mapping[Any, Callable[[Any], Any] | object] | Absent | None
     throttling: GracefulThrottle | ThrottleRule | Iterable[ThrottleRule] | Absent | None
     concurrent_requests: int | ConcurrentRequestLimit | Iterable[ConcurrentRequestLimit] | Absent | None
     deadline: float | Absent | None
@@ -179,7 +179,7 @@ def for_some_calls(config: GracyConfig) -> GracyConfig:
 
 
 def call_options(
-    *, template: str | None = None, args: Mapping[str, object] | None = None, **overrides: Any
+    *, template: str | None = None, args: Mapping[str, object] | None = None, **overrides: Unpack[ConfigFields]
 ) -> dict[str, Any]:
     """Returns the mapping that tells the stack about one call of a plain client, for `extensions=`.
 

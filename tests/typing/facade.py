@@ -21,6 +21,7 @@ from gracy_transport import (
     GracyReport,
     GracyTransport,
     LogEvent,
+    LogLevel,
     MetricsTransport,
     ThrottleRule,
     generated_parsed_response,
@@ -226,3 +227,9 @@ async def namespaces(api: Spaced) -> None:
 def not_awaitable() -> int:
     """Only something to await can be declared."""
     return 1
+
+
+def lambdas() -> GracyConfig:
+    """Lambdas need no annotations, in strict checks neither."""
+    said = LogEvent(LogLevel.ERROR, lambda response: f"{response}")
+    return GracyConfig(parser={"default": lambda response: response.json(), 404: None, 200: Berry}, log_errors=said)

@@ -206,7 +206,10 @@ async def test_closing_wakes_waiters_with_a_named_error(family: ModuleType, cloc
         await client.aclose()
     (error,) = errors
     assert isinstance(error, TransportClosed)
-    assert str(error) == "GET /late: the transport was closed while the request waited for its turn"
+    assert (
+        str(error)
+        == "GET https://api.test/late?token=[redacted]: the transport was closed while the request waited for its turn"
+    )
     assert error.call is not None and [wait.kind for wait in error.call.waits] == ["throttle"]
     assert len(wire.sent) == 1
     assert wire.closed == 1

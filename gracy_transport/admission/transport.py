@@ -18,7 +18,7 @@ from ..exceptions import QueueFull, TransportClosed
 from ..family import AsyncTransport, error_for
 from ..layer import Layer
 from ..overtime import given_up, not_begun, within
-from ..showing import shown_path
+from ..showing import shown_url
 from ..watching import on_end
 from .desk import Desk
 from .gates import Gate
@@ -206,7 +206,7 @@ class AdmissionTransport(Layer):
             queueing.until = await self.desk.wait(gates, counted, blocked=queueing.begin, bounds=bounds, until=until)
         except DeskClosed:
             message = (
-                f"{call.method} {shown_path(request)}: the transport was closed while the request waited for its turn"
+                f"{call.method} {shown_url(request)}: the transport was closed while the request waited for its turn"
             )
             raise error_for(request, TransportClosed, message, call=call) from None
         except DeskFull as full:
@@ -252,7 +252,7 @@ def queue_full(request: Request, call: Call, full: DeskFull, estimate: float) ->
     limit = str(full.gate.subject)
     wait = f"; it would have waited about {estimate:.1f} s" if estimate else ""
     message = (
-        f"{call.method} {shown_path(request)}: {full.waiting} requests wait already for {limit}, and max_waiting lets "
+        f"{call.method} {shown_url(request)}: {full.waiting} requests wait already for {limit}, and max_waiting lets "
         f"no more{wait}. Try again later, start fewer at once, or raise max_waiting"
     )
     facts = {"waits_for": limit, "waiting": full.waiting, "would_wait": estimate or None}

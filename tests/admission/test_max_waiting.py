@@ -64,9 +64,9 @@ async def test_one_more_than_may_wait_for_a_rule_is_refused(family: ModuleType, 
     error = came["/d"]
     assert isinstance(error, family.TransportError)
     assert str(error) == (
-        "GET /d: 2 requests wait already for 1 request per 10 seconds for URLs matching re.compile('.*'), and "
-        "max_waiting lets no more; it would have waited about 30.0 s. Try again later, start fewer at once, or raise "
-        "max_waiting"
+        "GET https://api.test/d: 2 requests wait already for 1 request per 10 seconds for URLs matching "
+        "re.compile('.*'), and max_waiting lets no more; it would have waited about 30.0 s. Try again later, start "
+        "fewer at once, or raise max_waiting"
     )
     assert (error.waiting, error.would_wait) == (2, 30.0)
     assert error.waits_for == "1 request per 10 seconds for URLs matching re.compile('.*')"

@@ -109,7 +109,9 @@ async def _find(storage: RecordingStorage, plan: Plan) -> Drift:
 def _storage_of(path: Path) -> RecordingStorage:
     kind = kind_of(path)
     if kind is None:
-        raise UnreadableRecording(f"{path} is nothing that recordings are read from")
+        raise UnreadableRecording(
+            f"{path} is nothing that recordings are read from: give a file, or the folder that its .jsonl files are in"
+        )
     if kind is Kind.ORIGINAL:
         raise UnreadableRecording(f"{path} is {kind.value}: convert it first (convert-recordings OLD NEW)")
     if kind in {Kind.HAR, Kind.CASSETTE}:

@@ -77,6 +77,12 @@ class LogEvent(Value, frozen=True):
             (`None` where the event has no response). Braces that are not placeholders stay as they are, and what is
             filled in is never looked at again, so a URL with braces or percent signs cannot break a message.
 
+    Every event has the placeholders `METHOD`, `URL`, `UURL` (unformatted), `ENDPOINT`, `UENDPOINT`, `REPLAY` and
+    `IS_REPLAY`. Where there is one, `STATUS`, `ELAPSED` (seconds) and `ERROR`; retries have `RETRY_DELAY`,
+    `RETRY_CAUSE`, `CUR_ATTEMPT` and `MAX_ATTEMPT`, throttling `THROTTLE_LIMIT`, `THROTTLE_TIME` and
+    `THROTTLE_TIME_RANGE`, concurrency `CONCURRENT_REQUESTS` and `CONCURRENT_LIMIT`. A record carries all of its own, by
+    name, in its attribute `gracy`: a formatter that writes JSON finds them there.
+
     Raises:
         pydantic.ValidationError: for an unknown placeholder in a text, naming the nearest known one.
     """
@@ -85,7 +91,7 @@ class LogEvent(Value, frozen=True):
     custom_message: str | Callable[..., str] | None = None
 
     def __init__(
-        self, level: LogLevel | int = LogLevel.INFO, custom_message: str | Callable[..., str] | None = None
+        self, level: LogLevel | int = LogLevel.INFO, custom_message: str | Callable[[Any], str] | None = None
     ) -> None:
         super().__init__(level=level, custom_message=custom_message)
 

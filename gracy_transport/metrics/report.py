@@ -158,7 +158,13 @@ _DERIVED: Final = (
 class GracyReport:
     """What happened so far, by endpoint. A value: it does not change, and it holds numbers only.
 
-    `print(report)` lists every figure; a notebook shows a table.
+    `print(report)` lists every figure; a notebook shows a table. Whoever collects metrics asks for a report now and
+    then: counts only grow, so a counter of Prometheus is a line of
+
+    ```python
+    for row in stack.get_report().rows:
+        yield f'api_attempts_total{{endpoint="{row.url}"}} {row.attempts}'
+    ```
 
     Attributes:
         rows: one for each endpoint, the busiest first; `(other)` last, when there were too many.

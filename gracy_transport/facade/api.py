@@ -59,7 +59,9 @@ class Gracy(Reporting, NamespaceHolder[EndpointT]):
 
     Override `before` and `after` for hooks around each attempt.
 
-    A status code outside 200-299 raises `NonOkResponse`, unless the configuration says otherwise.
+    A status code outside 200-299 raises `NonOkResponse`, unless the configuration says otherwise. Where no response
+    came it is `GracyRequestFailed`, and what the stack itself refuses, a `DeadlineExceeded` say, stays what it is:
+    `except exceptions.GracyException` has all of these. The body of a stream fails with the errors of the client.
 
     An object can be made anywhere, also outside of an event loop, and used in several: each loop has connections of
     its own, while limits, the report and cookies go on. Close it with `aclose`, or use it in `async with`.

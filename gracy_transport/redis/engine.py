@@ -186,8 +186,9 @@ class RedisEngine:
             while self._pauses and not self.is_away and await self._is_told_of_pause(*self._pauses[0]):
                 self._pauses.popleft()
             await self._work_off()
-        self.gates.let_go()
-        await self._work_off()
+        for _ in range(2):  # the answers to the first may bring what was asked for before
+            self.gates.let_go()
+            await self._work_off()
 
     async def _work_off(self) -> None:
         """Carries out what was ordered up to now, and meanwhile."""

@@ -279,6 +279,7 @@ class SharedPermits(SharedGate):
 
     def let_go(self, now: float) -> None:
         """Gives back what nobody used."""
+        self._is_plenty = False  # so that no more are asked for in advance
         self._stock.put_all_aside()
         if self._stock.settled:
             self.engine.order(self)

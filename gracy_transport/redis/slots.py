@@ -207,6 +207,7 @@ class SharedSlots(SharedGate):
     def let_go(self, now: float) -> None:
         """Gives back what nobody uses, and leaves the queue."""
         self._part_with(max(0, self.free))
+        self._is_unsure = self._is_unsure or self._is_lining_up  # what was handed over meanwhile goes back, too
         if self.leases or self._is_lining_up:
             self.engine.order(self)
 

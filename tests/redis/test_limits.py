@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import gc
 import logging
 import pickle
+import time
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -26,6 +28,7 @@ from gracy_transport import (
 )
 from gracy_transport.events import Event, RequestDispatched
 from gracy_transport.exceptions import DeadlineExceeded
+from gracy_transport.loops import current_loop
 from gracy_transport.redis import RedisLimits
 from tests.servers import free_port, url_of, valkey_server
 
@@ -170,6 +173,52 @@ async def test_slots_are_given_back_when_the_limits_are_closed(
     with Redis.from_url(valkey) as server:
         shared.close()
         assert not server.keys(f"*{namespace}*leases")
+
+
+async def test_a_slot_that_comes_as_the_limits_are_closed_is_given_back(
+    family: ModuleType, valkey: str, namespace: str, shared: RedisLimits
+) -> None:
+    """Who waited for it was cancelled just then: nobody has to wait for the end of its lease."""
+    other = RedisLimits(valkey, namespace=namespace, timeout=PATIENT)
+    is_busy, may_end, scope, loop = anyio.Event(), anyio.Event(), anyio.CancelScope(), current_loop()
+
+    async def answer(_request: Any) -> Any:
+        is_busy.set()
+        await may_end.wait()
+        return family.Response(200)
+
+    limits = [ConcurrentRequestLimit(1, limit_per_uurl=False, shared=each) for each in (other, shared)]
+    configs = [GracyConfig(concurrent_requests=each) for each in limits]
+    one, two = Side(family, configs[0], answer), Side(family, configs[1])
+    engine = shared._engine
+    run = engine._link.run
+
+    async def run_late(orders: Any) -> Any:
+        if engine._thread.is_stopping and not may_end.is_set():
+            loop.call(scope.cancel)
+            loop.call(may_end.set)
+            while any(gate.queued or gate.held for each in (engine, other._engine) for gate in each.gates.all()):
+                await asyncio.sleep(0.001)
+            await asyncio.to_thread(other.close)
+        return await run(orders)
+
+    engine._link.run = run_late  # type: ignore[method-assign]
+    with anyio.fail_after(60):
+        async with one.client, two.client, anyio.create_task_group() as tasks:
+            tasks.start_soon(one.send, 1)
+            await is_busy.wait()
+            with scope:
+                tasks.start_soon(anyio.to_thread.run_sync, close_when_waited_for, shared)
+                await two.client.get("/")
+    with Redis.from_url(valkey) as server:
+        assert not server.keys(f"*{namespace}*leases")
+
+
+def close_when_waited_for(limits: RedisLimits) -> None:
+    """Closes limits once somebody has lined up for them."""
+    while not any(gate.is_holding for gate in limits._engine.gates.all()):
+        time.sleep(0.001)
+    limits.close()
 
 
 async def test_who_waits_while_the_limits_are_closed_gets_its_turn(

@@ -165,10 +165,20 @@ class Recorder:
             at = datetime.fromtimestamp(max(now, run.start(now)), UTC)
             make = partial(record, asked, at, position)
             recording = make() if size <= LARGE else await apart(make)
-            await self.replay.storage.save(asked, recording, position, is_first=run.begin(asked.sequence))
+            await self._store_at(asked, recording, position)
         except Exception as error:  # noqa: BLE001 - no failure of a storage may look like one of the request
             return self._lose(request, "was not recorded; its answer is not affected", error)
         return self._tell_recorded(exchange.call)
+
+    async def _store_at(self, asked: Asked, recording: Recording, position: int) -> None:
+        run, storage = self.replay.run, self.replay.storage
+        if not run.begin(asked.sequence):
+            await run.first_is_saved(asked.sequence)
+            return await storage.save(asked, recording, position, is_first=False)
+        try:
+            await storage.save(asked, recording, position, is_first=True)
+        finally:
+            run.has_saved_first(asked.sequence)
 
     def _lose(self, request: Request, why: str, error: Exception | None = None) -> None:
         self._note_lost(request, why)

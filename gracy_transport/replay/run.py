@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable
 from datetime import datetime
 
+import anyio
+
+from ..loops import Loop, current_loop
 from .credentials import Credentials
 from .sequence import Sequences
 
@@ -23,11 +26,12 @@ class Run(Sequences):
         began_empty: whether the storage was empty when somebody first wanted to know; `None` before that.
     """
 
-    __slots__ = ("_begun", "askers", "began_empty", "credentials", "renewed_before", "since")
+    __slots__ = ("_beginning", "_begun", "askers", "began_empty", "credentials", "renewed_before", "since")
 
     def __init__(self) -> None:
         super().__init__()
         self._begun: set[Hashable] = set()
+        self._beginning: dict[Hashable, list[tuple[Loop, anyio.Event]]] = {}
         self.credentials = Credentials()
         self.askers: set[str] = set()
         self.since: float | None = None
@@ -55,11 +59,33 @@ class Run(Sequences):
         return key in self._begun
 
     def begin(self, key: Hashable) -> bool:
-        """Returns whether this is the first answer to be recorded for the request, which replaces those of others."""
+        """Returns whether this is the first answer to be recorded for the request, which replaces those of others.
+
+        Call `has_saved_first` once that is saved; the others wait for it (`first_is_saved`), or it would replace them.
+        """
         with self._lock:
             is_first = key not in self._begun
             self._begun.add(key)
+            if is_first:
+                self._beginning.setdefault(key, [])
             return is_first
+
+    def has_saved_first(self, key: Hashable) -> None:
+        """Notes that the first answer for the request is saved, or lost."""
+        with self._lock:
+            waiting = self._beginning.pop(key, [])
+        for loop, saved in waiting:
+            loop.call(saved.set)
+
+    async def first_is_saved(self, key: Hashable) -> None:
+        """Waits while the first answer for the request is just being saved, in whichever event loop."""
+        with self._lock:
+            waiting = self._beginning.get(key)
+            if waiting is None:
+                return
+            saved = anyio.Event()
+            waiting.append((current_loop(), saved))
+        await saved.wait()
 
     def follow(self, key: Hashable, position: int) -> None:
         """Lets what is recorded for the request come after what earlier runs recorded, which stays."""

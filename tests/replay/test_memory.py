@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
 
+import anyio
 import httpx
 import pytest
 
-from gracy_transport.replay import RecordedResponse, Recording
+from gracy_transport import GracyReplay
+from gracy_transport.replay import RecordedResponse, Recording, ReplayTransport
 from gracy_transport.replay.asked import Asked
 from gracy_transport.replay.sequence import LAST
 from gracy_transport.replay.storage import Wanted
@@ -78,3 +80,29 @@ async def test_what_is_wanted_is_found_while_more_comes() -> None:
     assert len(list(storage.recordings())) == 5
     await storage.save(asked, recording(asked, b"new"), 0, is_first=True)
     assert await found() == [b"new"]
+
+
+class SlowAtFirst(MemoryReplayStorage):
+    """A storage that takes long to save what replaces the answers of earlier runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_go_on = anyio.Event()
+
+    async def save(self, asked: Asked, recording: Recording, position: int, *, is_first: bool) -> None:
+        """Saves a recording, the first once it may."""
+        if is_first:
+            await self.may_go_on.wait()
+        await super().save(asked, recording, position, is_first=is_first)
+
+
+async def test_the_first_answer_does_not_replace_one_that_came_while_it_was_saved() -> None:
+    """It replaces what earlier runs recorded: the others of this run wait until it has."""
+    storage = SlowAtFirst()
+    transport = ReplayTransport(ScriptedWire(), GracyReplay("record", storage))
+    async with httpx.AsyncClient(transport=transport) as client, anyio.create_task_group() as group:
+        for _ in range(3):
+            group.start_soon(client.get, URL)
+        await anyio.wait_all_tasks_blocked()
+        storage.may_go_on.set()
+    assert len(list(storage.recordings())) == 3

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol, Typ
 from ..admission import Gate
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Sequence
 
     from ..admission import Desk
@@ -101,9 +102,10 @@ class SharedGate(Gate, ABC):
     Attributes:
         processes: how many share the limit, as the engine last said.
         is_asked: whether an order is under way.
+        sent: the instants at which something was sent here, oldest first; `None` where the past does not matter.
     """
 
-    __slots__ = ("desk", "engine", "is_asked", "name", "processes", "tag")
+    __slots__ = ("desk", "engine", "is_asked", "name", "processes", "sent", "tag")
 
     def __init__(
         self, name: str, engine: Engine, desk: Desk, limit: int, period: float | None = None, *, subject: object
@@ -115,6 +117,7 @@ class SharedGate(Gate, ABC):
         self.desk = desk
         self.processes = engine.processes
         self.is_asked = False
+        self.sent: deque[float] | None = None
 
     @property
     def owner(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import count
 from threading import Lock
@@ -9,6 +10,7 @@ from typing import Any, Final, TypeVar
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from ..admission import Desk
+from ..clock import Clock
 from .gate import Change, SharedGate
 from .slots import SharedSlots
 
@@ -42,7 +44,7 @@ class GateBook:
     """The shared gates of a process, for as long as somebody else keeps them, or something is lent to them.
 
     How many processes share a limit is remembered longer: a gate that is made while the engine is away, for the next
-    client of a worker, say, has the share of the one before it.
+    client of a worker, say, has the share of the one before it, less what was sent by those that were made meanwhile.
 
     Usable from any thread.
     """
@@ -52,6 +54,7 @@ class GateBook:
         self._desks: WeakKeyDictionary[Desk, int] = WeakKeyDictionary()
         self._kept: dict[SharedGate, int] = {}
         self._processes: dict[str, int] = {}
+        self._sent: dict[tuple[str, Clock], deque[float]] = {}
         self._numbers = count(1)
         self._lock = Lock()
 
@@ -71,6 +74,8 @@ class GateBook:
             if gate is None:
                 gate = self._gates[place] = make()
                 gate.processes = self._processes.get(name, gate.processes)
+                if gate.engine.is_away and gate.sent is not None:
+                    self._go_on(gate, gate.sent)
             return gate  # type: ignore[return-value]  # one name, one kind
 
     def all(self) -> list[SharedGate]:
@@ -127,6 +132,14 @@ class GateBook:
             if len(self._processes) > REMEMBERED:
                 del self._processes[next(iter(self._processes))]
 
+    def _go_on(self, gate: SharedGate, sent: deque[float]) -> None:
+        """Lets a gate count what was sent by the one before it as its own, and hands both on to the next."""
+        place = (gate.name, gate.desk.clock)
+        sent.extend(self._sent.pop(place, sent).copy())  # in one step: another thread may be sending there
+        self._sent[place] = sent
+        if len(self._sent) > REMEMBERED:
+            del self._sent[next(iter(self._sent))]
+
     def missed_words(self) -> None:
         """Tells the gates that what other processes said may have been missed."""
         for gate in self.all():
@@ -139,6 +152,8 @@ class GateBook:
 
     def came_back(self) -> None:
         """Tells the gates that the engine is back."""
+        with self._lock:
+            self._sent.clear()
         for gate in self.all():
             gate.desk.change((gate, gate.came_back))
 
@@ -148,6 +163,7 @@ class GateBook:
         for gate in self.all():
             gate.forget()
         self._kept.clear()
+        self._sent.clear()
 
     def let_go(self) -> None:
         """Lets each gate give back what it does not use."""

@@ -72,8 +72,8 @@ class RedisLimits(SharedLimits):
     uneven, or N and 1 for each process where these are more than N, and a process that alone is cut off adds its share
     to the N of the others. Once the server answers again everybody goes on alone for one more period (5 s at most) and
     tells what was sent meanwhile. The same happens when the server forgot everything.
-    A transport that is made while the server is away knows how many to share with from those before it, and nothing of
-    what these sent: in a worker, keep one client for all tasks, not one for each.
+    A transport that is made while the server is away goes on with the share of the one before it in its process. Each
+    that was made before has a share of its own: in a worker, keep one client for all tasks, not one for each.
 
     A pool that forks (Celery, gunicorn with preload) may use the limits before: each child begins with nothing of what
     its parent was lent. `close()` ends the thread, of which Python 3.12 and newer would warn at the fork.

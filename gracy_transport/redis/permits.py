@@ -75,6 +75,7 @@ class SharedPermits(SharedGate):
         self._time = ServerTime()
         self._stock = Stock()
         self._own = OwnShare(limit, period)
+        self.sent = self._own.sent
         self._over = Overdraft(limit)
         self._taken = 0
         self._born = 0

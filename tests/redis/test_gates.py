@@ -79,3 +79,40 @@ async def test_what_is_remembered_of_gates_has_an_end(clock: FakeClock) -> None:
         deliver([gate], [[1_000_000, 1, 3, 0, 0, []]], [clock.now()])
         book.keep([gate])
     assert [a_gate(number).processes for number in (0, 1, REMEMBERED)] == [engine.processes, 3, 3]
+
+
+async def test_clients_one_after_the_other_share_one_share(clock: FakeClock) -> None:
+    """While the server is away: else a worker with a short task for each client would know no limit at all."""
+    book, engine = GateBook(), Remembering()
+    engine.is_away = True
+
+    def a_gate() -> SharedPermits:
+        desk = Desk(clock)
+        return book.get("permits-1", desk, lambda: SharedPermits("permits-1", engine, desk, 6, 1.0, subject="six"))
+
+    for _ in range(3):
+        gate = a_gate()
+        assert gate.has_room(clock.now())
+        gate.use(clock.now())
+        del gate
+        gc.collect()
+    assert not a_gate().has_room(clock.now())
+    await clock.advance(1.0)
+    assert a_gate().has_room(clock.now())
+
+
+async def test_once_the_server_is_back_nothing_of_that_is_kept(clock: FakeClock) -> None:
+    """The next time that it is away begins by itself, and so does a process that is forked off."""
+    for forget in (GateBook.came_back, GateBook.after_fork):
+        book, engine = GateBook(), Remembering()
+        engine.is_away = True
+
+        def a_gate(book: GateBook = book, engine: Remembering = engine) -> SharedPermits:
+            desk = Desk(clock)
+            return book.get("permits-1", desk, lambda: SharedPermits("permits-1", engine, desk, 2, 1.0, subject="two"))
+
+        a_gate().use(clock.now())
+        assert not a_gate().has_room(clock.now())
+        gc.collect()
+        forget(book)
+        assert a_gate().has_room(clock.now())

@@ -41,7 +41,7 @@ async def test_it_ends_in_time_and_its_connection_comes_back(
         async with family.AsyncClient(base_url=origin.url, transport=transport, timeout=5) as client:
             began = time.monotonic()
             await exceeded(client.get("/slow"))
-            assert time.monotonic() - began < DEADLINE + 1
+            assert time.monotonic() - began < DEADLINE + 4, "sooner than by a timeout of the client, or by itself"
             assert (await client.get("/", extensions=call_options(deadline=5))).text == "fine"
         await origin.until(lambda: origin.in_flight == 0 and origin.open_connections == 0)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Final
 
 import anyio
@@ -55,10 +56,10 @@ def run_demo(seconds: float, seed: int, *, plain: bool = False) -> int:
     """
     show = PlainShow() if plain else fitting_show()
     scene = Scene.of(seconds, seed)
-    on_ctrl_c = signal.getsignal(signal.SIGINT)
     try:
-        anyio.run(perform, scene, show)
-        show.close(scene)
+        with heeding_ctrl_c(scene):
+            anyio.run(perform, scene, show)
+            show.close(scene)
     except APIGoneError as error:
         print(error, file=sys.stderr)
         return 1
@@ -67,9 +68,26 @@ def run_demo(seconds: float, seed: int, *, plain: bool = False) -> int:
             raise
         print(f"The API of the demo did not start: {error}", file=sys.stderr)
         return 1
-    finally:
-        signal.signal(signal.SIGINT, on_ctrl_c)
     return scene.exit_status
+
+
+@contextmanager
+def heeding_ctrl_c(scene: Scene) -> Generator[None]:
+    """Lets Ctrl-C (or a `kill`) say no more than that it came, as often as it is pressed.
+
+    An exception in the middle of anything, in the end of an event loop above all, would leave threads behind that
+    nobody ends.
+    """
+
+    def heed(*_: object) -> None:
+        scene.is_interrupted = scene.is_interrupted or not scene.is_over
+
+    before = {number: signal.signal(number, heed) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)  # none is known where another language set it
 
 
 def fitting_show() -> Show:
@@ -89,6 +107,8 @@ def fitting_show() -> Show:
 async def perform(scene: Scene, show: Show) -> None:
     """Starts the API, lets everything happen while it is shown, and judges it."""
     async with origin_process("gracy_transport.demo.api:make_origin") as origin:
+        if scene.is_interrupted:
+            raise KeyboardInterrupt
         scene.url = origin.url
         with show:
             async with anyio.create_task_group() as tasks:
@@ -97,9 +117,8 @@ async def perform(scene: Scene, show: Show) -> None:
                     tasks.start_soon(stop_without_api, scene, origin, acts)
                     tasks.start_soon(animate, scene, show)
                     await play(scene, origin)
+                scene.is_over = True
                 tasks.cancel_scope.cancel()
-            # What is left takes a moment; an interruption would only leave the terminal in disorder.
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
         if scene.is_api_gone:
             raise APIGoneError(origin)
         is_complete = not scene.is_interrupted
@@ -143,12 +162,11 @@ async def animate(scene: Scene, show: Show) -> None:
 
 
 async def stop_on_ctrl_c(scene: Scene, acts: anyio.CancelScope) -> None:
-    """Ends the acts at Ctrl-C (or a `kill`), so that what was measured can be shown; more of them change nothing."""
-    # On Windows there is no such thing: there Ctrl-C ends everything at once.
-    with suppress(NotImplementedError), anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async for _ in signals:
-            scene.is_interrupted = True
+    """Ends the acts when Ctrl-C came, so that what was measured can be shown."""
+    while True:
+        if scene.is_interrupted:
             acts.cancel()
+        await anyio.sleep(FRAME)
 
 
 async def stop_without_api(scene: Scene, origin: OriginProcess, acts: anyio.CancelScope) -> None:

@@ -46,7 +46,8 @@ class Scene:
         naive: what became of the calls without the stack.
         phase: what is going on, in words.
         findings: what was judged, at the end.
-        is_interrupted: whether Ctrl-C ended it.
+        is_over: whether the calls have ended, and Ctrl-C changes nothing any more.
+        is_interrupted: whether Ctrl-C ended them.
         is_api_gone: whether the API ended before its time.
     """
 
@@ -58,6 +59,7 @@ class Scene:
     naive: Counter[str] = field(default_factory=Counter[str])
     phase: str = "starting the API"
     findings: Sequence[Finding] = ()
+    is_over: bool = False
     is_interrupted: bool = False
     is_api_gone: bool = False
 

@@ -21,7 +21,7 @@ from gracy_transport.__main__ import main
 from gracy_transport.admission import Gate
 from gracy_transport.demo import run
 from gracy_transport.demo.lines import PlainShow
-from gracy_transport.demo.run import APIGoneError, arrivals, fitting_show, run_demo, stop_on_ctrl_c
+from gracy_transport.demo.run import APIGoneError, arrivals, fitting_show, heeding_ctrl_c, run_demo, stop_on_ctrl_c
 from gracy_transport.demo.scene import Scene
 from gracy_transport.demo.view import LiveShow
 from gracy_transport.testing.origin import OriginProcess, origin_process
@@ -142,33 +142,26 @@ def test_ctrl_c_ends_quietly_with_what_was_measured(runs: Runs) -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_ctrl_c_and_a_polite_end_stop_the_acts(number: signal.Signals) -> None:
-    """And only them: the end is shown, and the terminal is given back. What comes after the first changes nothing."""
+    """And only them: the end is shown, and the terminal is given back."""
     scene = Scene.of(2.0, 7)
-    async with anyio.create_task_group() as tasks:
-        with anyio.CancelScope() as acts:
-            tasks.start_soon(stop_on_ctrl_c, scene, acts)
-            await anyio.wait_all_tasks_blocked()
-            os.kill(os.getpid(), number)
-            await anyio.sleep_forever()
-        os.kill(os.getpid(), number)
-        await anyio.wait_all_tasks_blocked()
-        tasks.cancel_scope.cancel()
+    with heeding_ctrl_c(scene):
+        async with anyio.create_task_group() as tasks:
+            with anyio.CancelScope() as acts:
+                tasks.start_soon(stop_on_ctrl_c, scene, acts)
+                os.kill(os.getpid(), number)
+                await anyio.sleep_forever()
+            tasks.cancel_scope.cancel()
     assert scene.is_interrupted
 
 
-@pytest.mark.anyio
-async def test_where_signals_cannot_be_awaited_the_demo_runs_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Windows has no such thing: there Ctrl-C ends everything at once."""
-
-    def refuse(*_: object) -> None:
-        raise NotImplementedError
-
-    monkeypatch.setattr(anyio, "open_signal_receiver", refuse)
-    scene = Scene.of(2.0, 7)
-    with anyio.CancelScope() as acts:
-        await stop_on_ctrl_c(scene, acts)
-        await anyio.lowlevel.checkpoint()
-    assert (acts.cancel_called, scene.is_interrupted) == (False, False)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_changes_nothing_once_the_calls_have_ended(number: signal.Signals) -> None:
+    """What was complete stays so, and afterwards signals do what they did before."""
+    scene, before = Scene.of(2.0, 7), signal.getsignal(number)
+    with heeding_ctrl_c(scene):
+        scene.is_over = True
+        os.kill(os.getpid(), number)
+    assert (scene.is_interrupted, signal.getsignal(number)) == (False, before)
 
 
 @pytest.mark.parametrize("act", ["ask_naively", "run_attached"])
@@ -217,8 +210,13 @@ def raising(error: BaseException) -> Any:
 def test_an_interruption_too_early_leaves_nothing_to_show(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The status says it."""
-    monkeypatch.setattr(run, "perform", raising(KeyboardInterrupt()))
+    """The API has not even started; the status says it."""
+
+    def start(factory: str) -> OriginProcess:
+        os.kill(os.getpid(), signal.SIGINT)
+        return origin_process(factory)
+
+    monkeypatch.setattr(run, "origin_process", start)
     assert main(["demo", "--plain"]) == 130
     assert capsys.readouterr() == ("", "")
 

@@ -9,6 +9,9 @@ import httpx
 import httpx2
 import pytest
 
+from gracy_transport import GracefulRetry, GracyConfig
+from gracy_transport.testing.conformance import CHECKS
+
 README = Path(__file__).parent.parent / "README.md"
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README.read_text("utf-8"), re.MULTILINE | re.DOTALL)
 
@@ -61,3 +64,21 @@ def test_the_two_lines_are_there() -> None:
 def test_a_promise_names_a_test_that_exists(path: str) -> None:
     """Whoever doubts a line can run it."""
     assert (README.parent / path).is_file()
+
+
+def test_the_number_of_checks_is_right() -> None:
+    """Who wraps transports is told how many promises there are to keep."""
+    assert f"tries {len(CHECKS)}\npromises" in README.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("config", "heading"),
+    [(GracyConfig, "| field of `GracyConfig` |"), (GracefulRetry, "| `GracefulRetry` | default |")],
+)
+def test_every_setting_is_named(config: type[GracyConfig | GracefulRetry], heading: str) -> None:
+    """A setting that nobody can find does not exist, and one that is named can be given."""
+    text = README.read_text("utf-8")
+    table = text.split(heading)[1].split("\n\n")[0]
+    named = {name for row in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    assert named <= set(config.model_fields)
+    assert [name for name in config.model_fields if f"`{name}`" not in text and f"{name}=" not in text] == []

@@ -47,13 +47,15 @@ SLOW = (
 Python between the oldest and the newest: there they can be left out."""
 
 REPEATED = (
-    *("admission/test_model.py", "redis/test_simulated.py", "replay/test_crash.py"),
+    *("admission/test_lanes.py::runTest", "admission/test_model.py", "redis/test_simulated.py"),
+    *("redis/test_fleet.py::test_no_window_holds", "redis/test_fleet.py::test_no_more_slots", "replay/test_crash.py"),
+    *("replay/test_properties.py", "test_house.py"),
     *("redis/test_replay.py::test_a_killed_recorder", "redis/test_replay.py::test_many_processes"),
     *("retry/test_outage.py::test_an_outage", "retry/test_outage.py::test_without_a_budget"),
 )
-"""Files and tests that do a thing thousands of times, and find the same on any Python: one is enough. Their code is
-measured by other tests. No test that meets the backends and the families in pairs belongs here: half of them would be
-lost."""
+"""Files and tests that do a thing thousands of times, or read the source, and find the same on any Python: one is
+enough. Their code is measured by other tests. No test that meets the backends and the families in pairs belongs here:
+half of them would be lost."""
 
 
 def pytest_configure(config: pytest.Config) -> None:

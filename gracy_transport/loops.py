@@ -9,11 +9,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Awaitable, Callable
 from threading import get_ident
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 __all__ = ["Loop", "current_loop"]
-
-Post: TypeAlias = Callable[[Callable[[], object]], object]
 
 
 class Loop(NamedTuple):

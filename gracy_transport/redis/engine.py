@@ -48,9 +48,6 @@ PRESENCE: Final = 60.0
 CALM: Final = 10.0
 """Seconds a server has to answer for before the next time that it is away counts as a first one."""
 
-LISTENING: Final = 1.0
-"""Seconds to listen in one go."""
-
 
 class RedisEngine:
     """Carries out what the gates of this process ask for.

@@ -43,11 +43,6 @@ class ServerTime:
         """Whether the server said anything at all yet."""
         return self._high < float("inf")
 
-    @property
-    def doubt(self) -> float:
-        """How long the interval is: how far two readings of one instant may be apart."""
-        return self._high - self._low
-
     def not_before(self, server: float) -> float:
         """Returns the instant here from which on the server's time is surely past `server`."""
         return server - self._low

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 __all__ = [
     "BOUNDARY",
-    "STYLES",
-    "JsonText",
-    "Style",
     "boundary_of",
-    "decoded",
     "has_json",
     "is_form",
     "is_text",
     "is_xml",
-    "json_of",
     "media_type_of",
     "text_of",
     "with_plain_boundary",
@@ -31,42 +24,6 @@ BOUNDARY: Final = "gracy"
 _BOUNDARY: Final = re.compile(r'(boundary=)(?:"([^"]+)"|([^;\s"]+))', re.IGNORECASE)
 _TEXT: Final = re.compile(r"^\s*text/|json|xml(?!formats)|javascript|urlencoded|charset=", re.IGNORECASE)
 """Rather too many than a secret in one too few; but `openxmlformats` are zipped files of an office."""
-_BLANKS: Final = " \t\r\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Style:
-    """One way in which JSON is commonly written: the separators, and whether letters beyond ASCII are escaped."""
-
-    comma: str
-    colon: str
-    is_ascii: bool
-
-    def write(self, value: object, *, allow_nan: bool = False) -> str:
-        """Returns the value as JSON text. Raises ValueError for NaN and Infinity, unless allowed."""
-        return json.dumps(value, ensure_ascii=self.is_ascii, allow_nan=allow_nan, separators=(self.comma, self.colon))
-
-
-STYLES: Final = {
-    "compact": Style(",", ":", is_ascii=False),
-    "spaced": Style(", ", ": ", is_ascii=False),
-    "compact-ascii": Style(",", ":", is_ascii=True),
-    "spaced-ascii": Style(", ", ": ", is_ascii=True),
-}
-"""The styles by the names under which recordings know them."""
-
-
-@dataclass(frozen=True, slots=True)
-class JsonText:
-    """A JSON text that can be written again to the byte: the value, the style, and the blank space at its end."""
-
-    value: Any
-    style: str
-    tail: str
-
-    def write(self) -> str:
-        """Returns the text. Raises ValueError when the value cannot be said in JSON."""
-        return STYLES[self.style].write(self.value) + self.tail
 
 
 def text_of(body: bytes) -> str | None:
@@ -75,31 +32,6 @@ def text_of(body: bytes) -> str | None:
         return body.decode()
     except UnicodeDecodeError:
         return None
-
-
-def decoded(body: bytes) -> tuple[str, str]:
-    """Returns a body as text, and the `errors` with which `encode` makes the very same bytes of it.
-
-    What is not UTF-8 becomes lone surrogates, so that in other charsets the letters of ASCII can be read all the same.
-    """
-    text = text_of(body)
-    return (body.decode(errors="surrogateescape"), "surrogateescape") if text is None else (text, "strict")
-
-
-def json_of(text: str) -> JsonText | None:
-    """Returns the value of a JSON text when writing it again gives the very same text, else `None`."""
-    stripped = text.rstrip(_BLANKS)
-    try:
-        value = json.loads(stripped)
-        for name, style in STYLES.items():
-            written = style.write(value)
-            # A lone surrogate can be escaped in JSON but not be written as UTF-8.
-            written.encode()
-            if written == stripped:
-                return JsonText(value, name, text[len(stripped) :])
-    except (ValueError, RecursionError):  # no JSON, not even of a kind that can be written, or nested too deep
-        return None
-    return None
 
 
 def media_type_of(headers: Iterable[tuple[str, str]]) -> str:

@@ -37,7 +37,7 @@ def test_it_is_no_longer_than_the_quickest_round_trip(
         time.note(here, here + there + back, here + there + offset)
         here += there + back
         known = min(known + 2 * 200e-6 * (pause + there + back), there + back)
-        assert time.doubt <= known + TINY
+        assert time.not_before(0.0) - time.not_after(0.0) <= known + TINY
 
 
 def test_a_clock_that_was_set_is_taken_as_it_is() -> None:

@@ -10,6 +10,7 @@ The way of a request, and what each file is about:
     lookup      what is replayed: the next answer, the last again, or none
     recorder    sends a request and records what comes of it
     tee         copies a body while it passes
+    apart       does in a thread what takes long
     exchange    between live requests and answers and recordings
     cookies     lets a replayed cookie last as long as it did
     headers     headers as pairs of text, and back
@@ -19,12 +20,14 @@ The way of a request, and what each file is about:
     asked       a request as it is looked up: its key, its credential, without secrets
     key         the number under which a request is remembered: method, URL, body and telling headers in one form
     matching    by which other parts it may be looked up
-    content     what is in a body: JSON, a form, a multipart upload, bytes; `coding` takes gzip and its like off
+    content     what is in a body: JSON, a form, a multipart upload, bytes; `coding` takes gzip and its like off,
+                `charsets` reads text
     nearest     in what a request differs from what is recorded
 
-    rules       what counts as a secret
+    rules       what counts as a secret by its name; `looks` tells what was drawn at random
     secrets     the secrets of one exchange
-    redacting   headers and bodies without secrets; `fields` does JSON and texts, `xml` XML
+    redacting   headers and bodies without secrets; `fields` does JSON, `xml` XML, `yaml` YAML, `texts` any text, and
+                `shapes` knows what issuers gave a shape
     placeholders what stands in place of a secret, and what it tells
     credentials whose a request is, and the name of that user
 

@@ -2,7 +2,7 @@
 
 What every exchange has stands in columns, so that a person can query it: `method`, `url`, `status`, `headers` (JSON),
 `body` (text, or a blob where it is no text), `credential`, `at` (seconds since 1970 UTC). `asked`, `answered` and
-`error` hold what is left of the documents of the request, the response and the error (see `recording.py`), NULL when
+`error` hold what is left of the documents of the request, the response and the error (see `document.py`), NULL when
 nothing is. `key`, `credential` and `position` are what recordings are looked up by. `PRAGMA application_id` says that
 the file is ours, `PRAGMA user_version` of which version. Columns are read and written by name, so more may be added
 without a new version.

@@ -46,15 +46,10 @@ def _changes(text: str, secrets: Secrets) -> Iterator[Change]:
         elif value[0] in "[{&*":
             continue
         else:
-            ends -= len(value) - len(_COMMENT.sub("", _without_comment(value)))
+            ends = begins + len(_COMMENT.sub("", value.partition(" #")[0]))
         value = text[begins:ends]
         if secrets.is_secret(name, value):
-            place = secrets.replaced(name, value)
-            yield begins, ends, value if place == value else place
-
-
-def _without_comment(value: str) -> str:
-    return value.partition(" #")[0]
+            yield begins, ends, secrets.replaced(name, value)
 
 
 def _block(text: str, begins: int, indent: int) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -161,9 +162,27 @@ def rooms_imported(path: str, tree: ast.Module, *, inside_functions: bool = Fals
 FILES = dict(sources())
 
 
+def files_beside(path: str) -> set[str]:
+    """Returns the names of the files in the folder of an `__init__.py`."""
+    return {each.stem for each in (PACKAGE / path).parent.glob("*.py")} - {"__init__"}
+
+
+def named_in(path: str) -> set[str]:
+    """Returns what a file's docstring has in backticks, or at the beginning of a line that is set in."""
+    return set(re.findall(r"(?:`|^ {4})(\w+)", ast.get_docstring(FILES[path]) or "", re.MULTILINE))
+
+
 def test_every_room_has_a_floor() -> None:
     """Whoever adds a room says where it belongs."""
     assert {room_of(path) for path in FILES} <= set(FLOOR_OF)
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+def test_who_contributes_finds_every_room_on_its_floor(floor: str) -> None:
+    """In the table of CONTRIBUTING.md, and on no other floor of it."""
+    text = (PACKAGE.parent / "CONTRIBUTING.md").read_text("utf-8")
+    (row,) = re.findall(rf"^\| {floor} \|.*", text, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", row)) & FLOOR_OF.keys() == set(FLOORS[floor]) - {"__main__", "__init__"}
 
 
 @pytest.mark.parametrize("path", FILES)
@@ -237,6 +256,16 @@ def test_no_recording_or_config_is_ever_unpickled(path: str) -> None:
     """Nothing in the package loads a pickle."""
     names = {alias.name for node in ast.walk(FILES[path]) if isinstance(node, ast.Import) for alias in node.names}
     assert not names & {"pickle", "marshal", "shelve", "dill"}
+
+
+MAPPED = [path for path in FILES if path.endswith("/__init__.py") and files_beside(path) & named_in(path)]
+"""Rooms whose docstring says what their files are for; those of the others are for users alone."""
+
+
+@pytest.mark.parametrize("path", [path for path in MAPPED if room_of(path) != "testing"])
+def test_a_room_that_says_what_its_files_are_for_leaves_none_out(path: str) -> None:
+    """Whoever adds one says there what it is about."""
+    assert files_beside(path) <= named_in(path)
 
 
 LONGEST_FILE, LONGEST_FUNCTION = 300, 40

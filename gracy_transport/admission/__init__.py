@@ -1,10 +1,13 @@
 """Admission: the one mechanism behind rate limits and concurrency limits.
 
-`gates.py` is the arithmetic of one limit, `lanes.py` decides who goes next when requests need several, `desk.py` is
-where they wait, `transport.py` is the layer. `pausing.py` has the gates of pauses and of what a server says of its
-limits, which `server.py` listens to; `book.py` keeps the gates of limits that come and go. `sharing.py` is the seam for
-limits that hold over many processes. A request takes all it
-needs at once, when it can have all of it, and holds nothing while it waits.
+A request takes all it needs at once, when it can have all of it, and holds nothing while it waits.
+
+`gates` is the arithmetic of one limit, `lanes` decides who goes next when requests need several: `waiters` has those
+who wait, `timers` when to look again, `foresight` how long it will be. `desk` is where they wait, in the `rooms` of
+their event loops, and `refusals` is why they may have to leave. `transport` is the layer, and `queueing` what it tells
+of a wait. `pausing` has the gates of pauses and of what a server says of its limits, which `server` listens to; `keyed`
+keeps the gates of one limit by key, `book` those of limits that come and go. `sharing` is the seam for limits that hold
+over many processes.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """The facade: an API as a class, with endpoints, a configuration, parsers and overrides.
 
-`api` holds `Gracy`, `verbs` its HTTP methods, `endpoints` the placeholders, `settings` what the inner `Config` says,
-`overrides` the decorators, and `typed` those for type checkers. `namespaces` holds `GracyNamespace`, which
-`annotations` finds, and `living` lets a method be called on a class. `scope` makes a request of all that, `sending`
-sends it, `parsing` makes something of the response, `context` tells a user's exception about it, and `sessions` keeps
-one client per event loop.
+`api` holds `Gracy`, `verbs` its HTTP methods, `options` what they take, `endpoints` the placeholders, `settings` what
+the inner `Config` says, `overrides` the decorators, and `typed` those for type checkers. `namespaces` holds
+`GracyNamespace`, which `annotations` finds, `hooks` runs `before` and `after`, and `living` lets a method be called on
+a class. `scope` makes a request of all that, `sending` sends it, `parsing` makes something of the response, and
+`context` tells a user's exception about it. `sessions` keeps one client per event loop, `routes` the URLs of endpoints;
+`building` and `cookies` spare a client what it would do again for each request.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Metrics: what happened to the requests of a stack, counted in fixed memory.
 
-`sketch.py` holds latencies, `rows.py` the counters by endpoint, `report.py` the values that are given out,
-`document.py` a report as JSON, `ring.py` the last attempts one by one, `columns.py` how figures are written, and
-`transport.py` is the layer that counts. A stack counts from its first request on; the rest is loaded when somebody
-wants to see it.
+`sketch` holds latencies, `rows` the counters by endpoint, `report` the values that are given out, `document` a report
+as JSON, `ring` the last attempts one by one, `columns` how figures are written, `reporting` what everything with a
+report offers, and `transport` is the layer that counts. A stack counts from its first request on; the rest is loaded
+when somebody wants to see it.
 """
 
 from __future__ import annotations

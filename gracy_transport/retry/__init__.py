@@ -1,9 +1,9 @@
 """Retries: sending a request again when an attempt fails, after a delay.
 
-`config` holds what users set, `backoff` the arithmetic of the delays, `verdict` the decision about an
-outcome, `budget` how many there may be, `keys` makes idempotency keys, `holding` reads bodies, `state` is what one
-pass knows, `common` what all layers of a stack do, `lines` what is logged, and `transport` does it: all but what a
-configuration is made of is loaded once there is a retry in one.
+`config` holds what users set, `backoff` the arithmetic of the delays, `verdict` the decision about an outcome, `budget`
+how many there may be, `keys` makes idempotency keys, `holding` reads bodies, `state` is what one pass knows, `common`
+what all layers of a stack do, `ending` what the caller gets in the end, `lines` what is logged, and `transport` does
+it: all but what a configuration is made of is loaded once there is a retry in one.
 """
 
 from __future__ import annotations

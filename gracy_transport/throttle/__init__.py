@@ -1,7 +1,7 @@
 """Rate limits: never more than `max_requests` dispatched in any window of `per_time`.
 
-`config.py` has the rules as a user writes them, `gates.py` what they are held by, `keeper.py` knows which of those a
-request has to pass, and `transport.py` is the layer.
+`config` has the rules as a user writes them, `patterns` finds those that match a URL, `gates` is what they are held by,
+`keeper` knows which of those a request has to pass, and `transport` is the layer.
 """
 
 from __future__ import annotations

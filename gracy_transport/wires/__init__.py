@@ -1,8 +1,9 @@
 """Wires other than httpx's own: what a stack talks to the network with, chosen by one word.
 
 `GracyConfig(wire="aiohttp")` lets every transport of httpx (or httpx2) below a stack be stood for by one of aiohttp
-that has the same settings; `wires/aiohttp.py` says what stays the same, and what does not. Nothing here is imported
-before a config asks for it.
+that has the same settings; `aiohttp` says what stays the same, and what does not. `settings` reads those settings,
+`exchange` is one request and its answer, `uploads` and `downloads` are their bodies, `failures` what went wrong.
+Nothing here is imported before a config asks for it.
 """
 
 from __future__ import annotations

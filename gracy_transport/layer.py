@@ -181,9 +181,10 @@ class Layer(TransportBase):
         """Says the class and its state: `<ThrottleTransport 2 rules, 3 waiting>`."""
         return f"<{type(self).__name__} {self.state()}".rstrip() + ">"
 
-    def handle_request(self, request: AnyRequest) -> NoReturn:
-        """Refuses a synchronous client."""
-        raise CompositionError(_NOT_SYNC.format(type(self).__name__))
+    @property
+    def handle_request(self) -> NoReturn:
+        """Refuses a synchronous client. `hasattr` says that it is not there: tools tell transports apart by that."""
+        raise NotSynchronous(_NOT_SYNC.format(type(self).__name__))
 
     def __enter__(self) -> NoReturn:
         """Refuses a synchronous client."""
@@ -194,6 +195,10 @@ class Layer(TransportBase):
 
     def close(self) -> None:
         """Lets a synchronous client that was refused be closed without a second error."""
+
+
+class NotSynchronous(CompositionError, AttributeError):
+    """A synchronous client asked an asynchronous transport for a response; the message says where it belongs."""
 
 
 def end_attempt(call: Call, error: BaseException | None, now: float) -> float:
@@ -219,8 +224,12 @@ _NOT_SYNC = "{} is asynchronous: give it to an httpx.AsyncClient (or httpx2.Asyn
 
 
 def _way_into(inner: AsyncTransport) -> Callable[[Request, Call], Awaitable[Response]]:
-    """Returns how a request of a call gets into a transport: a layer need not look for the call again."""
-    if isinstance(inner, Layer) and type(inner).handle_async_request is Layer.handle_async_request:
+    """Returns how a request of a call gets into a transport: a layer need not look for the call again.
+
+    What somebody has put around the way into a layer, on its class or on the object, is gone through all the same.
+    """
+    name, own = "handle_async_request", Layer.handle_async_request
+    if isinstance(inner, Layer) and getattr(type(inner), name) is own and name not in vars(inner):
         # Nor need it be asked for observers when it has none; when it is given some, the way is found anew.
         return inner.take if inner.observers or type(inner).take is not Layer.take else inner.handle
 

@@ -160,6 +160,9 @@ def attach(
     main transport and each mount get the stack around them, with one set of gates and one report over all; a mount
     that is `None` stays `None`.
 
+    A tool that traces the client (`instrument_client` of OpenTelemetry) sees each attempt when it comes before, and
+    stays for good then; coming after, it sees each hop of a call as one, with its retries and waits, and can be undone.
+
     Args:
         client: an `httpx.AsyncClient` or an `httpx2.AsyncClient` that is not closed.
         config, replay, clock, observers: as for `GracyTransport`.

@@ -12,6 +12,7 @@ import pytest
 
 import gracy_transport
 from gracy_transport import exceptions, metrics, redis, testing
+from gracy_transport.replays import storages
 
 PINNED = [
     "Gracy",
@@ -67,7 +68,9 @@ def test_every_public_name_is_exported_and_no_other() -> None:
     assert set(starred) == shown == set(gracy_transport.__all__)
 
 
-@pytest.mark.parametrize("package", [gracy_transport, metrics, redis, testing], ids=lambda package: package.__name__)
+@pytest.mark.parametrize(
+    "package", [gracy_transport, metrics, redis, storages, testing], ids=lambda package: package.__name__
+)
 def test_names_that_are_loaded_late_come_from_where_type_checkers_look(package: types.ModuleType) -> None:
     """Each stands twice, in an import that only type checkers read and in the table, with the same module."""
     assert package.__file__ is not None

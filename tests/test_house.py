@@ -251,6 +251,18 @@ def test_concerns_do_not_know_the_family_of_their_requests(path: str) -> None:
         assert not {name.partition(".")[0] for name in names} & {"httpx", "httpx2"}, path
 
 
+def test_all_that_is_logged_comes_from_one_logger() -> None:
+    """Whoever sets its level, or gives it a handler, has set it for everything; only the filter reaches for others."""
+    names = {
+        ast.unparse(node.args[0])
+        for path, tree in FILES.items()
+        if path != "http_logs.py"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("getLogger")
+    }
+    assert names == {"LOGGER_NAME"}
+
+
 @pytest.mark.parametrize("path", FILES)
 def test_no_recording_or_config_is_ever_unpickled(path: str) -> None:
     """Nothing in the package loads a pickle."""

@@ -19,6 +19,7 @@ from threading import main_thread
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
+from ..logevents import LOGGER_NAME
 from .gate import MEANWHILE, Order, tick
 from .gates import GateBook, deliver
 from .hearing import listen
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RedisEngine"]
 
-logger: Final = logging.getLogger("gracy_transport.redis")
+_logger: Final = logging.getLogger(LOGGER_NAME)
 
 LONGEST_BACKOFF: Final = 2.0
 """Seconds between two attempts to reach a server that is away, at most."""
@@ -124,7 +125,7 @@ class RedisEngine:
 
     def lost(self, gate: SharedGate, count: int) -> None:
         """Tells that leases ended while they were in use."""
-        logger.warning(
+        _logger.warning(
             "%s: %d of the slots in use here ended too soon (%s): more requests than the limit may be in flight. "
             "Either this process was silent for %g s, the lease, or the server forgot them",
             self.title,
@@ -155,7 +156,7 @@ class RedisEngine:
             try:
                 await self._work(wake)
             except Exception:
-                logger.exception("%s: the thread of the shared limits failed, and begins anew soon", self.title)
+                _logger.exception("%s: the thread of the shared limits failed, and begins anew soon", self.title)
                 self._go_away("its thread failed")
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(CALM):
@@ -250,7 +251,7 @@ class RedisEngine:
         self.is_away, self.away_since = True, time.monotonic()
         self._went_away.set()
         self.outages += 1
-        logger.warning("%s does not answer (%s): %s", self.title, trouble, MEANWHILE[self.away])
+        _logger.warning("%s does not answer (%s): %s", self.title, trouble, MEANWHILE[self.away])
         self.gates.look_again()
 
     async def _recover(self) -> None:
@@ -266,7 +267,7 @@ class RedisEngine:
                 pause = min(LONGEST_BACKOFF, 2 * pause)
             self._went_away.clear()
             self.is_away, back_at = False, time.monotonic()
-            logger.info("%s answers again after %.1f s", self.title, back_at - self.away_since)
+            _logger.info("%s answers again after %.1f s", self.title, back_at - self.away_since)
             self.gates.came_back()
             self._thread.rouse()  # for the pauses that could not be told
             await asyncio.sleep(random.uniform(0, pause))

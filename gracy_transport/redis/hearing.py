@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from ..logevents import LOGGER_NAME
 from .gate import as_text
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["listen"]
 
-logger: Final = logging.getLogger("gracy_transport.redis")
+_logger: Final = logging.getLogger(LOGGER_NAME)
 
 PATIENCE: Final = 1.0
 """Seconds to wait for a word before the connection is looked at again."""
@@ -61,7 +62,7 @@ async def listen(
         except Exception as error:  # noqa: BLE001 - of which kind depends on the client, as in `link`
             strikes = strikes + 1 if time.monotonic() - began < PATIENCE else 1
             if await broke(error) and strikes == STRIKES:  # it may be for good: no right to subscribe, say
-                logger.warning(
+                _logger.warning(
                     "no word is heard from other processes (%s: %s): slots are handed over once a second, and pauses "
                     "that a server asks for are known with the next permit. See that the server lets its user listen "
                     "to the channels %s:*",
@@ -77,7 +78,7 @@ def hear(message: Mapping[str, Any], gates: GateBook) -> None:
     try:
         gates.hear(as_text(message["channel"]), as_text(message["data"]))
     except (ValueError, IndexError):
-        logger.warning(
+        _logger.warning(
             "%r carried a word that nobody here understands: see that all processes run the same version of "
             "gracy_transport, and that nothing else uses the namespace",
             message["channel"],

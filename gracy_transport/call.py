@@ -24,7 +24,20 @@ if TYPE_CHECKING:
     from .family import Request, Response
     from .timeline import CallTimeline
 
-__all__ = ["EXTENSION", "Attempt", "Call", "CallOptions", "Observer", "Outcome", "Wait"]
+__all__ = [
+    "EXTENSION",
+    "Attempt",
+    "Call",
+    "CallOptions",
+    "Observer",
+    "Outcome",
+    "Wait",
+    "call_inside",
+    "extensions_of",
+    "extensions_with",
+    "open_call",
+    "options_of",
+]
 
 EXTENSION: Final = "gracy"
 """The key under which a Call (or the options for one) stands in `extensions`."""
@@ -70,30 +83,9 @@ class Call:
     """
 
     __slots__ = (
-        "_authorization",
-        "_earlier",
-        "_last_status",
-        "_place",
-        "attempt",
-        "counters",
-        "deadline",
-        "gave_up",
-        "hidden",
-        "is_inside",
-        "is_replayed",
-        "last",
-        "method",
-        "minted",
-        "observers",
-        "options",
-        "rejected",
-        "retried",
-        "retry_state",
-        "stack",
-        "started",
-        "url",
-        "waits",
-        "waits_for",
+        *("_authorization", "_earlier", "_last_status", "_place", "attempt", "counters", "deadline", "gave_up"),
+        *("hidden", "is_inside", "is_replayed", "last", "method", "minted", "observers", "options", "rejected"),
+        *("retried", "retry_state", "stack", "started", "url", "waits", "waits_for"),
     )
 
     def __init__(self, request: Request, options: CallOptions, now: float) -> None:
@@ -246,7 +238,7 @@ class Call:
         return f"<Call {self.method} {self.unformatted_endpoint} attempt {self.attempt.number}>"
 
 
-def _credentials(request: Request) -> str | None:
+def _credentials(request: Request) -> str:
     return f"{request.headers.get('authorization')} {request.headers.get('proxy-authorization')}"
 
 

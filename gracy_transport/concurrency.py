@@ -20,7 +20,7 @@ from .values import Value, one_or_many
 if TYPE_CHECKING:
     from .family import Request
 
-__all__ = ["ConcurrencyKeeper", "ConcurrencyLimitTransport", "ConcurrentRequestLimit"]
+__all__ = ["ConcurrencyKeeper", "ConcurrencyLimitTransport", "ConcurrentRequestLimit", "Limits"]
 
 _ANY: Final = re.compile(".*")
 

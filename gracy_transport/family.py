@@ -31,6 +31,7 @@ else:
     TransportBase = httpx.AsyncBaseTransport
 
 __all__ = [
+    "URL",
     "AnyRequest",
     "AnyResponse",
     "AsyncByteStream",
@@ -39,12 +40,13 @@ __all__ = [
     "Request",
     "Response",
     "TransportBase",
-    "URL",
     "error_for",
     "family_of",
     "is_error_like",
     "is_httpx_wire",
+    "is_never_sent",
     "is_timeout",
+    "package_of",
     "refuse_foreign_wire",
 ]
 

@@ -172,6 +172,30 @@ def named_in(path: str) -> set[str]:
     return set(re.findall(r"(?:`|^ {4})(\w+)", ast.get_docstring(FILES[path]) or "", re.MULTILINE))
 
 
+def offered_by(path: str) -> set[str] | None:
+    """Returns what `__all__` of a file lists; `None` of a file without one, or of none."""
+    for node in FILES[path].body if path in FILES else ():
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return set(ast.literal_eval(node.value))
+    return None
+
+
+def taken_in(path: str) -> Iterator[tuple[str, str]]:
+    """Yields what a file imports from other files of ours: the file, and the name."""
+    folder = path.split("/")[:-1]
+    for node in ast.walk(FILES[path]):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            module = "/".join([*folder[: len(folder) - node.level + 1], *(node.module or "").split(".")])
+            yield from ((f"{module}.py", alias.name) for alias in node.names)
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_what_another_file_takes_is_offered(path: str) -> None:
+    """`__all__` says what a file is for; the rest of it may be changed without a look at others."""
+    taken = [(home, name, offered_by(home)) for home, name in taken_in(path)]
+    assert [(home, name) for home, name, offered in taken if offered is not None and name not in offered] == []
+
+
 def test_every_room_has_a_floor() -> None:
     """Whoever adds a room says where it belongs."""
     assert {room_of(path) for path in FILES} <= set(FLOOR_OF)

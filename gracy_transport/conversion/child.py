@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 
 from ..redaction import redact_endpoint
 
-__all__ = ["PATIENCE", "Row", "Unfit", "reading", "rows_of"]
+__all__ = ["PATIENCE", "Command", "Row", "Unfit", "reading", "rows_of"]
 
 PATIENCE: Final = 30.0
 """Seconds for which nothing may come from the process; a row takes some milliseconds."""

@@ -24,7 +24,15 @@ import anyio
 from ..testing.origin import EventStream, Flaky, Origin, Paginated, RateLimited, Reply, Visit
 from .data import Record, countries, elements, planets
 
-__all__ = ["SCRIPT", "make_origin"]
+__all__ = [
+    "COUNTRIES_A_PAGE",
+    "COUNTRIES_A_SECOND",
+    "ELEMENTS_A_SECOND",
+    "PAGES_A_SECOND",
+    "PLANETS_DOCUMENTED",
+    "SCRIPT",
+    "make_origin",
+]
 
 SCRIPT: Final = "/script"
 """Where the demo says which seed to play, `PUT /script?seed=7`; it starts the script from its beginning."""

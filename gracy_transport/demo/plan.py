@@ -14,6 +14,7 @@ from .data import countries
 __all__ = [
     "COUNTRIES_RULE",
     "ELEMENTS_RULE",
+    "NO_COUNTRIES",
     "PAGES_RULE",
     "PLANETS_RULE",
     "RULES",

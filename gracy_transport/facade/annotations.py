@@ -9,7 +9,7 @@ from contextlib import suppress
 from types import ModuleType
 from typing import Annotated, Any, Final, ForwardRef, TypeVar, cast, get_args, get_origin
 
-__all__ = ["classes_named", "names_around", "why_unresolved"]
+__all__ = ["AROUND", "classes_named", "names_around", "why_unresolved"]
 
 Base = TypeVar("Base")
 

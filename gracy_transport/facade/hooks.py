@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .scope import Active
     from .sessions import Sessions
 
-__all__ = ["BARE", "Hookable", "HookChain", "hooked", "hooks_of", "is_inside_hook"]
+__all__ = ["BARE", "HookChain", "Hookable", "RequestHooks", "hooked", "hooks_of", "is_inside_hook"]
 
 BARE: Final = GracyConfig(**dict.fromkeys(GracyConfig.model_fields))
 """The configuration that switches everything off."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..family import AnyResponse
     from .sending import Sending
 
-__all__ = ["Parsers"]
+__all__ = ["Parsers", "made", "prepared"]
 
 Parse: TypeAlias = Callable[[Any], Any]
 

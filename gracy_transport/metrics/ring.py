@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from ..plain import PlainValue
 
-__all__ = ["MOST_MOMENTS", "Ring", "TimedAttempt", "TimedWait", "Timeline"]
+__all__ = ["MOST_MOMENTS", "Moment", "Ring", "TimedAttempt", "TimedWait", "Timeline"]
 
 MOST_MOMENTS: Final = 5000
 """Attempts, and again as many waits, that are remembered: as much as a figure can show, in less than a megabyte."""

@@ -169,7 +169,7 @@ class SharedGate(Gate, ABC):
 
     @abstractmethod
     def look_after(self, now: float) -> None:
-        """Sees each second to what is due."""
+        """Sees at each `tick` to what is due."""
 
     @abstractmethod
     def let_go(self, now: float) -> None:

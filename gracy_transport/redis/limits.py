@@ -35,7 +35,7 @@ class RedisLimits(SharedLimits):
     one, the same key: a roll-out that changes a rule has two limits until it is over, and two rules that differ in
     nothing but what their keys mean are told apart by keys such as `("user", name)`. Two transports in one process that
     share a limit are two sharers. One object serves any number of transports, threads and event loops, of asyncio and
-    of trio, by one thread with one connection.
+    of trio, by one thread with two connections: one asks, one listens.
 
     The promise, while the server answers:
 

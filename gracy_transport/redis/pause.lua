@@ -10,4 +10,3 @@ redis.call('HSET', KEYS[1], 'paused', string.format('%.0f', over))
 local kept = math.ceil((over - now) / 1000) + 1000
 if redis.call('PTTL', KEYS[1]) < kept then redis.call('PEXPIRE', KEYS[1], string.format('%.0f', kept)) end
 redis.call('PUBLISH', ARGV[2], 'pause ' .. ARGV[3] .. ' ' .. string.format('%.0f', over - now))
-return {now, over}

@@ -95,8 +95,8 @@ if waiting > 0 and (is_old or (teller ~= me and teller ~= '-')) then  -- everybo
   redis.call('PUBLISH', channel .. 'all', 'wanted ' .. name .. ' ' .. text(share) .. ' ' .. teller)
 end
 
-redis.call('HSET', state, 'last', text(now), 'number', text(number), 'turn', text(turn), 'paused', text(paused), 'told', text(told),
-           'ahead', text(ahead), 'teller', teller)
+redis.call('HSET', state, 'last', text(now), 'number', text(number), 'turn', text(turn), 'paused', text(paused),
+           'told', text(told), 'ahead', text(ahead), 'teller', teller)
 local kept = math.max(2 * lease, presence, paused - now)
 for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, text(math.ceil(kept / 1000) + 1000)) end
 local is_queued = redis.call('ZSCORE', queue, me) and 1 or 0

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["SharedSlots"]
 
 REMEMBERED: Final = 2.5
-"""Seconds for which the word counts that others wait; whoever waits repeats it each second."""
+"""Seconds for which the word counts that others wait; whoever waits repeats it each second at the latest."""
 
 TURN: Final = 0.2
 """Seconds for which a slot goes from one request to the next in a process before it goes to others who wait, at least:
@@ -197,7 +197,7 @@ class SharedSlots(SharedGate):
             self.engine.order(self)
 
     def look_after(self, now: float) -> None:
-        """Sees each tick to what is due: leases to renew or to part with, and the place in the queue."""
+        """Sees at each `tick` to what is due: leases to renew or to part with, and the place in the queue."""
         if self.free > 0 and not self.queued:
             self._part_with(self.free)
         is_due = bool(self.leases) and now - self._renewed_at >= self.engine.lease / 3

@@ -31,7 +31,9 @@ __all__ = [
     "key_of",
     "key_of_match",
     "key_of_recorded",
+    "normal_body",
     "normal_headers",
+    "normal_url",
     "places_of_telling",
 ]
 

@@ -35,6 +35,7 @@ __all__ = [
     "Row",
     "recording_of_row",
     "row_of",
+    "write",
 ]
 
 APPLICATION: Final = 0x67726379  # "grcy"

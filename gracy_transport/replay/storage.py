@@ -18,7 +18,7 @@ from .recording import Recording
 from .run import Run
 from .sequence import LAST
 
-__all__ = ["GracyReplayStorage", "RecordingStorage", "Wanted"]
+__all__ = ["ANY", "GracyReplayStorage", "RecordingStorage", "Wanted"]
 
 
 class GracyReplayStorage(ABC):

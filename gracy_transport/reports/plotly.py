@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Figure: TypeAlias = graph_objects.Figure
 
-__all__ = ["draw"]
+__all__ = ["Figure", "draw"]
 
 TITLE: Final = "Gracy Requests Timeline"
 MOST_ENDPOINTS: Final = 30

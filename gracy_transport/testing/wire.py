@@ -11,7 +11,7 @@ from typing import Any, Self, TypeAlias
 from ..clock import SYSTEM_CLOCK, Clock
 from ..family import AnyRequest, AnyResponse, TransportBase, family_of
 
-__all__ = ["ScriptedResponse", "ScriptedWire", "Sent"]
+__all__ = ["NEVER", "ScriptedResponse", "ScriptedWire", "Sent"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

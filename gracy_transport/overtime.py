@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .clock import Clock
     from .family import Request
 
-__all__ = ["MOST_READING", "given_up", "kept", "no_retry", "not_begun", "passed", "within"]
+__all__ = ["given_up", "kept", "no_retry", "not_begun", "passed", "within"]
 
 MOST_READING: Final = 1.0
 """Seconds that are spent on the body of an answer that failed, to have it in an error: longer is not worth it."""

@@ -25,7 +25,7 @@ from .lanes import Admission, Bound, Gates, Waiter
 from .refusals import DeskClosed, DeskFull, DeskLate
 from .rooms import Guest, Room
 
-__all__ = ["Desk", "DeskClosed", "DeskFull", "DeskLate"]
+__all__ = ["Desk"]
 
 Made = TypeVar("Made")
 

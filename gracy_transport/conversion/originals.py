@@ -10,7 +10,8 @@ from typing import Any, Final
 import httpx
 
 from ..formats.found import Found
-from ..replay.exchange import Asked, read_answer, recording_of
+from ..replay.asked import Asked
+from ..replay.exchange import read_answer, recording_of
 from ..replay.recording import Recording
 from .child import Row
 

@@ -23,7 +23,7 @@ from .meter import Meter
 from .naive import TIMEOUT
 from .plan import PLANETS_RULE, SLOTS, Plan
 
-__all__ = ["FEED", "FEED_CODE", "PLANET", "PLANET_CODE", "run_alone"]
+__all__ = ["FEED", "FEED_CODE", "PLANET_CODE", "run_alone"]
 
 PLANET: Final = "/planets/{NAME}"
 PLANET_CODE: Final = "RetryTransport(ThrottleTransport(…), GracefulRetry(…))"

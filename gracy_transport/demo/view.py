@@ -15,7 +15,7 @@ from .plan import RULE_OF, SLOTS
 from .scene import WAYS, Scene
 from .strokes import bar, beside, block, box, cell, trace
 
-__all__ = ["COLOURS", "LiveShow", "render"]
+__all__ = ["LiveShow", "render"]
 
 COLOURS: Final[Mapping[str, str]] = {
     "answered": "green",

@@ -28,7 +28,6 @@ from ..replay.texts import redact_text
 from .safe_yaml import Stranger
 
 __all__ = [
-    "Adopter",
     "Exchange",
     "Found",
     "Unusable",

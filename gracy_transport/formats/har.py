@@ -16,7 +16,7 @@ from .browsers import exchange_in
 from .entries import OURS, entry_of, recording_in
 from .found import Exchange, Found, adopted, recordings_of
 
-__all__ = ["entries_in", "found_in_har", "har_of", "log_in", "read_har", "write_har"]
+__all__ = ["entries_in", "found_in_har", "log_in", "read_har", "write_har"]
 
 _CREATOR: Final = {"name": "gracy_transport", "version": "1"}
 

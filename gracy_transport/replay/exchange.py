@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..clock import Clock
     from ..family import AsyncByteStream, Request, Response
 
-__all__ = ["Asked", "decoded_answer", "read_answer", "reason_of", "recording_of", "response_from"]
+__all__ = ["decoded_answer", "read_answer", "reason_of", "recording_of", "response_from"]
 
 
 def decoded_answer(request: Request, headers: Any, raw: bytes) -> tuple[Headers, bytes]:

@@ -28,8 +28,8 @@ from typing import Final
 
 import anyio.to_thread
 
+from .asked import Asked
 from .books import Books
-from .exchange import Asked
 from .nearest import nearest
 from .recording import Recording
 from .storage import ANY, RecordingStorage, Wanted

@@ -7,7 +7,7 @@ from datetime import datetime
 from threading import Lock
 from typing import NamedTuple
 
-from .exchange import Asked
+from .asked import Asked
 from .key import key_of_recorded
 from .nearest import nearest
 from .recording import Recording

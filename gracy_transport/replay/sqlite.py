@@ -16,7 +16,7 @@ import anyio.to_thread
 
 from ..exceptions import UnreadableRecording
 from .ahead import Ahead, Wish
-from .exchange import Asked
+from .asked import Asked
 from .nearest import nearest
 from .opening import open_to_read
 from .recording import Recording

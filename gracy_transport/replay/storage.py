@@ -13,7 +13,8 @@ import anyio.to_thread
 from ..exceptions import GracyReplayRequestNotFound
 from ..family import AnyRequest, AnyResponse, error_for
 from ..showing import shown_url
-from .exchange import Asked, read_answer, recording_of, response_from
+from .asked import Asked
+from .exchange import read_answer, recording_of, response_from
 from .recording import Recording
 from .run import Run
 from .sequence import LAST

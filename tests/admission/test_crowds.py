@@ -8,9 +8,9 @@ import anyio
 import pytest
 
 from gracy_transport.admission import Desk, Gate
-from gracy_transport.admission.desk import DeskLate
 from gracy_transport.admission.lanes import SLICE, Admission, Waiter
 from gracy_transport.admission.pausing import PauseGate
+from gracy_transport.admission.refusals import DeskLate
 from gracy_transport.testing import FakeClock
 from gracy_transport.testing.cancelling import Driven
 

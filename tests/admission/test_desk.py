@@ -13,7 +13,7 @@ import anyio.lowlevel
 import pytest
 
 from gracy_transport.admission import Desk, Gate
-from gracy_transport.admission.desk import DeskClosed
+from gracy_transport.admission.refusals import DeskClosed
 from gracy_transport.clock import SYSTEM_CLOCK
 from gracy_transport.testing import FakeClock
 

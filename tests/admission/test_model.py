@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from gracy_transport.admission import Desk, Gate
-from gracy_transport.admission.desk import DeskClosed, DeskLate
 from gracy_transport.admission.pausing import PauseGate
+from gracy_transport.admission.refusals import DeskClosed, DeskLate
 from gracy_transport.testing import FakeClock
 
 pytestmark = pytest.mark.anyio

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gracy_transport.replay.exchange import Asked
+from gracy_transport.replay.asked import Asked
 from gracy_transport.replay.key import (
     key_of,
     key_of_match,

@@ -14,8 +14,8 @@ import pytest
 from gracy_transport import GracefulRetry, GracyConfig, GracyTransport
 from gracy_transport.exceptions import GracyReplayExhausted, GracyReplayRequestNotFound
 from gracy_transport.replay import GracyReplay, RecordedRequest, RecordedResponse, Recording, RecordingStorage
+from gracy_transport.replay.asked import Asked
 from gracy_transport.replay.config import Mode
-from gracy_transport.replay.exchange import Asked
 from gracy_transport.replay.lines import JSONLinesReplayStorage
 from gracy_transport.replays.storages.sqlite import SQLiteReplayStorage
 from gracy_transport.testing import FakeClock, ScriptedResponse, ScriptedWire

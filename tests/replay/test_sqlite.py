@@ -29,8 +29,8 @@ import pytest
 
 from gracy_transport.exceptions import GracyReplayRequestNotFound, UnreadableRecording
 from gracy_transport.replay import GracyReplay, RecordedError, RecordedResponse, Recording, ReplayTransport, opening
+from gracy_transport.replay.asked import Asked
 from gracy_transport.replay.config import Mode
-from gracy_transport.replay.exchange import Asked
 from gracy_transport.replay.schema import CREATE, row_of, write
 from gracy_transport.replay.sequence import LAST
 from gracy_transport.replay.storage import Wanted

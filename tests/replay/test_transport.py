@@ -31,8 +31,8 @@ from gracy_transport.replay import (
     ReplayState,
     ReplayTransport,
 )
+from gracy_transport.replay.asked import Asked
 from gracy_transport.replay.config import Mode
-from gracy_transport.replay.exchange import Asked
 from gracy_transport.replay.placeholders import is_placeholder
 from gracy_transport.testing import FakeClock, ScriptedResponse, ScriptedWire, capture_events
 from tests.replay.support import URL, client_of, storage_in

@@ -29,7 +29,7 @@ def is_json(text: str) -> bool:
         return False
 
 
-def fields_at(text: str, start: int = 0) -> dict[str, tuple[int, int]]:
+def fields_at(text: str, start: int) -> dict[str, tuple[int, int]]:
     """Returns where the values of the JSON object stand that begins there, by their names. Of equal names the last.
 
     Raises:

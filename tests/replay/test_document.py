@@ -265,7 +265,6 @@ REQUEST = {"method": "GET", "url": "https://api.test/"}
         {"request": REQUEST, "response": {"status": 200, "body": {"base64": "!"}}},
         {"request": REQUEST, "response": {"status": 200, "body": []}},
         {"request": REQUEST, "response": {"status": 200, "body": {"json": 1, "tail": 1}}},
-        {"request": REQUEST, "response": {"status": 200, "body": {"json": float("nan")}}},
         {"request": REQUEST, "error": {}},
     ],
 )
@@ -274,6 +273,15 @@ def test_a_broken_recording_is_refused(facts: dict[str, Any]) -> None:
     document = {"gracy": 1, "at": "2026-11-22T16:30:00+00:00", **facts}
     with pytest.raises(UnreadableRecording, match=r"broken .*: record it again"):
         from_json(json.dumps(document))
+
+
+@pytest.mark.parametrize("name", ["NaN", "Infinity", "-Infinity"])
+def test_what_python_alone_takes_for_json_is_refused(name: str) -> None:
+    """By its name: somebody has put it there."""
+    document = {"gracy": 1, "at": "2026-11-22T16:30:00+00:00", "request": REQUEST}
+    text = json.dumps(document | {"response": {"status": 200, "body": {"json": [float(name)]}}})
+    with pytest.raises(UnreadableRecording, match=rf"broken .*{name} is no JSON.*: record it again"):
+        from_json(text)
 
 
 @pytest.mark.parametrize("headers", ['{"a":"b",}', '{"a":"\u2013"}'])

@@ -48,7 +48,7 @@ class Findings:
     """What became of it.
 
     Attributes:
-        sent: how many requests were dispatched while it was measured.
+        sent: how many requests were dispatched, those of the beginning and the end too.
         busiest: the most that were dispatched within a window, by their stamps. `busiest_at`: when it began.
         late: the most that really left within a window, beyond the limit: what had stopped between both.
         most_slots: the most that were in flight at once.

@@ -37,7 +37,7 @@ def keys(number: int, console: Console) -> list[str]:
             most, at_once, sent = 0, 0, 0
             while sent < number and time.monotonic() < since + MOST_SECONDS:
                 time.sleep(1.0)
-                most, at_once = max(most, memory_of(shared) - before), max(at_once, *counts(shared)[:1])
+                most, at_once = max(most, memory_of(shared) - before), max(at_once, counts(shared)[0])
                 sent = fleet.count("sent") // 2
             took = time.monotonic() - since
         kept, expiring, ttl = counts(shared)

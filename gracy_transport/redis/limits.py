@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import weakref
 from collections.abc import Callable, Hashable
 from importlib import import_module
@@ -19,6 +18,7 @@ from .link import CONNECT_TIMEOUT
 from .names import name_of
 from .permits import SharedPermits
 from .slots import SharedSlots
+from .thread import at_fork
 from .urls import check_url, client_of, package, shown
 
 __all__ = ["RedisLimits"]
@@ -125,7 +125,7 @@ class RedisLimits(SharedLimits):
         self._settings = given
         self._engine = RedisEngine(connect, title=title, **dict(given))
         weakref.finalize(self, _end, self._engine)
-        _begin_anew_in_children(self._engine)
+        at_fork(self._engine, after_in_child=RedisEngine.after_fork)
 
     @property
     def round_trips(self) -> int:
@@ -220,15 +220,3 @@ def _made_again(url: str | MakeClient, settings: dict[str, Any]) -> RedisLimits:
 def _end(engine: RedisEngine) -> None:
     """Lets the thread end; it is waited for at the end of a program, and not in the middle of anything else."""
     engine.stop(wait=not main_thread().is_alive())
-
-
-def _begin_anew_in_children(engine: RedisEngine) -> None:
-    """Sees to it that a process that is forked off starts with nothing of what its parent was lent."""
-    found = weakref.ref(engine)
-
-    def begin_anew() -> None:
-        if (engine := found()) is not None:
-            engine.after_fork()
-
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=begin_anew)

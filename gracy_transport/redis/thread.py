@@ -14,9 +14,11 @@ import selectors
 import weakref
 from collections.abc import Awaitable, Callable, Generator
 from threading import Lock, RLock, Thread, current_thread, main_thread
-from typing import Final
+from typing import Final, TypeVar
 
-__all__ = ["LoopThread"]
+__all__ = ["LoopThread", "at_fork"]
+
+T = TypeVar("T")
 
 CHECK: Final = 0.1
 """Seconds between two looks whether the thread has ended that is to end."""
@@ -46,7 +48,12 @@ class LoopThread:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.Event | None = None
         self._at_work = _Turn()
-        _tell_of_forks(self)
+        at_fork(
+            self,
+            before=LoopThread.before_fork,
+            after_in_parent=LoopThread.after_fork,
+            after_in_child=LoopThread.after_fork_in_child,
+        )
 
     def rouse(self) -> None:
         """Says that there is something to do; may be called from anywhere at any moment."""
@@ -169,19 +176,19 @@ class _Rest(selectors.DefaultSelector):
             self._at_work.take()
 
 
-def _tell_of_forks(thread: LoopThread) -> None:
-    found = weakref.ref(thread)
+def at_fork(owner: T, **acts: Callable[[T], None]) -> None:
+    """Lets something be done with an object around each fork, for as long as it lives; nothing where nothing is forked.
 
-    def teller(tell: Callable[[LoopThread], None]) -> Callable[[], None]:
-        def told() -> None:
-            if (thread := found()) is not None:
-                tell(thread)
+    `acts` are `before`, `after_in_parent` and `after_in_child`, as `os.register_at_fork` has them.
+    """
+    found = weakref.ref(owner)
 
-        return told
+    def bound(act: Callable[[T], None]) -> Callable[[], None]:
+        def at_last() -> None:
+            if (owner := found()) is not None:
+                act(owner)
+
+        return at_last
 
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(
-            before=teller(LoopThread.before_fork),
-            after_in_parent=teller(LoopThread.after_fork),
-            after_in_child=teller(LoopThread.after_fork_in_child),
-        )
+        os.register_at_fork(**{moment: bound(act) for moment, act in acts.items()})

@@ -109,7 +109,8 @@ class Gracy(Reporting, NamespaceHolder[EndpointT]):
         """Returns the client to make requests with: an `httpx.AsyncClient` with `BASE_URL` and `REQUEST_TIMEOUT`.
 
         Override it to give another, of httpx or httpx2, or to change this one. It is called once for each event
-        loop, and for the first time in the constructor. The stack is put in front of what it returns.
+        loop, and for the first time in the constructor. The stack is put in front of what it returns. Where that has
+        a `request` or `stream` of its own, as the `AsyncOAuth2Client` of Authlib does for its token, it is used.
         """
         settings = self._gracy_settings  # what the class says may have changed since
         timeout = None if settings.timeout is ABSENT else settings.timeout

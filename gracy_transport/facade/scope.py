@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from enum import Enum
 from typing import Any, Final
@@ -124,11 +124,8 @@ class Scope:
     ) -> AsyncGenerator[Any]:
         """Sends a request and gives the response, accepted but unread; closes it at the end."""
         sending = self.prepare(owner, method, endpoint, args, given, reads_body=False)
-        response = await sending.send(stream=True)
-        try:
-            yield response
-        finally:
-            await response.aclose()
+        async with AsyncExitStack() as streams:
+            yield await sending.send(streams)
 
     def prepare(
         self,
@@ -155,7 +152,7 @@ class Scope:
         session = self.sessions.current()
         session.was_used = True
         client = session.client
-        url, options = session.aim(template, texts, self._below, active, reads_body, may_go_on(client, given))
+        url, options = session.aim(template, texts, self._below, active, reads_body, may_go_on(session, given))
         if is_bare or self.hooks is not None:
             options = hooked(options, None if is_bare else self.hooks, template, params, active)
         if told is not None:
@@ -168,7 +165,8 @@ class Scope:
             if params or client.params:
                 building["params"] = url.params.merge(params)
         request = session.builder.build(method, url, building)
-        return Sending(session, request, template, texts, options, active, params, send_options)
+        asked = None if session.own_ways is None else (url, building)
+        return Sending(session, request, template, texts, options, active, params, send_options, asked)
 
     def _template(self, endpoint: object) -> Template:
         if not isinstance(endpoint, str):

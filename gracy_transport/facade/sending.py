@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,8 +29,11 @@ __all__ = ["Sending", "may_go_on"]
 _REJECTED: Final = "{METHOD} {URL} was rejected after {ELAPSED}s: status {STATUS}, {ERROR}"
 
 
-def may_go_on(client: Any, given: RequestOptions) -> bool:
+def may_go_on(session: Session, given: RequestOptions) -> bool:
     """Tells whether a redirect or a challenge may be answered by another request, which the stack cannot know."""
+    if session.own_ways is not None:
+        return True  # with any credentials
+    client = session.client
     follows = given.get("follow_redirects")
     if follows if isinstance(follows, bool) else client.follow_redirects:
         return True
@@ -54,6 +58,7 @@ class Sending:
         active: the configuration in force.
         params: the query parameters as they were given.
         send_options: what goes to `client.send`.
+        asked: the URL and the options for the client's own ways, where it has some.
     """
 
     session: Session
@@ -64,9 +69,10 @@ class Sending:
     active: Active
     params: Any
     send_options: Mapping[str, Any]
+    asked: tuple[Any, Mapping[str, Any]] | None = None
 
-    async def send(self, *, stream: bool = False) -> AnyResponse:
-        """Returns the response, once it is accepted.
+    async def send(self, streams: AsyncExitStack | None = None) -> AnyResponse:
+        """Returns the response, once it is accepted; unread when there are `streams`, with which it is closed.
 
         Raises:
             BadResponse: when its status code is not.
@@ -75,7 +81,7 @@ class Sending:
             Exception: anything else that a validator of the user's raised.
         """
         try:
-            response = await self.session.client.send(self.request, stream=stream, **self.send_options)
+            response = await self._answered(streams)
         except Exception as error:
             self._keep_cookies(error)
             if isinstance(error, GracyException) or not is_error_like(error, GracyRequestFailed):
@@ -84,6 +90,31 @@ class Sending:
         if self.options.is_followed and not 200 <= response.status_code < 300:
             await self._judge_last(response)
         return response
+
+    async def _answered(self, streams: AsyncExitStack | None) -> AnyResponse:
+        session, options = self.session, self.send_options
+        if session.own_ways is None or self.asked is None:
+            response = await session.client.send(self.request, stream=streams is not None, **options)
+            if streams is not None:
+                streams.push_async_callback(response.aclose)
+            return response
+        method, (url, given), (whole, opened) = self.request.method, self.asked, session.own_ways
+        try:
+            if streams is None:
+                response = await whole(method, url, **given, **options)
+            else:
+                response = await streams.enter_async_context(opened(method, url, **given, **options))
+        except Exception as error:
+            self._adopt(error)
+            raise
+        self._adopt((*response.history, response)[0])
+        return response
+
+    def _adopt(self, source: Any) -> None:
+        """Takes the request that the client has made itself: what happened to the call is noted on that."""
+        with suppress(RuntimeError):  # errors of httpx raise it where there is none
+            made = getattr(source, "request", None)
+            self.request = made if isinstance(made, type(self.request)) else self.request
 
     @property
     def call(self) -> Call | None:

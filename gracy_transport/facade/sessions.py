@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from threading import Lock, get_ident
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from ..call import Observer
 from ..clock import Clock
 from ..config import GracyConfig
+from ..family import family_of
 from ..loops import current_loop
 from ..options import CallOptions
 from ..order import Shared
@@ -41,6 +42,7 @@ class Session:
         builder: makes its requests.
         loop: the native loop it belongs to, `None` before the first use.
         was_used: whether a request was made, or the client entered.
+        own_ways: its `request` and `stream` where they are not those of httpx: it may fetch a token there.
     """
 
     def __init__(self, client: Any, stack: GracyTransport, loop: object | None) -> None:
@@ -49,6 +51,7 @@ class Session:
         self.builder = Builder(client)
         self.loop = loop
         self.was_used = False
+        self.own_ways = _own_ways(client)
         self._rebase()
 
     def aim(  # noqa: PLR0917 - keywords take their time, and every request comes here
@@ -187,6 +190,13 @@ class Sessions:
             await session.client.aclose()
         else:
             await session.stack.let_go()
+
+
+def _own_ways(client: Any) -> tuple[Any, ...] | None:
+    names, base, kind = ("request", "stream"), family_of(client).module.AsyncClient, cast("Any", type(client))
+    if all(getattr(kind, name) is getattr(base, name) and name not in vars(client) for name in names):
+        return None
+    return tuple(getattr(client, name) for name in names)
 
 
 def _continue(before: Any, client: Any) -> None:

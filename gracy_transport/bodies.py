@@ -1,4 +1,7 @@
-"""Touching bodies, which happens here and in `watching.py` alone: holding them in memory, letting them go."""
+"""Touching bodies: holding them in memory, copying them, letting them go.
+
+A stream is touched here, by the neighbours `watching`, `resending` and `reading`, and by the wire that sends it.
+"""
 
 from __future__ import annotations
 

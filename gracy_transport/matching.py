@@ -20,9 +20,8 @@ MOST_KEPT: Final = 4096
 
 Answer = TypeVar("Answer")
 
-_new_tuple: Final[Callable[..., Any]] = vars(tuple)[
-    "__new__"
-]  # not what a named tuple has, which is a function that calls it
+# Not what a named tuple has, which is a function that calls this.
+_new_tuple: Final[Callable[..., Any]] = vars(tuple)["__new__"]
 
 
 def path_of(url: URL) -> str:

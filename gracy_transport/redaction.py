@@ -1,4 +1,4 @@
-"""What must not be shown: one list of secret names, applied wherever a URL or a header is printed or stored."""
+"""What is not shown of a URL or an endpoint: secrets by their names, and by patterns of a user's own."""
 
 from __future__ import annotations
 

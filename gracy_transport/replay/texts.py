@@ -113,8 +113,7 @@ def _assigned(text: str, secrets: Secrets) -> Iterator[Change]:
         is_bare = group == 3
         judge = secrets.rules.is_secret_assigned if is_bare else secrets.is_secret
         if judge(named[1], value):
-            place = secrets.replaced(named[1], value)
-            yield (*found.span(group), value if place == value else place)
+            yield (*found.span(group), secrets.replaced(named[1], value))
 
 
 def _without_shapes(text: str, secrets: Secrets) -> str:

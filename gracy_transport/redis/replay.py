@@ -13,7 +13,7 @@ import anyio.to_thread
 from ..exceptions import UnreadableRecording
 from ..replay.asked import Asked
 from ..replay.batches import Batch, Batches
-from ..replay.document import from_json, to_json
+from ..replay.document import from_json, to_line
 from ..replay.nearest import nearest
 from ..replay.recording import Recording
 from ..replay.shelf import Sequence
@@ -270,9 +270,7 @@ class _Writer(Batches[Entry]):
 
 
 def _entry(recording: Recording, sequence: Sequence, position: int) -> Entry:
-    # A lone surrogate has no UTF-8, but an escape that JSON knows.
-    document = to_json(recording, position).encode(errors="backslashreplace")
-    return Entry(Place.new(recording, sequence, position), document)
+    return Entry(Place.new(recording, sequence, position), to_line(recording, position))
 
 
 def _run(script: str, keys: list[str], arguments: list[Any], client: Any) -> None:

@@ -68,6 +68,7 @@ __all__ = [
     "place_in",
     "placed_in",
     "to_json",
+    "to_line",
 ]
 
 json_text: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -118,6 +119,12 @@ def to_json(recording: Recording, position: int = 0) -> str:
     if error is not None:
         fields.append(f'"error":{json_text(error.to_document())}')
     return f"{{{','.join(fields)}}}"
+
+
+def to_line(recording: Recording, position: int = 0) -> bytes:
+    """Returns the document of a recording as it is stored: in UTF-8, without the end of the line."""
+    # A lone surrogate has no UTF-8, but an escape that JSON knows.
+    return to_json(recording, position).encode(errors="backslashreplace")
 
 
 def from_json(text: str) -> Recording:

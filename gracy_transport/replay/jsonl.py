@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
 from ..exceptions import UnreadableRecording
-from .document import from_json, headers_in, place_in, placed_in, to_json
+from .document import from_json, headers_in, place_in, placed_in, to_line
 from .key import key_of, key_of_recorded, normal_headers
 from .recording import Recording
 from .shelf import Sequence
@@ -112,8 +112,7 @@ class Line:
     def text(self) -> bytes:
         """The line, without its end."""
         if not self._text:
-            # A lone surrogate has no UTF-8, but an escape that JSON knows.
-            self._text = to_json(self.recording, self.position).encode(errors="backslashreplace")
+            self._text = to_line(self.recording, self.position)
         return self._text
 
     @property

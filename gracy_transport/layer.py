@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import timedelta
+from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 from weakref import WeakSet
@@ -50,12 +51,13 @@ class Layer(TransportBase):
         self.inner = inner
         self.clock = clock
         self._observers = tuple(observers)
+        self._changing = RLock()  # for what is seldom done; a destructor may come in the middle of it
         self._above: WeakSet[Layer] = WeakSet()
-        self.pass_on = _way_into(inner)
-        if isinstance(inner, Layer):
-            inner._above.add(self)  # noqa: SLF001 - one layer knows another
         self._entered = 0
         self._checked: type | None = None
+        self.pass_on = _way_into(inner)
+        if isinstance(inner, Layer):
+            inner._let_in(self)  # noqa: SLF001 - one layer knows another
 
     @property
     def observers(self) -> tuple[Observer, ...]:
@@ -64,8 +66,15 @@ class Layer(TransportBase):
 
     @observers.setter
     def observers(self, observers: Iterable[Observer]) -> None:
-        self._observers = tuple(observers)
-        for above in tuple(self._above):
+        with self._changing:
+            self._observers = tuple(observers)
+            for above in tuple(self._above):
+                above.pass_on = _way_into(self)
+
+    def _let_in(self, above: Layer) -> None:
+        """Shows a layer above how requests get in here; when that changes, it is shown anew."""
+        with self._changing:
+            self._above.add(above)
             above.pass_on = _way_into(self)
 
     def handle_async_request(self, request: AnyRequest) -> Any:
@@ -136,14 +145,13 @@ class Layer(TransportBase):
 
     async def __aenter__(self) -> Self:
         """Enters the transports below, once for any number of clients that share this one."""
-        self._entered += 1
-        if self._entered == 1:
+        if self._count_entered(1) == 1:
             enter = getattr(self.inner, "__aenter__", None)
             try:
                 if enter is not None:
                     await enter()
             except BaseException:
-                self._entered -= 1
+                self._count_entered(-1)
                 raise
         return self
 
@@ -154,14 +162,19 @@ class Layer(TransportBase):
         traceback: TracebackType | None = None,
     ) -> None:
         """Leaves the transports below when the last client that entered leaves."""
-        self._entered = max(0, self._entered - 1)
-        if self._entered:
+        if self._count_entered(-1):
             return
         try:
             await self.let_go()
         finally:
             leave = getattr(self.inner, "__aexit__", None)
             await (leave(exc_type, exc_value, traceback) if leave is not None else self.inner.aclose())
+
+    def _count_entered(self, more: int) -> int:
+        """Returns how many clients are inside with so many more, of which each may have a thread of its own."""
+        with self._changing:
+            self._entered = max(0, self._entered + more)
+            return self._entered
 
     async def aclose(self) -> None:
         """Gives up what this layer holds, then closes the transport below; a second time does no harm."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Iterable, Iterator
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from .bodies import variant
@@ -69,13 +68,12 @@ class GracyTransport(Reporting, Layer):
         self.hidden = self.config.value_of("redact") or ()
         self._shared = Shared(self.config, replay, clock) if shared is None else shared
         self._chains: OrderedDict[int, tuple[object, Layer]] = OrderedDict()
-        self._lock = Lock()
         self._shared.add(self)  # before building, so that no change comes in between
         self.rebuild()
 
     def rebuild(self) -> None:
         """Builds the chains anew, because what the stacks share has changed; what is on its way goes on as it began."""
-        with self._lock:
+        with self._changing:
             self._base = build_chain(self.inner, Plan(self.config, self._shared))
             self._chains.clear()
 
@@ -110,7 +108,7 @@ class GracyTransport(Reporting, Layer):
         return self._base if own is None else self._chain_for(own)
 
     def _chain_for(self, own: Any) -> Layer:
-        with self._lock:
+        with self._changing:
             found = self._chains.pop(id(own), None)
             if found is None:
                 # The config is kept with its chain, because the id of a dead one may be given to another.

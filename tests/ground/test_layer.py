@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from weakref import WeakSet
 
 import anyio
 import httpx
@@ -457,3 +460,95 @@ async def test_captures_may_overlap(family: ModuleType) -> None:
             await client.get(URL)
     assert (len(early), len(late)) == (0, 2)
     assert layer.observers == ()
+
+
+def meanwhile(work: Any) -> Any:
+    """Returns what lets a thread do some work the first time, and waits until it is through, or has to wait itself."""
+    thread = threading.Thread(target=work)
+
+    def do() -> None:
+        if not thread.ident:
+            thread.start()
+            thread.join(0.5)
+
+    return thread, do
+
+
+async def test_observers_that_come_while_another_thread_makes_the_layer_above_hear(family: ModuleType) -> None:
+    """A stack builds chains whenever a call has a config of its own, in whichever thread."""
+
+    class Overtaken(Layer):
+        """It gets observers from another thread just when somebody has looked whether there are any."""
+
+        @property
+        def observers(self) -> Any:
+            seen = super().observers
+            come()
+            return seen
+
+        @observers.setter
+        def observers(self, observers: Any) -> None:
+            plain.__set__(self, observers)
+
+    plain = vars(Layer)["observers"]
+    heard: list[Event] = []
+    inside = Overtaken(ScriptedWire())
+    thread, come = meanwhile(lambda: plain.__set__(inside, [heard.append]))
+    above = Layer(inside)
+    thread.join(30)
+    async with family.AsyncClient(transport=above) as client:
+        await client.get(URL)
+    assert [type(event) for event in heard] == [CallEnded]
+
+
+def test_a_layer_may_be_made_while_another_thread_sets_the_observers_of_the_one_below() -> None:
+    """It comes before or after, and is not in the way."""
+
+    class Overtaken(WeakSet[Layer]):
+        """A layer more comes in while somebody goes through it."""
+
+        def __iter__(self) -> Iterator[Layer]:
+            for each in super().__iter__():
+                come()
+                yield each
+
+    inside, made = Layer(ScriptedWire()), list[Layer]()
+    inside._above = Overtaken()
+    made += [Layer(inside), Layer(inside)]
+    thread, come = meanwhile(lambda: made.append(Layer(inside)))
+    inside.observers = [print]
+    thread.join(30)
+    assert [layer.pass_on for layer in made] == [inside.take] * 3
+
+
+@pytest.mark.parametrize("leave", [False, True])
+async def test_clients_of_two_threads_enter_and_leave_the_transports_below_once(leave: bool) -> None:
+    """Also when they do so at the same moment."""
+    wire = Steps()
+
+    class Overtaken(Layer):
+        """Its count of clients changes in another thread just after it was changed in this one."""
+
+        @property
+        def _entered(self) -> int:
+            if self.is_watched and self.count == 1:
+                come()
+            return self.count
+
+        @_entered.setter
+        def _entered(self, count: int) -> None:
+            self.count = count
+
+        is_watched = False
+        count = 0
+
+    layer = Overtaken(wire)
+    change = Layer.__aexit__ if leave else Layer.__aenter__
+    thread, come = meanwhile(lambda: anyio.run(change, layer))
+    if leave:
+        await layer.__aenter__()
+        await layer.__aenter__()
+    layer.is_watched = True
+    await change(layer)
+    thread.join(30)
+    assert wire.steps == (["wire entered", "wire left"] if leave else ["wire entered"])

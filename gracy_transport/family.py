@@ -133,10 +133,8 @@ _by_type: dict[type, Family] = {}
 
 
 def _family(name: str) -> Family:
-    found = _families.get(name)
-    if found is None:
-        found = _families[name] = Family(import_module(name))
-    return found
+    # Of two threads that come here together, both get the family of the first, whose classes then are those of both.
+    return _families.get(name) or _families.setdefault(name, Family(import_module(name)))
 
 
 def package_of(kind: type) -> str | None:
@@ -191,8 +189,9 @@ def is_error_like(error: BaseException, kind: type[BaseException]) -> bool:
 
 
 def _is_request_error(error: BaseException) -> bool:
-    modules = (sys.modules.get(name) for name in _PACKAGES)
-    return any(module is not None and isinstance(error, module.RequestError) for module in modules)
+    # A package that another thread is just importing has no such class yet, and nobody has an error of it.
+    kinds = (getattr(sys.modules.get(name), "RequestError", ()) for name in _PACKAGES)
+    return any(isinstance(error, kind) for kind in kinds)
 
 
 def is_never_sent(error: BaseException) -> bool:

@@ -13,6 +13,7 @@ import httpx
 import httpx2
 import pytest
 
+from gracy_transport import family as families
 from gracy_transport.exceptions import (
     CompositionError,
     GracyException,
@@ -115,6 +116,23 @@ def test_the_class_of_a_family_is_made_once(family: ModuleType) -> None:
     assert len(set(made)) == 1
 
 
+def test_two_threads_that_come_first_together_have_one_family(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else each would raise errors of classes that the other does not know."""
+    found: list[Family] = []
+    thread = threading.Thread(target=lambda: found.append(families._family("httpx")))
+
+    def load(name: str) -> ModuleType:
+        if not thread.ident:
+            thread.start()
+            thread.join(30)
+        return sys.modules[name]
+
+    monkeypatch.setattr(families, "_families", {})
+    monkeypatch.setattr(families, "import_module", load)
+    found.append(families._family("httpx"))
+    assert found[0] is found[1] is families._family("httpx")
+
+
 def test_errors_of_one_family_are_like_those_of_the_other(family: ModuleType) -> None:
     """`retry_on=httpx.ReadTimeout` works in an httpx2 client too, by the subclass rule."""
     other = other_than(family)
@@ -145,6 +163,14 @@ def test_a_failed_request_is_any_request_error_of_any_family(family: ModuleType)
     assert is_error_like(GracyRequestFailed("x"), GracyRequestFailed)
     assert not is_error_like(family.HTTPStatusError("x", request=request_of(family), response=None), GracyRequestFailed)
     assert not is_error_like(ValueError("x"), GracyRequestFailed)
+
+
+def test_a_package_that_another_thread_is_just_loading_has_no_errors_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its module is there long before its classes are."""
+    monkeypatch.setitem(sys.modules, "httpx2", ModuleType("httpx2"))
+    assert is_error_like(httpx.ReadError("x"), GracyRequestFailed)
+    assert not is_error_like(OSError("x"), GracyRequestFailed)
+    assert not is_error_like(OSError("x"), httpx.ReadError)
 
 
 @pytest.mark.parametrize(

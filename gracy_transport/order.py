@@ -14,6 +14,7 @@ its own permit.
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from weakref import WeakValueDictionary
 
@@ -58,6 +59,7 @@ class Shared:
         self.limits: Book[ConcurrentRequestLimit, KeyedGates] = Book(self.desk)
         self.is_hooked = False
         self.pauses: PauseKeeper | None = None
+        self._hooking = Lock()
         self._stacks: WeakValueDictionary[int, Rebuilt] = WeakValueDictionary()
         self.base = config
         self.keepers = self.keepers_of(config)
@@ -70,9 +72,11 @@ class Shared:
 
     def hook(self) -> None:
         """Puts what hooks need into every chain, those of stacks that are at work too; a second time does nothing."""
-        if not self.is_hooked:
-            from .pauses import PauseKeeper
+        from .pauses import PauseKeeper
 
+        with self._hooking:  # whoever comes second has hooks that would not run before the first is through
+            if self.is_hooked:
+                return
             self.is_hooked, self.pauses = True, PauseKeeper(self.desk)
             # Listed in one step, because other threads may be making stacks.
             for stack in [known() for known in self._stacks.valuerefs()]:

@@ -869,3 +869,27 @@ def test_hooks_that_come_while_another_thread_makes_a_stack_hold_for_that_too() 
     stack = GracyTransport(ScriptedWire(), shared=shared)
     thread.join(30)
     assert any(isinstance(layer, HooksTransport) for layer in stack.chain())
+
+
+def test_hooks_that_two_threads_bring_at_once_are_there_for_both() -> None:
+    """Whoever comes second may not send anything before the chains of all stacks are built anew."""
+    shared = Shared(GracyConfig(), None, SYSTEM_CLOCK)
+    found: list[bool] = []
+
+    class First:
+        """A stack that is built anew before the other one; another thread brings hooks meanwhile."""
+
+        def rebuild(self) -> None:
+            thread.start()
+            thread.join(0.5)  # or else it waits until all are through, which is right as well
+
+    def hook() -> None:
+        shared.hook()
+        found.append(any(isinstance(layer, HooksTransport) for layer in stack.chain()))
+
+    first, thread = First(), threading.Thread(target=hook)
+    shared.add(first)
+    stack = GracyTransport(ScriptedWire(), shared=shared)
+    shared.hook()
+    thread.join(30)
+    assert found == [True]

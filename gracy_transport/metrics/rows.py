@@ -91,6 +91,8 @@ class Row:
             is_success: whether its response was accepted.
             is_replayed: whether that came from a recording.
         """
+        latency = ended - began
+        self.latencies.record(latency)  # before the rest, by which `snapshot` knows whether it has all of an attempt
         if is_replayed:
             self.replays += 1
         # 1xx, and codes that do not exist, have no column: they only count in the attempts.
@@ -101,8 +103,6 @@ class Row:
             self.first_at = began
         if began > self.last_at:  # noqa: PLR1730 - likewise
             self.last_at = began
-        latency = ended - began
-        self.latencies.record(latency)
         self.remember_attempt((began, latency, status or 0, self.number))
 
     def count_error(
@@ -129,8 +129,11 @@ class Row:
         """Returns what is counted now, as a value; `since_1970` is added to monotonic instants."""
         from .report import ReportRow
 
-        _, aborts, ok, redirect, client, server = self.results
-        attempts = self.attempts
+        latencies = self.latencies.snapshot()
+        others, aborts, ok, redirect, client, server = self.results
+        attempts = others + aborts + ok + redirect + client + server
+        if attempts > latencies.count:  # since a destructor has counted, as it may wherever something is called
+            return self.snapshot(url, since_1970)
         return ReportRow(
             url=url,
             calls=self.calls,
@@ -153,7 +156,7 @@ class Row:
             cancelled=self.cancelled,
             first_at=self.first_at + since_1970 if attempts else None,
             last_at=self.last_at + since_1970 if attempts else None,
-            latencies=self.latencies.snapshot(),
+            latencies=latencies,
         )
 
 

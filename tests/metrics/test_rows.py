@@ -8,7 +8,7 @@ from threading import Thread
 import pytest
 
 from gracy_transport.exceptions import BodyTooLarge
-from gracy_transport.metrics import MOST_ROWS, OTHER, MetricsRegistry, ReportRow
+from gracy_transport.metrics import MOST_ROWS, OTHER, Latencies, LatencySketch, MetricsRegistry, ReportRow
 from gracy_transport.testing import FakeClock
 
 
@@ -144,6 +144,26 @@ def test_a_destructor_may_count_while_its_thread_counts() -> None:
     with registry.lock:
         gc.collect()
     assert only_row(registry).url == "dropped"
+
+
+def test_a_row_adds_up_though_a_destructor_counts_while_it_is_read() -> None:
+    """It may come wherever something is called."""
+
+    class Disturbed(LatencySketch):
+        """A body that is dropped counts just when the latencies were read."""
+
+        def snapshot(self) -> Latencies:
+            seen = super().snapshot()
+            if self.count == 1:
+                counted(registry, "/")
+            return seen
+
+    registry = MetricsRegistry()
+    registry.row("/", has_template=False).latencies = Disturbed()
+    counted(registry, "/")
+    row = only_row(registry)
+    assert row.attempts == row.successes == row.responses_2xx == row.latencies.count == 2
+    assert row.failures == 0
 
 
 @pytest.mark.parametrize(

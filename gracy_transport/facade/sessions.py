@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from threading import Lock, get_ident
+from threading import RLock, get_ident
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
@@ -95,11 +95,12 @@ class Session:
         self._routes: dict[tuple[Template, str], Route] = {}
 
     def _base(self, below: str) -> Base:
-        root = self._bases[""]
+        bases = self._bases  # of now: the client of another thread's loop may just be given another base URL
+        root = bases[""]
         if not below:
             return root
         text = below if is_absolute(below) else root.prefix and root.prefix + below.lstrip("/")
-        base = self._bases[below] = Base(type(self._root)(text and f"{text.rstrip('/')}/"))
+        base = bases[below] = Base(type(self._root)(text and f"{text.rstrip('/')}/"))
         return base
 
     async def enter(self) -> None:
@@ -139,7 +140,7 @@ class Sessions:
         self._create = create
         self._base_url = base_url
         self._observers = tuple(observers)
-        self._lock = Lock()
+        self._lock = RLock()  # since what nobody finished may be closed by a destructor
         self._by_thread: dict[int, Session] = {}
         self._is_closed = False
         self.newest = self._made(None, None)
@@ -155,14 +156,20 @@ class Sessions:
         if session is not None and session.loop is loop:
             return session
         with self._lock:
-            if self._is_closed:
-                raise RuntimeError("this API object is closed: make a new one")
-            if self.newest.loop is None:
-                self.newest.loop = loop
-            else:
-                self.newest = self._made(self.newest, loop)
-            self._by_thread[thread] = self.newest
-            return self.newest
+            self._refuse_closed()
+            before = self.newest
+            if before.loop is None:
+                before.loop, self._by_thread[thread] = loop, before
+                return before
+        made = self._made(before, loop)  # which takes long, and runs code of the user's own
+        with self._lock:
+            self._refuse_closed()
+            self.newest = self._by_thread[thread] = made
+            return made
+
+    def _refuse_closed(self) -> None:
+        if self._is_closed:
+            raise RuntimeError("this API object is closed: make a new one")
 
     def _made(self, before: Session | None, loop: object | None) -> Session:
         client = self._create()

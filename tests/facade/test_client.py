@@ -383,3 +383,44 @@ def test_closed_is_closed_in_every_loop(family: ModuleType) -> None:
     anyio.run(api.aclose)
     with pytest.raises(RuntimeError, match="this API object is closed"):
         anyio.run(api.get_pokemon)
+
+
+def test_an_api_that_a_destructor_closes_while_a_loop_begins_is_closed(family: ModuleType) -> None:
+    """A loop that ended in the middle of something leaves that to the garbage collector, which may come by then."""
+
+    class Interrupted(ScriptedAPI):
+        """The garbage collector comes while a client is made."""
+
+        def _create_client(self) -> Any:
+            if abandoned:
+                abandoned.pop().close()
+            return super()._create_client()
+
+    async def use() -> None:
+        async with api:
+            await anyio.sleep_forever()
+
+    abandoned: list[Any] = []
+    api = Interrupted(family, ScriptedWire())
+    anyio.run(api.get_pokemon)
+    begun = use()
+    with asyncio.Runner() as runner:
+        runner.run(once(begun))
+    abandoned.append(begun)
+
+    def begin() -> None:
+        try:
+            anyio.run(api.get_pokemon)
+        except RuntimeError as error:
+            raised.append(error)
+
+    raised: list[RuntimeError] = []
+    thread = threading.Thread(target=begin, daemon=True)
+    thread.start()
+    thread.join(30)
+    assert [str(error) for error in raised] == ["this API object is closed: make a new one"]
+
+
+async def once(coroutine: Any) -> None:
+    """Lets a coroutine go up to where it waits."""
+    coroutine.send(None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from datetime import datetime
 
 import anyio
@@ -43,6 +43,14 @@ class Run(Sequences):
         if self.since is None:
             self.since = now
         return self.since
+
+    def began_with_nothing(self, is_empty: Callable[[], bool]) -> bool:
+        """Returns whether the storage was empty when the run began, as whoever says so first has found it."""
+        if self.began_empty is None:
+            found = is_empty()  # which others may be asking as well, or have asked, and record since
+            with self._lock:
+                self.began_empty = found if self.began_empty is None else self.began_empty
+        return self.began_empty
 
     def renew_before(self, since: datetime | None) -> None:
         """Notes that what was recorded before that moment is too old; the latest such moment counts."""

@@ -122,7 +122,4 @@ def _mode_of(config: GracyReplay, storage: RecordingStorage) -> Literal["record"
         return "record"
     if config.mode != "once":
         return config.mode
-    run = storage.run
-    if run.began_empty is None:
-        run.began_empty = storage.is_empty()
-    return "record" if run.began_empty else "replay"
+    return "record" if storage.run.began_with_nothing(storage.is_empty) else "replay"

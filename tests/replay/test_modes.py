@@ -13,10 +13,18 @@ import pytest
 
 from gracy_transport import GracefulRetry, GracyConfig, GracyTransport
 from gracy_transport.exceptions import GracyReplayExhausted, GracyReplayRequestNotFound
-from gracy_transport.replay import GracyReplay, RecordedRequest, RecordedResponse, Recording, RecordingStorage
+from gracy_transport.replay import (
+    GracyReplay,
+    RecordedRequest,
+    RecordedResponse,
+    Recording,
+    RecordingStorage,
+    ReplayState,
+)
 from gracy_transport.replay.asked import Asked
 from gracy_transport.replay.config import Mode
 from gracy_transport.replay.lines import JSONLinesReplayStorage
+from gracy_transport.replays.storages.memory import MemoryReplayStorage
 from gracy_transport.replays.storages.sqlite import SQLiteReplayStorage
 from gracy_transport.testing import FakeClock, ScriptedResponse, ScriptedWire
 from tests.replay.support import URL, Home, client_of, storage_in
@@ -161,6 +169,26 @@ async def test_what_is_asked_more_often_follows_on_what_was_recorded(family: Mod
         # Which of the two goes first, a storage that asks a server does not say.
         assert sorted([each.text for each in await gather(client, [URL, URL])]) == ["fast", "slow"]
     assert stored(home) == [*old, "slow", "fast"]
+
+
+async def test_once_records_also_for_a_client_that_is_made_while_another_begins_to_record(family: ModuleType) -> None:
+    """In another thread, say: both belong to the run that began with nothing."""
+
+    class Overtaken(MemoryReplayStorage):
+        """Another client is made, and records, while somebody looks whether it is empty."""
+
+        def is_empty(self) -> bool:
+            looks.append(self)
+            if len(looks) > 1:
+                return True
+            others.append(ReplayState(GracyReplay("once", self)))
+            return False
+
+    looks: list[object] = []
+    others: list[ReplayState] = []
+    async with client_of(family, "once", Overtaken(), ScriptedWire(200)) as client:
+        assert (await client.get(URL)).status_code == 200
+    assert [other.mode for other in others] == ["record"]
 
 
 async def test_once_records_for_as_long_as_its_run_lasts(family: ModuleType, home: Home) -> None:

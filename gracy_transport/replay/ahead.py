@@ -69,6 +69,8 @@ class Ahead:
         found = self._rows.get(number)
         if found is None:
             self._read(number, wish)
+            if self.look():  # somebody has written since it was known where it is: another may have its number now
+                return self.find(key, position, wish)
             found = self._rows[number]
         if not isinstance(found, Recording):
             self._used += 1

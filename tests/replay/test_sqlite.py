@@ -29,6 +29,7 @@ import pytest
 
 from gracy_transport.exceptions import GracyReplayRequestNotFound, UnreadableRecording
 from gracy_transport.replay import GracyReplay, RecordedError, RecordedResponse, Recording, ReplayTransport, opening
+from gracy_transport.replay.ahead import Ahead
 from gracy_transport.replay.asked import Asked
 from gracy_transport.replay.config import Mode
 from gracy_transport.replay.schema import CREATE, row_of, write
@@ -782,7 +783,8 @@ async def test_rows_are_read_many_at_a_time(tmp_path: Path) -> None:
         statements.clear()
         for place in order:
             await storage.find(asked_for(place), 0)
-        return len([each for each in statements if "LIMIT" in each])
+        statements[:] = [each for each in statements if "LIMIT" in each]
+        return len(statements)
 
     assert await storage.find(asked_for(0), 0) is not None
     assert storage._files._ahead is not None
@@ -850,3 +852,23 @@ async def test_places_are_not_remembered_without_bound(tmp_path: Path, monkeypat
     assert storage._files._ahead is not None
     assert len(storage._files._ahead._places) < 320
     storage.flush()
+
+
+@pytest.mark.parametrize("others", [[], [asked_for(1)]])
+def test_what_another_program_replaces_meanwhile_is_not_taken_for_what_has_its_number_now(
+    tmp_path: Path, others: list[Asked]
+) -> None:
+    """Where answers are is known for a moment, in which they may be deleted, and others come to their place."""
+    asked = asked_for()
+    rows = [row_of(recording(asked, body), asked.key, place) for place, body in enumerate((b"old 1", b"old 2"))]
+    again = [row_of(recording(each, b"new"), each.key, 0) for each in (asked, *others)]
+    with contextlib.closing(opening.open_to_write(tmp_path / "test.sqlite3")) as writer:
+        write(writer, [(row, False) for row in rows])
+        reader = opening.open_to_read(tmp_path / "test.sqlite3")
+        assert reader is not None
+        with contextlib.closing(reader):
+            ahead, wish = Ahead(reader), (None, 0.0, 1_000)
+            assert ahead.find(asked.key, 0, wish) == recording(asked, b"old 1")
+            write(writer, [(row, True) for row in again])
+            assert ahead.find(asked.key, 1, wish) is None
+            assert ahead.find(asked.key, 0, wish) == recording(asked, b"new")

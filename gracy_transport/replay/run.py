@@ -23,10 +23,9 @@ class Run(Sequences):
         askers: the credentials of those whose requests may be recorded, the empty one of nobody among them.
         renewed_before: what was recorded before that is too old for those who record and replay here; `None` while
             nothing is.
-        began_empty: whether the storage was empty when somebody first wanted to know; `None` before that.
     """
 
-    __slots__ = ("_beginning", "_begun", "askers", "began_empty", "credentials", "renewed_before", "since")
+    __slots__ = ("_beginning", "_begun", "_found_empty", "askers", "credentials", "renewed_before", "since")
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,7 +34,7 @@ class Run(Sequences):
         self.credentials = Credentials()
         self.askers: set[str] = set()
         self.since: float | None = None
-        self.began_empty: bool | None = None
+        self._found_empty: list[bool] = []
         self.renewed_before: datetime | None = None
 
     def start(self, now: float) -> float:
@@ -44,13 +43,11 @@ class Run(Sequences):
             self.since = now
         return self.since
 
-    def began_with_nothing(self, is_empty: Callable[[], bool]) -> bool:
-        """Returns whether the storage was empty when the run began, as whoever says so first has found it."""
-        if self.began_empty is None:
-            found = is_empty()  # which others may be asking as well, or have asked, and record since
-            with self._lock:
-                self.began_empty = found if self.began_empty is None else self.began_empty
-        return self.began_empty
+    def began_empty(self, is_empty: Callable[[], bool]) -> bool:
+        """Returns whether the storage was empty when the run began: as whoever looked first has found it."""
+        if not self._found_empty:
+            self._found_empty.append(is_empty())  # others may have looked meanwhile, and recorded since
+        return self._found_empty[0]
 
     def renew_before(self, since: datetime | None) -> None:
         """Notes that what was recorded before that moment is too old; the latest such moment counts."""

@@ -122,4 +122,4 @@ def _mode_of(config: GracyReplay, storage: RecordingStorage) -> Literal["record"
         return "record"
     if config.mode != "once":
         return config.mode
-    return "record" if storage.run.began_with_nothing(storage.is_empty) else "replay"
+    return "record" if storage.run.began_empty(storage.is_empty) else "replay"

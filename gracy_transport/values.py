@@ -7,8 +7,21 @@ from enum import Enum
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Final, TypeVar, Union, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler
-from pydantic_core.core_schema import CoreSchema, no_info_wrap_validator_function
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
+from pydantic_core.core_schema import (
+    CoreSchema,
+    is_instance_schema,
+    no_info_wrap_validator_function,
+    plain_serializer_function_ser_schema,
+    wrap_serializer_function_ser_schema,
+)
 
 __all__ = ["ABSENT", "OR_ABSENT", "Absent", "FrozenDict", "Value", "one_or_many"]
 
@@ -42,11 +55,13 @@ class _OrAbsent:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         kinds = tuple(kind for kind in get_args(source) if kind is not Absent)
-        return no_info_wrap_validator_function(_unless_absent, handler(Union[kinds]))  # noqa: UP007 - made at run time
+        schema = handler(Union[kinds])  # noqa: UP007 - made at run time
+        written = wrap_serializer_function_ser_schema(_unless_absent, schema=schema)
+        return no_info_wrap_validator_function(_unless_absent, schema, serialization=written)
 
 
-def _unless_absent(value: object, validate: Callable[[object], object]) -> object:
-    return value if value is ABSENT else validate(value)
+def _unless_absent(value: object, handle: Callable[[object], object]) -> object:
+    return value if value is ABSENT else handle(value)
 
 
 OR_ABSENT: Final = _OrAbsent()
@@ -75,6 +90,11 @@ class Value(BaseModel, frozen=True):
         with _ONE_BUILDS:
             return super().model_rebuild(**options)
 
+    @model_serializer(mode="wrap")
+    def _write_given(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leaves out what is absent, so that what is written is read as the same."""
+        return {name: value for name, value in write(self).items() if getattr(self, name) is not ABSENT}
+
     if TYPE_CHECKING:
         # A subclass that writes its own constructor, for positional arguments, calls this one by field names.
         def __init__(self, /, **data: Any) -> None: ...
@@ -87,6 +107,11 @@ class FrozenDict(Mapping[Key, Item]):
 
     def __init__(self, items: Mapping[Key, Item]) -> None:
         self._items = dict(items)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Lets a model hold one, and write it as a dictionary."""
+        return is_instance_schema(cls, serialization=plain_serializer_function_ser_schema(dict))
 
     def __getitem__(self, key: Key) -> Item:
         """Returns the item of a key."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Protocol, Self, TypeAlias, cast
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, model_validator
 
 from ..logevents import LogEvent
 from ..values import FrozenDict, Value, one_or_many
@@ -63,11 +63,17 @@ def _budget(value: object) -> object:
         return RetryBudget() if value else None
     if value is None or isinstance(value, RetryBudget):
         return value
+    if isinstance(value, Mapping) and value:
+        return RetryBudget.model_validate(value)
     raise ValueError(f"{value!r} is none of True, None and a RetryBudget")
 
 
-def _mapping(value: object) -> object:
-    return {} if value is None else value
+def _overrides(value: object) -> object:
+    if not isinstance(value, Mapping):
+        return {} if value is None else value
+    given = cast("Mapping[object, object]", value)
+    # In JSON all keys are text.
+    return {int(key) if isinstance(key, str) and key.isdecimal() else key: item for key, item in given.items()}
 
 
 Failure: TypeAlias = Annotated[int | type[Exception], PlainValidator(_failure)]
@@ -119,6 +125,11 @@ class RetryBudget(Value, frozen=True):
         """The budget in words: `at most 0.2 retries per first attempt + 10 a second, over 10 s`."""
         return f"at most {self.share:g} retries per first attempt + {self.floor:g} a second, over {self.window:g} s"
 
+
+Overrides: TypeAlias = Annotated[
+    Mapping[Failure, OverrideRetryOn],
+    *(BeforeValidator(_overrides), AfterValidator(FrozenDict), PlainSerializer(dict)),
+]
 
 if TYPE_CHECKING:
 
@@ -187,17 +198,15 @@ class GracefulRetry(Value, frozen=True):
     log_after: LogEvent | None = None
     log_exhausted: LogEvent | None = None
     behavior: Literal["break", "pass"] = "break"
-    overrides: Annotated[Mapping[Failure, OverrideRetryOn], BeforeValidator(_mapping), AfterValidator(FrozenDict)] = (
-        FrozenDict[Any, OverrideRetryOn]({})
-    )
+    overrides: Overrides = FrozenDict[Any, OverrideRetryOn]({})
     jitter: bool = False
     max_delay: Seconds = _LONGEST_DELAY
-    methods: Annotated[Methods, PlainValidator(_methods)] = "idempotent"
+    methods: Annotated[Methods, BeforeValidator(_methods)] = "idempotent"
     respect_retry_after: bool = True
     max_retry_after: Seconds = 60.0
     buffer_body: bool = False
     idempotency_key: Annotated[Literal["bare"] | bool, PlainValidator(_key_form)] = False
-    budget: Annotated[RetryBudget | None, PlainValidator(_budget)] = None
+    budget: Annotated[RetryBudget | None, BeforeValidator(_budget)] = None
 
     if TYPE_CHECKING:
         # What may be given, which is wider than what is stored.

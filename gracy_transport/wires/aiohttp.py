@@ -17,6 +17,7 @@ What is different:
   is an error of the answer, not of its body. What a lenient parser forgives passes, such as bare line feeds.
 - A look-up of a host is remembered for ten seconds.
 - Header values that are not UTF-8 are refused.
+- Tools that trace the transport of httpx see nothing: let them trace aiohttp, or the client once it has its stack.
 
 This stands on aiohttp itself, not on httpx-aiohttp, which carries a request and loses guarantees. As of 0.2.0 it calls
 a connection that broke after sending a `ConnectTimeout`, which means "never sent", so that a retry sends a POST twice.

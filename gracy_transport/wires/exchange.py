@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 __all__ = ["Exchange"]
 
 _SCHEMES: Final = ("http", "https")
+_OF_AIOHTTP: Final = frozenset(
+    {
+        *("accept", "accept-encoding", "authorization", "connection", "content-encoding", "content-length"),
+        *("content-type", "cookie", "expect", "host", "proxy-authorization", "transfer-encoding", "user-agent"),
+    }
+)
+"""The headers that aiohttp adds by itself: what a request says of them is in the request."""
 _NO_TIMEOUTS: Final[dict[str, float | None]] = {}
 
 
@@ -117,10 +124,14 @@ class Exchange:
     async def _exactly(self, outgoing: aiohttp.ClientRequest, handler: ClientHandlerType) -> aiohttp.ClientResponse:
         """Sends the headers as they are, those that aiohttp adds left out, and once: a failure ends the attempt."""
         outgoing.response_class = cast("Any", self._answer)
+        # Who traces this session says in the headers where the next service goes on.
+        traced = [(name, value) for name, value in outgoing.headers.items() if name.lower() not in _OF_AIOHTTP]
         outgoing.headers.clear()
         if self._settings.proxy and self._request.url.scheme == "http":
             outgoing.headers.extend(self._settings.proxy_headers)
         outgoing.headers.extend(self._headers)
+        if traced:
+            outgoing.headers.update(traced)
         try:
             return await handler(outgoing)
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:

@@ -53,10 +53,10 @@ def settings_of(owner: type, own: object = None) -> Settings:
                 "leave it out, and give the parameters to a client of your own, AsyncClient(params=...) in "
                 "_create_client, or params= to each request"
             )
-        own = getattr(inner, "SETTINGS", None)
-        if not isinstance(own, GracyConfig | None):
-            raise TypeError(f"{kind.__name__}.Config.SETTINGS is {own!r}: give a GracyConfig(...)")
-        config = config.merged(own)
+        given = getattr(inner, "SETTINGS", None)
+        if not isinstance(given, GracyConfig | None):
+            raise TypeError(f"{kind.__name__}.Config.SETTINGS is {given!r}: give a GracyConfig(...)")
+        config = config.merged(given)
         timeout = getattr(inner, "REQUEST_TIMEOUT", timeout)
     return Settings(base_url, config, timeout)
 

@@ -44,18 +44,8 @@ class SharedPermits(SharedGate):
     """
 
     __slots__ = (
-        "_alone_until",
-        "_born",
-        "_is_plenty",
-        "_over",
-        "_own",
-        "_pace",
-        "_slack",
-        "_spacing",
-        "_stock",
-        "_taken",
-        "_time",
-        "_window",
+        *("_alone_until", "_born", "_is_plenty", "_over", "_own", "_pace", "_slack", "_spacing", "_stock", "_taken"),
+        *("_time", "_window"),
     )
 
     def __init__(
@@ -159,15 +149,18 @@ class SharedPermits(SharedGate):
         if self.is_asked or self.is_alone(now):
             return
         self._stock.drop(now)
-        missing = self.queued - (self._stock.left - self._taken)
         if self._stock.left >= self._most():
             return  # with so many at hand it is the event loop that they wait for: more would only lie too long
         # Who waits for another gate of the same request, asks for more here too: so all are asked for together.
-        if missing <= 0 and (not self.queued or 2 * missing + self._likely(now) <= 0):
-            return
-        if self._stock.last_opens - now <= self.engine.round_trip:
+        is_enough = self._spare >= 0 and (not self.queued or 2 * self._spare >= self._likely(now))
+        if not is_enough and self._stock.last_opens - now <= self.engine.round_trip:
             self.is_asked = True
             self.engine.order(self)
+
+    @property
+    def _spare(self) -> int:
+        """How many permits there are beyond those that are waited for; below zero where some are missing."""
+        return self._stock.left - self._taken - self.queued
 
     def order(self, now: float) -> Order:
         """Returns what the engine is to decide now."""
@@ -193,8 +186,7 @@ class SharedPermits(SharedGate):
 
     def _wanted(self, now: float) -> int:
         """Returns how many to ask for: for those who wait and, where there is plenty, for those likely to come."""
-        missing = self.queued - (self._stock.left - self._taken) + self._likely(now)
-        return max(0, min(missing, self._most()))
+        return max(0, min(self._likely(now) - self._spare, self._most()))
 
     def _likely(self, now: float) -> int:
         """Returns how many will be used in the time that a permit may lie; none where they are scarce."""

@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 from ..replay.recording import Recording
 from ..replay.shelf import Sequence
 
-__all__ = ["FIND", "FORGET", "WRITE", "Entry", "Keys", "Place", "microseconds"]
+__all__ = ["FIND", "FORGET", "WRITE", "Entry", "Keys", "Place", "since_1970"]
 
 WRITE: Final = """
 local documents = KEYS[1]
@@ -106,7 +106,7 @@ class Place(NamedTuple):
     def new(cls, recording: Recording, sequence: Sequence, position: int) -> Place:
         """Returns the place of a recording that is not stored yet."""
         key, credential = sequence
-        return cls(microseconds(recording.recorded_at), recording.is_good, token_hex(6), key, position, credential)
+        return cls(since_1970(recording.recorded_at), recording.is_good, token_hex(6), key, position, credential)
 
     @classmethod
     def read(cls, text: bytes) -> Place:
@@ -163,6 +163,6 @@ class Keys:
         return [self.documents, *sets]
 
 
-def microseconds(date: datetime) -> int:
+def since_1970(date: datetime) -> int:
     """Returns a date in microseconds since 1970 UTC, which both sides can compare without rounding."""
     return (date - _EPOCH) // _MICROSECOND

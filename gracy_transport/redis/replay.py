@@ -19,7 +19,7 @@ from ..replay.recording import Recording
 from ..replay.shelf import Sequence
 from ..replay.storage import ANY, RecordingStorage, Wanted
 from .connecting import Server
-from .places import FIND, FORGET, WRITE, Entry, Keys, Place, microseconds
+from .places import FIND, FORGET, WRITE, Entry, Keys, Place, since_1970
 
 __all__ = ["RedisReplayStorage"]
 
@@ -119,7 +119,7 @@ class RedisReplayStorage(RecordingStorage):
             UnreadableRecording: when the server cannot be reached, or refuses, or what it keeps is no recording.
         """
         keys = self._keys.documents, self._keys.of(asked.key, wanted.credential)
-        since = "" if wanted.since is None else microseconds(wanted.since)
+        since = "" if wanted.since is None else since_1970(wanted.since)
 
         def look(client: Any) -> bytes | None:
             found: bytes | None = client.eval(FIND, len(keys), *keys, position, since, int(wanted.only_good))
@@ -204,7 +204,7 @@ class RedisReplayStorage(RecordingStorage):
                     yield place, self._read(document)
 
     def _forget(self, since: datetime) -> None:
-        before = microseconds(since)
+        before = since_1970(since)
         old = [place for place in self._places() if place.at < before]
         for start in range(0, len(old), _MOST_PLACES):
             some = old[start : start + _MOST_PLACES]

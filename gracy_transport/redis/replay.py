@@ -46,7 +46,8 @@ class RedisReplayStorage(RecordingStorage):
     finds at once itself; others find it as soon as it is written. Writing is done in batches, by a thread that lives
     while there is something to write: what was recorded in the last 50 ms before a crash may be lost, and a batch is
     stored whole or not at all. Nothing is lost when a program just ends. A batch that the server does not take is a
-    warning, and the responses are not affected. Needs the extra, `pip install "gracy-transport[redis]"`.
+    warning, and the responses are not affected. All else raises `UnreadableRecording` when the server cannot be
+    reached, or refuses. Needs the extra, `pip install "gracy-transport[redis]"`.
 
     URLs are those of `redis.Redis.from_url`: `redis://`, `rediss://` (TLS; its options, such as `ssl_ca_certs`, stand
     in the query) and `unix://`, with user and password. `redis+cluster://host` names one node of a cluster, all else

@@ -206,6 +206,9 @@ class RecordingStorage(GracyReplayStorage):
         """Forgets everything that was recorded before that moment, which is when this run began.
 
         The mode "refresh" calls it when the transport is closed, and takes no storage that does not override it.
+
+        Raises:
+            NotImplementedError: unless overridden.
         """
         raise NotImplementedError(f"{type(self).__name__} cannot forget: it has no forget_unrecorded of its own")
 

@@ -175,7 +175,11 @@ class Reply:
 
     @cached_property
     def head(self) -> bytes:
-        """The status line and the headers that do not depend on the request."""
+        """The status line and the headers that do not depend on the request.
+
+        Raises:
+            ValueError: naming a header that cannot be sent.
+        """
         lines = [status_line(self.status)]
         for name, value in self.pairs:
             if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):

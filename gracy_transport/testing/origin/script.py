@@ -42,10 +42,12 @@ class Route:
         """Answers with these replies in order; the last one repeats, or with `cycle=True` all of them do.
 
         A route that is scripted anew starts from the first reply. Returns the route itself.
+
+        Raises:
+            ValueError: when there is no reply.
         """
         if not replies:
-            message = f"{self!r} was given no reply: give at least one"
-            raise ValueError(message)
+            raise ValueError(f"{self!r} was given no reply: give at least one")
         return self.handle(_Sequence(replies, cycle=cycle))
 
     def handle(self, handler: Handler) -> Route:

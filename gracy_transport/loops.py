@@ -63,14 +63,16 @@ class Loop(NamedTuple):
         elif not bed.done():
             bed.set_result(None)
 
+    def task(self) -> Any:
+        """Returns the task that runs now, in this loop."""
+        return sys.modules["trio"].lowlevel.current_task() if self.is_trio else sys.modules["asyncio"].current_task()
+
     def _runs_here(self) -> bool:
         """Tells whether a task of this loop runs now in this thread, which may see one loop after another."""
         if self.thread != get_ident():
             return False
         try:
-            if self.is_trio:
-                return self.native is _trio_token() and sys.modules["trio"].lowlevel.current_task() is not None
-            return self.native is _asyncio_loop() and sys.modules["asyncio"].current_task() is not None
+            return self.native is (_trio_token() if self.is_trio else _asyncio_loop()) and self.task() is not None
         except RuntimeError:
             return False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import socket
 from typing import TYPE_CHECKING
@@ -104,3 +105,35 @@ async def test_a_taken_port_is_an_os_error() -> None:
         taken.listen()
         with pytest.raises(OSError, match="in use"):
             await Origin(port=taken.getsockname()[1]).__aenter__()
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_another_task_may_close_it(family: ModuleType) -> None:
+    """As it is with a fixture of pytest-asyncio and with the cells of a notebook, each of which is a task."""
+    origin = Origin()
+    await asyncio.create_task(origin.__aenter__())
+    gc.collect()
+    async with family.AsyncClient(base_url=origin.url, verify=False) as client:
+        assert (await client.get("/idle")).status_code == 404
+        origin.on("/stall").reply(Reply(fault="stall"))
+        stalled = asyncio.create_task(client.get("/stall"))
+        await origin.until(lambda: origin.in_flight == 1)
+        await asyncio.create_task(origin.__aexit__(None, None, None))
+        with pytest.raises(family.RemoteProtocolError):
+            await stalled
+    assert origin.open_connections == 0
+    async with origin:
+        assert origin.url
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_another_task_hears_of_the_errors_of_the_script(family: ModuleType) -> None:
+    """They are raised wherever it is closed."""
+    origin = Origin()
+    await asyncio.create_task(origin.__aenter__())
+    origin.on("/").handle(lambda _: Reply(1 // 0))
+    async with family.AsyncClient(base_url=origin.url, verify=False) as client:
+        await client.get("/")
+    with pytest.raises(ExceptionGroup) as caught:
+        await asyncio.create_task(origin.__aexit__(None, None, None))
+    assert caught.group_contains(ZeroDivisionError)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, overload
 
 import anyio
 
+from ...loops import current_loop
 from .admin import administer, is_admin, summary
 from .connection import Connection, Service
 from .ledger import Ledger
@@ -33,9 +34,10 @@ if TYPE_CHECKING:
 class Origin:
     """A scriptable HTTP/1.1 server on a real loopback socket, run by tasks of the caller's own loop.
 
-    Works alike on asyncio and trio. Leaving it closes all sockets at once and leaves no task behind; when a
-    handler of the script raised and the block did not, leaving raises an `ExceptionGroup` of those errors,
-    because a mistake in a script should not pass for a flaky server.
+    Works alike on asyncio and trio. Leaving it closes all sockets at once and leaves no task behind; on asyncio
+    another task than the one that opened it may do that, as in fixtures of pytest-asyncio. When a handler of the
+    script raised and the block did not, leaving raises an `ExceptionGroup` of those errors, because a mistake in a
+    script should not pass for a flaky server.
 
     `GET /__origin__/visits` and `GET /__origin__/summary` tell other processes what it saw; such requests are
     not counted.
@@ -70,6 +72,7 @@ class Origin:
         self._script = Script(max_visits)
         self._service = Service(self._ledger, self._answer, now, max_body)
         self._tasks: TaskGroup | None = None
+        self._opener: object = None
         self._listening: Listening
 
     @overload
@@ -180,7 +183,7 @@ class Origin:
         tasks = anyio.create_task_group()
         await tasks.__aenter__()
         self._start(tasks, listener)
-        self._tasks = tasks
+        self._tasks, self._opener = tasks, current_loop().task()
         return self
 
     async def __aexit__(
@@ -188,17 +191,23 @@ class Origin:
     ) -> bool | None:
         """Closes all sockets, ends all tasks, and tells of the errors of the script."""
         tasks, self._tasks = self._require_tasks(), None
-        if error is None:
-            tasks.cancel_scope.cancel()
+        opener, self._opener = self._opener, None
         errors = self._ledger.errors
         if error is not None and errors:
             error.add_note(f"Before that, the script of the origin raised {errors!r}")
-        try:
-            suppress = await tasks.__aexit__(kind, error, trace)
-        except BaseExceptionGroup as group:
-            if group.exceptions == (error,):
-                return False  # outside of the block, its error should look as it does inside
-            raise
+        if opener is not current_loop().task():
+            # Only the task that opened a task group can leave it. With nothing in it, it may stay as it is.
+            await self._listening.stop()
+            suppress: bool | None = None
+        else:
+            if error is None:
+                tasks.cancel_scope.cancel()
+            try:
+                suppress = await tasks.__aexit__(kind, error, trace)
+            except BaseExceptionGroup as group:
+                if group.exceptions == (error,):
+                    return False  # outside of the block, its error should look as it does inside
+                raise
         if error is None and errors:
             message = "the script of the origin raised"
             raise ExceptionGroup(message, errors)

@@ -159,6 +159,10 @@ class GracyConfig(Value, frozen=True):
         value = getattr(self, name)
         return None if value is ABSENT else value
 
+    def __str__(self) -> str:
+        """Reads as its `repr`."""
+        return repr(self)
+
     def __repr__(self) -> str:
         """Shows only what was given."""
         return f"GracyConfig({', '.join(f'{name}={value!r}' for name, value in self.given().items())})"

@@ -40,6 +40,9 @@ class GracyTransport(Reporting, Layer):
     through a chain made for that config, which shares gates and metrics with all others. `transport=` makes a client
     ignore its own `verify=`, `http2=`, `limits=` and proxies: give those to `inner`, or use `attach` on a client.
 
+    A cache that is a transport (such as hishel's) goes around the stack, so that what it has costs neither permit nor
+    slot, and is no call: `"gracy"` is not in the extensions of such an answer. As `inner` it is asked like a server.
+
     Args:
         inner: the wire, or any transport to put the stack around.
         config: what the stack does. Nothing is on unless given.
@@ -160,6 +163,7 @@ def attach(
 
     A tool that traces the client (`instrument_client` of OpenTelemetry) sees each attempt when it comes before, and
     stays for good then; coming after, it sees each hop of a call as one, with its retries and waits, and can be undone.
+    One that traces httpx as a whole (`instrument`) sees each attempt, whenever it comes.
 
     Args:
         client: an `httpx.AsyncClient` or an `httpx2.AsyncClient` that is not closed.

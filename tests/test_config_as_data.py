@@ -70,6 +70,12 @@ class Kept:
     retry: GracefulRetry = field(default_factory=GracefulRetry)
 
 
+def test_a_config_is_shown_as_what_was_given() -> None:
+    """Printed, too, alone and in settings."""
+    assert str(GracyConfig(deadline=5)) == "GracyConfig(deadline=5.0)"
+    assert str(Settings()) == "name='pokedex' gracy=GracyConfig(deadline=5.0)"
+
+
 def test_a_config_is_dumped_as_what_was_given() -> None:
     """What is absent is not there; `None` is something given."""
     config = GracyConfig(retry=None, deadline=3, allowed_status_code=404)

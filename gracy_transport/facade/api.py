@@ -64,7 +64,8 @@ class Gracy(Reporting, NamespaceHolder[EndpointT]):
     `except exceptions.GracyException` has all of these. The body of a stream fails with the errors of the client.
 
     An object can be made anywhere, also outside of an event loop, and used in several: each loop has connections of
-    its own, while limits, the report and cookies go on. Close it with `aclose`, or use it in `async with`.
+    its own, while limits, the report and cookies go on. Close it with `aclose`, or use it in `async with`. Of a loop
+    that ended before, the garbage collector closes the connections.
 
     Args:
         replay: record what is answered, or answer from a recording.

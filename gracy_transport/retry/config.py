@@ -76,6 +76,10 @@ def _overrides(value: object) -> object:
     return {int(key) if isinstance(key, str) and key.isdecimal() else key: item for key, item in given.items()}
 
 
+def _as_dict(overrides: Mapping[Any, Any]) -> dict[Any, Any]:
+    return dict(overrides)  # which older versions of pydantic cannot call by itself
+
+
 Failure: TypeAlias = Annotated[int | type[Exception], PlainValidator(_failure)]
 Methods: TypeAlias = Literal["idempotent", "any"] | frozenset[str]
 Seconds: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -128,7 +132,7 @@ class RetryBudget(Value, frozen=True):
 
 Overrides: TypeAlias = Annotated[
     Mapping[Failure, OverrideRetryOn],
-    *(BeforeValidator(_overrides), AfterValidator(FrozenDict), PlainSerializer(dict)),
+    *(BeforeValidator(_overrides), AfterValidator(FrozenDict), PlainSerializer(_as_dict)),
 ]
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import RLock
 from typing import Any, Generic, TypeVar
 
 import anyio
@@ -38,7 +38,7 @@ class Groups(Generic[T]):
 
     def __init__(self, write: Callable[[list[T]], Awaitable[Any]]) -> None:
         self._write = write
-        self._lock = Lock()
+        self._lock = RLock()  # what nobody finished may be ended by a destructor, in any thread
         self._of_loop: dict[Loop, list[_Waiting[T]]] = {}
 
     async def add(self, item: T) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from threading import Lock
+from threading import RLock
 from typing import Final
 
 __all__ = ["LAST", "Sequences"]
@@ -18,7 +18,7 @@ class Sequences:
     __slots__ = ("_lock", "_next")
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._lock = RLock()  # a recording that nobody finished may be ended by a destructor, in any thread
         self._next: dict[Hashable, int] = {}
 
     def take(self, key: Hashable) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from threading import Thread
 from types import ModuleType
 from typing import Any
 
 import anyio
 import pytest
 
+from gracy_transport.replay import grouping
 from gracy_transport.replay.grouping import Groups
 from gracy_transport.testing import ScriptedResponse, ScriptedWire
 from tests.replay.support import URL, client_of
@@ -126,3 +128,31 @@ async def test_a_storage_may_write_in_batches(family: ModuleType) -> None:
     assert sum(storage.batches) == 20
     assert len(storage.batches) < 20
     assert len(storage.kept) == 20
+
+
+async def test_a_destructor_may_end_what_a_loop_has_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also while something else is handed over in its thread."""
+
+    class Place:
+        """A loop; the garbage collector comes when it is looked for."""
+
+        def __hash__(self) -> int:
+            if abandoned:
+                abandoned.pop().close()
+            return 1
+
+    async def hand_over() -> None:
+        await groups.add(2)
+
+    slow, abandoned = Slow(), list[Any]()
+    groups = Groups(slow.write)
+    begun: Any = groups.add(1)
+    begun.send(None)
+    abandoned.append(begun)
+    monkeypatch.setattr(grouping, "current_loop", Place)
+    slow.may_end = anyio.Event()
+    slow.may_end.set()
+    thread = Thread(target=anyio.run, args=(hand_over,), daemon=True)
+    thread.start()
+    thread.join(10)
+    assert slow.begun == [[2]]

@@ -85,3 +85,21 @@ def test_threads_never_take_the_same_position() -> None:
     for thread in threads:
         thread.join()
     assert sorted(taken) == list(range(2000))
+
+
+def test_a_destructor_may_end_one_recording_while_its_thread_counts_another() -> None:
+    """What a loop that ended has left behind is closed wherever the garbage collector finds it."""
+
+    class Key:
+        """The garbage collector comes when it is looked for."""
+
+        def __hash__(self) -> int:
+            run.has_saved_first(1)
+            return 2
+
+    run, taken = Run(), list[int]()
+    run.begin(1)
+    thread = Thread(target=lambda: taken.append(run.take(Key())), daemon=True)
+    thread.start()
+    thread.join(10)
+    assert taken == [0]

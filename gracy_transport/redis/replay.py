@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import partial
@@ -15,6 +14,7 @@ from ..replay.asked import Asked
 from ..replay.batches import Batch, Batches
 from ..replay.document import from_json, to_line
 from ..replay.nearest import nearest
+from ..replay.processes import PerProcess
 from ..replay.recording import Recording
 from ..replay.shelf import Sequence
 from ..replay.storage import ANY, RecordingStorage, Wanted
@@ -73,8 +73,7 @@ class RedisReplayStorage(RecordingStorage):
         self._url = url
         self._timeout = timeout
         self._keys = Keys(namespace)
-        self._desk = _Desk(url, timeout, self._keys)
-        self._of_parents: list[_Desk] = []
+        self._here = PerProcess(partial(_Desk, url, timeout, self._keys))
 
     def prepare(self) -> None:
         """Refuses a server that cannot be used; stores nothing.
@@ -177,7 +176,7 @@ class RedisReplayStorage(RecordingStorage):
 
     def __repr__(self) -> str:
         """Names the server and the namespace."""
-        return f"<RedisReplayStorage {self._desk.server.name} namespace {self.namespace!r}>"
+        return f"<RedisReplayStorage {self._here().server.name} namespace {self.namespace!r}>"
 
     def __reduce__(self) -> tuple[Callable[[], RedisReplayStorage], tuple[()]]:
         """Copies and pickles as another storage on the same server."""
@@ -229,19 +228,11 @@ class RedisReplayStorage(RecordingStorage):
         except (ValueError, UnreadableRecording) as error:
             raise UnreadableRecording(f"{self!r}: {error}") from error
 
-    def _here(self) -> _Desk:
-        """Returns the desk of this process: after a fork, that of the parent must be neither used nor closed."""
-        if self._desk.process != os.getpid():
-            self._of_parents.append(self._desk)
-            self._desk = _Desk(self._url, self._timeout, self._keys)
-        return self._desk
-
 
 class _Desk:
     """What one process reads and writes with."""
 
     def __init__(self, url: str, timeout: float, keys: Keys) -> None:
-        self.process = os.getpid()
         self.server = Server(url, timeout)
         self.writer = _Writer(self.server, keys)
 

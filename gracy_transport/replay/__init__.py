@@ -39,6 +39,7 @@ The way of a request, and what each file is about:
     lines       a storage in lines of JSON: `jsonl` is a file of them, `books` all files of a process, `unchanged`
                 says which lines stay, `locking` keeps other processes out
     batches     what waits to be written, for `writer` and for the storage in `gracy_transport.redis`
+    processes   what each process has of a storage of its own
     background  writes now and then, for `batches` and `books`
 """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -49,7 +48,6 @@ class Books:
     """
 
     def __init__(self, path: Path, *, is_file: bool) -> None:
-        self.process = os.getpid()
         self.is_file = is_file
         self._path = path
         self._directory = path.parent if is_file else path

@@ -19,10 +19,10 @@ lines and names that this version does not know do no harm.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +31,7 @@ import anyio.to_thread
 from .asked import Asked
 from .books import Books
 from .nearest import nearest
+from .processes import PerProcess
 from .recording import Recording
 from .storage import ANY, RecordingStorage, Wanted
 
@@ -60,8 +61,8 @@ class JSONLinesReplayStorage(RecordingStorage):
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path).absolute()
-        self._books = Books(self.path, is_file=self.path.suffix == _ENDING)
-        self._of_parents: list[Books] = []
+        # What waits in a parent is its own to write.
+        self._here = PerProcess(partial(Books, self.path, is_file=self.path.suffix == _ENDING))
 
     def prepare(self) -> None:
         """Reads what is recorded, and refuses what cannot be used; makes no file.
@@ -151,13 +152,6 @@ class JSONLinesReplayStorage(RecordingStorage):
         if not lines and not self.path.exists():
             return f"{self.path} does not exist"
         return nearest(asked.facts, lines, lambda line: line.recording.request)
-
-    def _here(self) -> Books:
-        """Returns the books of this process: after a fork, those of the parent are its own to write."""
-        if self._books.process != os.getpid():
-            self._of_parents.append(self._books)
-            self._books = Books(self.path, is_file=self._books.is_file)
-        return self._books
 
 
 def host_in(url: str) -> str:

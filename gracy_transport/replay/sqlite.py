@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 import weakref
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
@@ -19,6 +19,7 @@ from .ahead import Ahead, Wish
 from .asked import Asked
 from .nearest import nearest
 from .opening import open_to_read
+from .processes import PerProcess
 from .recording import Recording
 from .schema import ALL, CREDENTIALS, NEAREST, NEXT, SOME, recording_of_row, row_of
 from .storage import ANY, RecordingStorage, Wanted
@@ -53,8 +54,7 @@ class SQLiteReplayStorage(RecordingStorage):
         if file_name == ":memory:":
             raise ValueError('":memory:" keeps nothing: give the name of a file, in a temporary directory if need be')
         self.path = (Path(dir) / file_name).absolute()
-        self._files = _Files(self.path)
-        self._of_parents: list[_Files] = []
+        self._here = PerProcess(partial(_Files, self.path), _Files.abandon)
 
     def prepare(self) -> None:
         """Refuses a file that cannot be used; makes none.
@@ -140,20 +140,11 @@ class SQLiteReplayStorage(RecordingStorage):
         known = [recording_of_row(row).request for row in self._here().select(NEAREST)]
         return nearest(asked.facts, known, lambda each: each)
 
-    def _here(self) -> _Files:
-        """Returns the files of this process: after a fork, those of the parent must be neither used nor closed."""
-        if self._files.process != os.getpid():
-            self._files.abandon()
-            self._of_parents.append(self._files)
-            self._files = _Files(self.path)
-        return self._files
-
 
 class _Files:
     """What one process has open of a recording."""
 
     def __init__(self, path: Path) -> None:
-        self.process = os.getpid()
         self.writer = Writer(path)
         self._path = path
         self._lock = Lock()

@@ -363,7 +363,7 @@ async def test_files_of_another_process_are_left_alone(tmp_path: Path, monkeypat
         assert await storage.find(asked_for(), 0) is None
         storage.flush()
     assert list(tmp_path.iterdir()) == []
-    storage._of_parents[0].write()
+    storage.flush()
     assert len(list(storage.recordings())) == 1
 
 

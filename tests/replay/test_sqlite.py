@@ -579,12 +579,12 @@ async def test_files_of_another_process_are_left_alone(
     storage.flush()
     if has_read:
         await storage.find(asked_for(), 0)
-    before = storage._files
+    before = storage._here()
     with monkeypatch.context() as patch:
         patch.setattr(os, "getpid", lambda: 1)
         assert await storage.find(asked_for(), 0) == recording(asked_for())
         storage.flush()
-        assert storage._of_parents == [before]
+        assert storage._here() is not before
     assert (before._ahead is not None) is has_read
     before._closing = None
     if before._ahead is not None:
@@ -787,8 +787,9 @@ async def test_rows_are_read_many_at_a_time(tmp_path: Path) -> None:
         return len(statements)
 
     assert await storage.find(asked_for(0), 0) is not None
-    assert storage._files._ahead is not None
-    storage._files._ahead.connection.set_trace_callback(statements.append)
+    ahead = storage._here()._ahead
+    assert ahead is not None
+    ahead.connection.set_trace_callback(statements.append)
     assert await reads(list(range(1000))) < 20
     assert await reads(list(range(700, -1, -1))) > 600
     assert statements[-1].endswith(("LIMIT 1", "LIMIT 2"))
@@ -830,8 +831,9 @@ async def test_many_answers_to_one_request_are_found_in_time(tmp_path: Path) -> 
         steps += 1
 
     assert await storage.find(asked_for(), LAST) is not None
-    assert storage._files._ahead is not None
-    storage._files._ahead.connection.set_progress_handler(step, 1000)
+    ahead = storage._here()._ahead
+    assert ahead is not None
+    ahead.connection.set_progress_handler(step, 1000)
     for place in range(2000):
         found = await storage.find(asked_for(), place, Wanted(only_good=True))
         assert found is not None
@@ -849,8 +851,9 @@ async def test_places_are_not_remembered_without_bound(tmp_path: Path, monkeypat
     for _ in range(2):
         for place in range(300):
             assert await storage.find(asked_for(place), 0) is not None
-    assert storage._files._ahead is not None
-    assert len(storage._files._ahead._places) < 320
+    ahead = storage._here()._ahead
+    assert ahead is not None
+    assert len(ahead._places) < 320
     storage.flush()
 
 

@@ -130,6 +130,7 @@ async def test_a_storage_may_write_in_batches(family: ModuleType) -> None:
     assert len(storage.kept) == 20
 
 
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_a_destructor_may_end_what_a_loop_has_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also while something else is handed over in its thread."""
 

@@ -244,7 +244,7 @@ class Desk:
         if not room.waiters:
             self._rooms.pop(room.loop.native, None)
         if room.leader is guest:
-            room.leader = next(reversed(room.waiters), None)
+            room.leader = room.youngest
             if room.leader is not None:
                 room.rouse(room.leader)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from contextlib import suppress
 from typing import Any
 
 import anyio
@@ -25,6 +26,13 @@ class Room:
         self.leader: Guest | None = None
         self.scope: anyio.CancelScope | None = None
         self.wakes_at = math.inf
+
+    @property
+    def youngest(self) -> Guest | None:
+        """The waiter that came last, if there is one."""
+        while True:
+            with suppress(RuntimeError):  # another thread, or a destructor, has taken one out in this very moment
+                return next(reversed(self.waiters), None)
 
     def rouse(self, guest: Guest) -> bool:
         """Lets a waiter look around again; False when its loop has ended."""

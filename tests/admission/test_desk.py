@@ -6,7 +6,8 @@ import asyncio
 import gc
 import random
 import threading
-from collections.abc import Awaitable, Callable
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterator
 
 import anyio
 import anyio.lowlevel
@@ -14,7 +15,9 @@ import pytest
 
 from gracy_transport.admission import Desk, Gate
 from gracy_transport.admission.refusals import DeskClosed
+from gracy_transport.admission.rooms import Guest, Room
 from gracy_transport.clock import SYSTEM_CLOCK
+from gracy_transport.loops import current_loop
 from gracy_transport.testing import FakeClock
 
 pytestmark = pytest.mark.anyio
@@ -398,3 +401,24 @@ def test_a_thousand_waiters_of_a_loop_that_ended_are_passed_by() -> None:
     assert desk.waiting == 0
     tasks.clear()
     gc.collect()
+
+
+async def test_who_leads_next_is_found_though_another_thread_takes_one_out_meanwhile(clock: FakeClock) -> None:
+    """As it does where the loop of all of them has ended, and several threads would wake them."""
+
+    class Overtaken(OrderedDict[Guest, None]):
+        """The last of them is taken out just when somebody has begun to look for it."""
+
+        def __reversed__(self) -> Iterator[Guest]:
+            found = super().__reversed__()
+            if len(self) == 2:
+                self.popitem()
+            return found
+
+    desk, room = Desk(clock), Room(current_loop())
+    room.waiters = Overtaken()
+    guests = [Guest((), room) for _ in range(3)]
+    room.waiters.update(dict.fromkeys(guests))
+    room.leader = guests[0]
+    desk._check_out(guests[0])
+    assert room.leader is guests[1]

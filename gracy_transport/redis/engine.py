@@ -152,7 +152,8 @@ class RedisEngine:
     # In the thread.
 
     async def _main(self, wake: asyncio.Event) -> None:
-        while not self._thread.is_stopping:
+        is_needed = not self._thread.is_stopping or self.gates.are_holding
+        while is_needed:
             try:
                 await self._work(wake)
             except Exception:
@@ -163,6 +164,7 @@ class RedisEngine:
                         while not self._thread.is_stopping:
                             await wake.wait()
                             wake.clear()
+            is_needed = not self._thread.is_stopping
 
     async def _work(self, wake: asyncio.Event) -> None:
         self._went_away = asyncio.Event()  # each loop has its own

@@ -88,6 +88,11 @@ class GateBook:
         """Whether anybody waits at a gate, or has something of it in use."""
         return any(gate.queued or gate.held for gate in self.all())
 
+    @property
+    def are_holding(self) -> bool:
+        """Whether something is lent that has to be given back."""
+        return any(gate.is_holding for gate in self.all())
+
     def hear(self, channel: str, message: str) -> None:
         """Passes on what was said: `pause NAME MICROSECONDS`, `wanted NAME KEPT BY`, `lent NAME LEASE…`."""
         kind, name, *rest = message.split(" ")

@@ -7,6 +7,7 @@ import copy
 import gc
 import logging
 import pickle
+import threading
 import time
 from collections.abc import Iterator
 from types import ModuleType
@@ -210,6 +211,48 @@ async def test_a_slot_that_comes_as_the_limits_are_closed_is_given_back(
             with scope:
                 tasks.start_soon(anyio.to_thread.run_sync, close_when_waited_for, shared)
                 await two.client.get("/")
+    with Redis.from_url(valkey) as server:
+        assert not server.keys(f"*{namespace}*leases")
+
+
+async def test_slots_are_given_back_by_a_thread_that_is_to_end_as_soon_as_it_begins(
+    family: ModuleType, valkey: str, namespace: str, shared: RedisLimits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It began because a slot was in use when the limits were closed, and then they are closed again."""
+    is_busy, may_end, began, may_work = anyio.Event(), anyio.Event(), threading.Event(), threading.Event()
+    thread = shared._engine._thread
+    new_loop = thread._new_loop
+
+    async def answer(_request: Any) -> Any:
+        is_busy.set()
+        await may_end.wait()
+        return family.Response(200)
+
+    def new_loop_late() -> asyncio.AbstractEventLoop:
+        began.set()
+        may_work.wait(60)
+        return new_loop()
+
+    def close_as_it_begins() -> None:
+        began.wait(60)
+        closing = threading.Thread(target=shared.close)
+        closing.start()
+        while not thread.is_stopping:
+            time.sleep(0.001)
+        may_work.set()
+        closing.join(60)
+
+    limit = ConcurrentRequestLimit(1, limit_per_uurl=False, shared=shared)
+    side = Side(family, GracyConfig(concurrent_requests=limit), answer)
+    with anyio.fail_after(60):
+        async with side.client:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(side.send, 1)
+                await is_busy.wait()
+                monkeypatch.setattr(thread, "_new_loop", new_loop_late)
+                await anyio.to_thread.run_sync(shared.close)
+                may_end.set()
+            await anyio.to_thread.run_sync(close_as_it_begins)
     with Redis.from_url(valkey) as server:
         assert not server.keys(f"*{namespace}*leases")
 

@@ -125,17 +125,23 @@ class AiohttpTransport(TransportBase):
         return False
 
     async def _opened(self, loop: asyncio.AbstractEventLoop) -> _Session:
-        session = self._sessions[loop] = _Session(self._settings, loop, lambda: self._sessions.pop(loop, None))
+        session = self._sessions[loop] = _Session(self._settings, loop, self._forget)
         await session.open()
         for other in list(self._sessions.values()):  # in one step, because loops of other threads open theirs
-            if other.loop.is_closed():
+            if other.loop.is_closed() and self._forget(other):
                 await other.close()  # its loop ended in a way that told nobody
         return session
 
+    def _forget(self, session: _Session) -> bool:
+        """Takes a session out; returns whether it was there, not taken by another thread nor replaced by its loop."""
+        known, loop = self._sessions, session.loop
+        return known.get(loop) is session and known.pop(loop, None) is session
+
     async def aclose(self) -> None:
         """Closes the connections of all loops; those of a loop of another thread as soon as that comes to it."""
-        sessions, self._sessions = list(self._sessions.values()), {}
-        for session in sessions:
+        for session in list(self._sessions.values()):
+            if not self._forget(session):
+                continue
             if session.is_here or session.loop.is_closed():
                 await session.close()
             else:
@@ -163,7 +169,9 @@ class _Session:
         loop: the loop.
     """
 
-    def __init__(self, settings: WireSettings, loop: asyncio.AbstractEventLoop, forget: Callable[[], object]) -> None:
+    def __init__(
+        self, settings: WireSettings, loop: asyncio.AbstractEventLoop, forget: Callable[[_Session], object]
+    ) -> None:
         self.loop = loop
         self.busy = 0
         self.slots = None if settings.most is None else asyncio.Semaphore(settings.most)
@@ -203,13 +211,13 @@ class _Session:
         try:
             yield
         finally:
-            self._forget()
+            self._forget(self)
             await self.client.close()
 
     async def close(self) -> None:
         """Closes the connections."""
         if self.loop.is_closed():
-            self._forget()
+            self._forget(self)
             await self.client.close()
         else:
             await self._life.aclose()

@@ -158,3 +158,71 @@ def test_a_loop_may_begin_while_another_looks_which_have_ended(family: ModuleTyp
     wire._sessions[resting] = resting
     asyncio.run(begin())
     assert len(wire._sessions) == 2
+
+
+def test_a_loop_that_begins_while_another_closes_all_is_not_forgotten(family: ModuleType) -> None:
+    """It goes on with the connections that it has just opened."""
+    wire = client_of("aiohttp", family)._transport
+    begun = object()
+
+    class Overtaken(dict[Any, Any]):
+        """Another loop begins when somebody has just looked which there are."""
+
+        def values(self) -> Any:
+            seen = list(super().values())
+            self[begun] = begun
+            return seen
+
+    wire._sessions = Overtaken()
+    asyncio.run(wire.aclose())
+    assert wire._sessions.get(begun) is begun
+
+
+def test_what_a_loop_opens_before_it_hears_that_all_were_closed_is_not_forgotten(family: ModuleType) -> None:
+    """It closes what it had then, and nothing else."""
+    wire = client_of("aiohttp", family)._transport
+
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        before = await wire._opened(loop)
+        thread = threading.Thread(target=asyncio.run, args=(wire.aclose(),))
+        thread.start()
+        thread.join(30)
+        now = await wire._opened(loop)
+        while before._closing is None:
+            await asyncio.sleep(0)
+        await before._closing
+        assert (before.client.closed, now.client.closed) == (True, False)
+        assert wire._sessions == {loop: now}
+
+    asyncio.run(work())
+    assert wire._sessions == {}
+
+
+def test_loops_that_begin_together_close_once_what_a_loop_before_them_has_left(family: ModuleType) -> None:
+    """Each in a thread of its own."""
+    wire = client_of("aiohttp", family)._transport
+
+    async def begin() -> None:
+        await wire._opened(asyncio.get_running_loop())
+
+    class Left:
+        """A session; another loop begins when somebody has just seen that its own has ended."""
+
+        closed = 0
+
+        def is_closed(self) -> bool:
+            if not thread.ident:
+                thread.start()
+                thread.join(30)
+            return True
+
+        async def close(self) -> None:
+            self.closed += 1
+
+    thread = threading.Thread(target=lambda: asyncio.run(begin()))
+    left: Any = Left()
+    left.loop = left
+    wire._sessions[left] = left
+    asyncio.run(begin())
+    assert left.closed == 1

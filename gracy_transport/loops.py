@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from threading import get_ident
 from typing import Any, NamedTuple
 
-__all__ = ["Loop", "current_loop"]
+__all__ = ["Loop", "current_loop", "has_ended"]
 
 
 class Loop(NamedTuple):
@@ -89,6 +89,17 @@ def current_loop() -> Loop:
         except (RuntimeError, AttributeError):
             pass  # not in trio, or another thread is just importing it: asyncio then
     return Loop(_asyncio_loop(), is_trio=False, thread=get_ident())
+
+
+def has_ended(native: Any) -> bool:
+    """Tells whether nothing will run any more in a loop of asyncio, or in the one of a trio token."""
+    if hasattr(native, "is_closed"):
+        return bool(native.is_closed())
+    try:
+        native.run_sync_soon(bool)
+    except RuntimeError:  # trio's RunFinishedError
+        return True
+    return False
 
 
 def _asyncio_loop() -> Any:

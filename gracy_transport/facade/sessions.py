@@ -11,7 +11,7 @@ from ..call import Observer
 from ..clock import Clock
 from ..config import GracyConfig
 from ..family import family_of
-from ..loops import current_loop
+from ..loops import current_loop, has_ended
 from ..options import CallOptions
 from ..order import Shared
 from ..stack import GracyTransport, attach
@@ -116,8 +116,7 @@ class Sessions:
     The first client is made at once, so that what is wrong with it shows at once. It belongs to the first loop that
     uses it. Any other loop (the next `asyncio.run`, a second thread) gets a client of its own by the same recipe,
     with the cookies so far and the headers and credentials that were set on the one before, in front of the same gates
-    and metrics. A loop takes the place of the one that ran before it in its thread: that one has ended, and its
-    connections with it.
+    and metrics. A loop takes the place of those that have ended, and of the one that ran before it in its thread.
 
     Args:
         create: makes a client.
@@ -163,8 +162,10 @@ class Sessions:
                 return before
         made = self._made(before, loop)  # which takes long, and runs code of the user's own
         with self._lock:
+            # Those of threads that have ended, too, would keep their connections for as long as the object lives.
+            alive = {key: kept for key, kept in self._by_thread.copy().items() if not has_ended(kept.loop)}
             self._refuse_closed()
-            self.newest = self._by_thread[thread] = made
+            self.newest, self._by_thread = made, {**alive, thread: made}
             return made
 
     def _refuse_closed(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import threading
+import weakref
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import ModuleType
@@ -357,6 +358,27 @@ def test_two_threads_have_a_client_each(family: ModuleType) -> None:
     assert len(clients) == 4
     assert len({id(client) for client in clients}) == 2
     assert api.made == 2
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_clients_of_threads_that_have_ended_are_let_go(family: ModuleType, backend: str) -> None:
+    """Their connections are nobody's: a program may have had many threads once, for one job each."""
+    api = Counting(family, ScriptedWire())
+    barrier = threading.Barrier(3)
+    clients: list[weakref.ref[Any]] = []
+
+    async def work() -> None:
+        clients.append(weakref.ref(api._client))
+        barrier.wait(timeout=10)
+
+    threads = [threading.Thread(target=anyio.run, args=(work,), kwargs={"backend": backend}) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    anyio.run(api.get_pokemon, backend=backend)
+    gc.collect()
+    assert [client() for client in clients] == [None] * 3
 
 
 def test_a_client_of_the_users_own_is_used_in_every_loop(family: ModuleType) -> None:

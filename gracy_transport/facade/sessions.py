@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from inspect import getattr_static
 from threading import RLock, get_ident
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
@@ -202,7 +203,7 @@ class Sessions:
 
 def _own_ways(client: Any) -> tuple[Any, ...] | None:
     names, base, kind = ("request", "stream"), family_of(client).module.AsyncClient, cast("Any", type(client))
-    if all(getattr(kind, name) is getattr(base, name) and name not in vars(client) for name in names):
+    if all(getattr_static(kind, name) is getattr_static(base, name) and name not in vars(client) for name in names):
         return None
     return tuple(getattr(client, name) for name in names)
 

@@ -12,7 +12,7 @@ import pytest
 from gracy_transport import GracefulRetry, GracyConfig
 from gracy_transport.exceptions import GracyRequestFailed, NonOkResponse
 from gracy_transport.testing import FakeClock, ScriptedResponse, ScriptedWire
-from tests.facade.support import BASE, Scripted
+from tests.facade.support import BASE, Scripted, ScriptedAPI
 
 pytestmark = pytest.mark.anyio
 
@@ -157,3 +157,16 @@ async def test_a_challenge_may_be_answered(family: ModuleType, clock: FakeClock)
     assert (await api.get_pokemon()).status_code == 200
     with pytest.raises(NonOkResponse, match="status 401"):
         await api.get_pokemon()
+
+
+async def test_what_somebody_puts_around_the_class_of_httpx_is_no_way_of_its_own(
+    family: ModuleType, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tool that traces does so, and its proxies give another function each time they are asked."""
+
+    class Proxy:
+        def __get__(self, client: object, kind: type) -> Any:
+            return lambda *_, **__: pytest.fail("the facade sends by itself")
+
+    monkeypatch.setattr(family.AsyncClient, "request", Proxy())
+    assert (await ScriptedAPI(family, ScriptedWire(clock=clock), clock=clock).get_pokemon()).status_code == 200

@@ -23,6 +23,7 @@ FLOORS = {
         "values",
         "clock",
         "loops",
+        "forks",
         "exceptions",
         "portable",
         "events",

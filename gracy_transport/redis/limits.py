@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import Field
 
 from ..admission import Desk, SharedLimits
+from ..forks import at_fork
 from ..values import Value
 from .engine import RedisEngine
 from .gate import Away
@@ -18,7 +19,6 @@ from .link import CONNECT_TIMEOUT
 from .names import name_of
 from .permits import SharedPermits
 from .slots import SharedSlots
-from .thread import at_fork
 from .urls import check_url, client_of, package, shown
 
 __all__ = ["RedisLimits"]

@@ -11,14 +11,13 @@ import asyncio
 import contextlib
 import os
 import selectors
-import weakref
 from collections.abc import Awaitable, Callable, Generator
 from threading import Lock, RLock, Thread, current_thread, main_thread
-from typing import Final, TypeVar
+from typing import Final
 
-__all__ = ["LoopThread", "at_fork"]
+from ..forks import at_fork
 
-T = TypeVar("T")
+__all__ = ["LoopThread"]
 
 CHECK: Final = 0.1
 """Seconds between two looks whether the thread has ended that is to end."""
@@ -174,21 +173,3 @@ class _Rest(selectors.DefaultSelector):
             return super().select(timeout)
         finally:
             self._at_work.take()
-
-
-def at_fork(owner: T, **acts: Callable[[T], None]) -> None:
-    """Lets something be done with an object around each fork, for as long as it lives; nothing where nothing is forked.
-
-    `acts` are `before`, `after_in_parent` and `after_in_child`, as `os.register_at_fork` has them.
-    """
-    found = weakref.ref(owner)
-
-    def bound(act: Callable[[T], None]) -> Callable[[], None]:
-        def at_last() -> None:
-            if (owner := found()) is not None:
-                act(owner)
-
-        return at_last
-
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(**{moment: bound(act) for moment, act in acts.items()})

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from threading import Lock, Thread, main_thread
+from threading import Lock, RLock, Thread, main_thread
 from typing import Final
+
+from ..forks import rest_at_fork
 
 __all__ = ["GATHER", "Background"]
 
@@ -20,7 +22,8 @@ class Background:
 
     While there is something to write there is a thread that will do it, and it is no daemon: a program that ends
     without closing anything loses nothing. Writing is never done in an event loop, since other processes may hold the
-    file. Usable from any thread.
+    file. Usable from any thread. A fork waits until nothing is being written: what SQLite knows of an open file would
+    be wrong in the child, which writes to it by itself.
 
     Args:
         write: writes whatever waits; must not raise.
@@ -34,10 +37,11 @@ class Background:
         self._close = close
         self._longest = longest
         self._lock = Lock()
-        self._turn = Lock()
+        self._turn = RLock()
         self._is_asked = False
         self._thread: Thread | None = None
         self._took = 0.0
+        rest_at_fork(self, self._turn, lambda background: background._close())  # noqa: SLF001 - its own
 
     def ask(self) -> bool:
         """Asks for a write; returns whether there will be one, which there is not at the very end of a program."""

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 from typing import Any, Final
 
 import anyio.to_thread
 
 from ..exceptions import UnreadableRecording
+from ..forks import rest_at_fork
 from .ahead import Ahead, Wish
 from .asked import Asked
 from .nearest import nearest
@@ -62,9 +63,7 @@ class SQLiteReplayStorage(RecordingStorage):
         Raises:
             UnreadableRecording: when the file is not ours or of a newer version.
         """
-        connection = open_to_read(self.path)
-        if connection is not None:
-            connection.close()
+        self._here().prepare()
 
     async def save(self, asked: Asked, recording: Recording, position: int, *, is_first: bool) -> None:
         """Lets a recording be written."""
@@ -147,11 +146,19 @@ class _Files:
     def __init__(self, path: Path) -> None:
         self.writer = Writer(path)
         self._path = path
-        self._lock = Lock()
+        self._lock = RLock()
         self._ahead: Ahead | None = None
         self._looked = float("-inf")
         self._batches: int = 0
         self._closing: Any = None
+        rest_at_fork(self, self._lock, _Files._close)
+
+    def prepare(self) -> None:
+        """Refuses a file that cannot be used."""
+        with self._lock:
+            connection = open_to_read(self._path)
+            if connection is not None:
+                connection.close()
 
     def find(self, key: int, position: int, wish: Wish) -> Recording | None:
         """Returns the recording at a position among those that are wished for, or `None`.
@@ -185,10 +192,14 @@ class _Files:
     def close(self) -> None:
         """Writes what waits and closes the file."""
         with self._lock:
-            if self._closing is not None:
-                self._closing()
-            self._ahead = None
+            self._close()
         self.writer.flush()
+
+    def _close(self) -> None:
+        """Closes what reads the file; also before a fork, since a child could not rely on its own files otherwise."""
+        if self._closing is not None:
+            self._closing()
+        self._ahead = None
 
     def abandon(self) -> None:
         """Lets go of what belongs to the parent of this process."""

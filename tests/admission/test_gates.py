@@ -19,6 +19,12 @@ def test_a_permit_comes_back_one_period_after_its_stamp() -> None:
     assert gate.has_room(15.0)
 
 
+def test_a_gate_is_called_by_what_it_stands_for() -> None:
+    """In words, and it never stands alone for a limit of many processes."""
+    gate = Gate(1, subject=("two", 2))
+    assert (gate.title, gate.is_alone(0.0)) == ("('two', 2)", False)
+
+
 def test_a_slot_comes_back_when_it_is_given_back() -> None:
     """A slot gate has no period: only a release opens it."""
     gate = Gate(1)

@@ -18,9 +18,32 @@ def test_each_key_has_a_gate_of_its_own(clock: FakeClock) -> None:
 
 
 def test_a_gate_is_made_as_the_limit_says(clock: FakeClock) -> None:
-    """With its number, its window, and what it belongs to."""
-    gate = KeyedGates(lambda _key: Gate(2, 10.0, subject="rule"), Desk(clock)).get("key")
-    assert (gate.limit, gate.period, gate.subject) == (2, 10.0, "rule")
+    """With its number, its window, and what it belongs to; it may depend on the key."""
+    gate = KeyedGates(lambda key: Gate(2, 10.0, subject=f"rule for {key}"), Desk(clock)).get("one")
+    assert (gate.limit, gate.period, gate.subject) == (2, 10.0, "rule for one")
+
+
+def test_two_that_come_together_have_one_gate(clock: FakeClock) -> None:
+    """Of two threads that found none, one finds that of the other."""
+    gates = KeyedGates(lambda _key: Gate(1), Desk(clock))
+    assert gates._find_or_make("one") is gates._find_or_make("one")
+
+
+def test_it_is_looked_again_when_their_number_has_doubled(clock: FakeClock) -> None:
+    """At 65 keys, and when these are all in use at 129."""
+    looked: list[Gate] = []
+
+    class Used(Gate):
+        def is_idle(self, now: float) -> bool:
+            looked.append(self)
+            return False
+
+    gates, counts = KeyedGates(lambda _key: Used(1), Desk(clock)), list[int]()
+    for number in range(130):
+        gates.get(number)
+        counts.append(len(looked))
+    assert [counts.index(count) for count in (0, 64, 64 + 128)] == [0, 64, 128]
+    assert len(looked) == 64 + 128
 
 
 def test_nothing_is_dropped_while_there_are_few_keys(clock: FakeClock) -> None:

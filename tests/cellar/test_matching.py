@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-from gracy_transport.matching import Memo, path_of, place_of
+from gracy_transport.matching import Memo, host_of, path_of, place_of, with_path
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,22 @@ def test_the_parts_agree_with_what_the_families_make_public(family: ModuleType) 
         url = family.URL(text)
         assert place_of(url)[0] == f"{url.scheme}://{url.netloc.decode()}"
         assert path_of(url) == url.raw_path.decode().partition("?")[0]
+
+
+def test_the_host_is_what_the_header_of_that_name_is_made_of(family: ModuleType) -> None:
+    """Its name and its port, and nothing else of the URL."""
+    assert host_of(family.URL("https://me:mine@api.test:99/a?b#c")) == ("api.test", 99)
+    assert host_of(family.URL("http://api.test")) == ("api.test", None)
+
+
+def test_a_url_with_another_path_is_as_if_it_was_parsed(family: ModuleType) -> None:
+    """All before the path stays, the fragment goes; the URL that it was made of is as it was."""
+    url = family.URL("https://me:mine@api.test:99/a?b#c")
+    made = with_path(url, "/d%20e", "f=g")
+    assert made == family.URL("https://me:mine@api.test:99/d%20e?f=g")
+    assert (type(made), made.raw_path, made.fragment) == (family.URL, b"/d%20e?f=g", "")
+    assert with_path(url, "/d", None) == family.URL("https://me:mine@api.test:99/d")
+    assert str(url) == str(family.URL("https://me:mine@api.test:99/a?b#c"))
 
 
 def test_a_memo_asks_once_for_each_url() -> None:

@@ -261,6 +261,7 @@ def test_a_semicolon_may_be_a_separator_or_a_part_of_a_secret(query: str, shown:
         ("https://api.test/?#token=hunter2", f"https://api.test/?#token={REDACTED}"),
         ("https://me:hunter2@api.test/;token=hunter2", f"https://{REDACTED}@api.test/;token={REDACTED}"),
         ("//a; https://me:hunter2@api.test", f"//a; https://{REDACTED}@api.test"),
+        ("https://a.test/?b=1#token=hunter2", f"https://a.test/?b=1#token={REDACTED}"),
         ("https://a.test/{A}?to={B}&key={C}", f"https://a.test/{{A}}?to={{B}}&key={REDACTED}"),
     ],
 )

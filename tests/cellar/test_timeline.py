@@ -91,6 +91,13 @@ def test_an_attempt_that_is_under_way_has_taken_no_time_yet() -> None:
     assert str(told) == "GET /a under way in 3.0 s: 2 attempts"
 
 
+def test_a_back_off_that_was_cut_short_is_the_end_of_the_call() -> None:
+    """It comes after the last attempt, and what was waited counts."""
+    failed = attempt(1, 100.0, ended=101.0, status=503)
+    told = timeline_of("GET /a", 100.0, [failed], [Wait("back-off", 2.5, "[503]", 101.0)])
+    assert (told.result, told.seconds) == ("503", 3.5)
+
+
 def test_attempts_are_counted_apart_from_waits() -> None:
     """Three waits of one attempt are one attempt."""
     waits = [Wait(kind, 1.0, "why", float(place)) for place, kind in enumerate(("slot", "throttle", "pause"))]

@@ -92,6 +92,13 @@ def test_a_share_outside_of_0_to_1_is_an_error_that_says_what_to_write(share: fl
         Latencies().quantile(share)
 
 
+def test_what_was_counted_with_another_accuracy_is_refused() -> None:
+    """Its buckets stand for something else; the message names both, and says what to do."""
+    said = r"of 0\.01 do not add up with those of 0\.02: run the same .* wherever reports are made and merged$"
+    with pytest.raises(ValueError, match=said):
+        Latencies.merged([Latencies(), Latencies(accuracy=0.01)])
+
+
 def test_a_snapshot_does_not_change_with_its_sketch_and_pickles() -> None:
     """It may go to another process while the counting goes on."""
     sketch = LatencySketch()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gracy_transport.replay.asked import Asked
+from gracy_transport.replay.asked import Asked, _places
 from gracy_transport.replay.key import (
     key_of,
     key_of_match,
@@ -18,6 +18,7 @@ from gracy_transport.replay.key import (
     normal_body,
     normal_headers,
     normal_url,
+    places_of_telling,
 )
 from gracy_transport.replay.recording import RecordedRequest
 
@@ -28,6 +29,13 @@ def key(method: str = "GET", url: str = URL, family: Any = httpx, **given: Any) 
     """Returns the key of a request as a client would build it."""
     request = family.Request(method, url, **given)
     return Asked(request, request.read()).key
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_remembered() -> None:
+    """Lets each test find out anew what another has found out before."""
+    normal_headers.cache_clear()
+    _places.cache_clear()
 
 
 SAME: list[tuple[dict[str, Any], dict[str, Any]]] = [
@@ -166,6 +174,7 @@ def test_any_text_of_a_url_has_a_normal_form(text: str) -> None:
         ("https://api.test/caf%c3%a9/%7Ex/a%2Fb/A%20b/c d", "https://api.test/caf%C3%A9/~x/a%2Fb/A%20b/c%20d"),
         ("https://api.test/a/?", "https://api.test/a/"),
         ("https://api.test/a?b=2&a=x+y&b=1&&c", "https://api.test/a?a=x%20y&b=2&b=1&c="),
+        ("https://api.test/a?b=2&a=1&b=1", "https://api.test/a?a=1&b=2&b=1"),
         ("https://api.test/a?to=https://other.test/b?c", "https://api.test/a?to=https%3A%2F%2Fother.test%2Fb%3Fc"),
         ("/relative://b", "/relative://b"),
     ],
@@ -196,6 +205,11 @@ def test_the_normal_form_of_headers_is_pinned() -> None:
     headers = (("X-Other", "1"), ("Range", "Bytes=0-1, 3-4"), ("accept", " A/b ;Q=1 "), ("if-none-match", 'W/"Ab"'))
     assert normal_headers(headers) == 'accept: a/b;q=1\nif-none-match: W/"Ab"\nrange: bytes=0-1,3-4\n'
     assert not normal_headers((("accept", "*/*"), ("accept-language", ""), ("range", "")))
+
+
+def test_the_headers_that_tell_something_are_found_by_their_places() -> None:
+    """However they are written, and with any bytes in the names of others."""
+    assert places_of_telling((b"X-Other", b"Range", b"\xe9", b"ACCEPT")) == ((1, "range"), (3, "accept"))
 
 
 def test_the_key_is_pinned() -> None:

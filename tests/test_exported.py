@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import gracy_transport
-from gracy_transport import exceptions, metrics, redis, testing
+from gracy_transport import exceptions, facade, metrics, redis, replay, testing
 from gracy_transport.replays import storages
 
 PINNED = [
@@ -69,7 +69,9 @@ def test_every_public_name_is_exported_and_no_other() -> None:
 
 
 @pytest.mark.parametrize(
-    "package", [gracy_transport, metrics, redis, storages, testing], ids=lambda package: package.__name__
+    "package",
+    [gracy_transport, facade, metrics, redis, replay, storages, testing],
+    ids=lambda package: package.__name__,
 )
 def test_names_that_are_loaded_late_come_from_where_type_checkers_look(package: types.ModuleType) -> None:
     """Each stands twice, in an import that only type checkers read and in the table, with the same module."""

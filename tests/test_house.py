@@ -228,6 +228,40 @@ def test_only_rendering_is_loaded_late_from_above(path: str) -> None:
     assert all(ORDER.index(FLOOR_OF[room]) <= mine or room == "reports" for room in late)
 
 
+def files_imported(path: str, *, inside_functions: bool) -> set[str]:
+    """Returns the files of ours that a file imports by their own names."""
+    folder = path.split("/")[:-1]
+    found = {
+        "/".join([*folder[: len(folder) - node.level + 1], *(node.module or "").split(".")])
+        for node in run_time_imports(FILES[path], inside_functions=inside_functions)
+        if isinstance(node, ast.ImportFrom) and node.level
+    }
+    return {f"{name}.py" for name in found} & FILES.keys()
+
+
+def loaded_with(path: str) -> set[str]:
+    """Returns the files that are loaded when a file is, at once or by others that are."""
+    loaded: set[str] = set()
+    coming = {path}
+    while coming:
+        loaded |= coming
+        coming = {each for known in coming for each in files_imported(known, inside_functions=False)} - loaded
+    return loaded
+
+
+@pytest.mark.parametrize("room", [path for path in FILES if path.endswith("/__init__.py")])
+def test_a_room_loads_no_file_at_once_that_others_reach_into(room: str) -> None:
+    """A thread that loads the file, and another that loads the room, would wait for each other: an error in Python.
+
+    The tools of the command line are loaded by one thread.
+    """
+    folder = room.removesuffix("__init__.py")
+    tools = {"formats", "conversion", "checking", "drift", "demo", "__main__"}
+    others = [path for path in FILES if not path.startswith(folder) and room_of(path) not in tools]
+    reached = {file for path in others for file in files_imported(path, inside_functions=True)}
+    assert {file for file in reached & loaded_with(room) if file.startswith(folder)} == set()
+
+
 @pytest.mark.parametrize("path", PURE)
 def test_pure_files_decide_and_do_nothing_else(path: str) -> None:
     """No await, no clock, no network, no log: what a decision needs to know it is told."""

@@ -10,12 +10,15 @@ a class. `scope` makes a request of all that, `sending` sends it, `parsing` make
 
 from __future__ import annotations
 
-from .api import Gracy, GracyAPI, GracyApi
-from .context import GracyRequestContext
-from .endpoints import BaseEndpoint
-from .namespaces import GracyNamespace
-from .overrides import graceful, graceful_generator
-from .typed import generated_parsed_response, parsed_response
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .api import Gracy, GracyAPI, GracyApi
+    from .context import GracyRequestContext
+    from .endpoints import BaseEndpoint
+    from .namespaces import GracyNamespace
+    from .overrides import graceful, graceful_generator
+    from .typed import generated_parsed_response, parsed_response
 
 __all__ = [
     "BaseEndpoint",
@@ -29,3 +32,22 @@ __all__ = [
     "graceful_generator",
     "parsed_response",
 ]
+
+if not TYPE_CHECKING:
+    from ..late import loaded_late
+
+    __getattr__, __dir__ = loaded_late(
+        __name__,
+        {
+            "BaseEndpoint": ".endpoints",
+            "Gracy": ".api",
+            "GracyAPI": ".api",
+            "GracyApi": ".api",
+            "GracyNamespace": ".namespaces",
+            "GracyRequestContext": ".context",
+            "generated_parsed_response": ".typed",
+            "graceful": ".overrides",
+            "graceful_generator": ".overrides",
+            "parsed_response": ".typed",
+        },
+    )

@@ -45,11 +45,14 @@ The way of a request, and what each file is about:
 
 from __future__ import annotations
 
-from .config import GracyReplay, ReplayLogEvent
-from .recording import RecordedError, RecordedRequest, RecordedResponse, Recording
-from .state import ReplayState
-from .storage import GracyReplayStorage, RecordingStorage
-from .transport import ReplayTransport
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .config import GracyReplay, ReplayLogEvent
+    from .recording import RecordedError, RecordedRequest, RecordedResponse, Recording
+    from .state import ReplayState
+    from .storage import GracyReplayStorage, RecordingStorage
+    from .transport import ReplayTransport
 
 __all__ = [
     "GracyReplay",
@@ -63,3 +66,22 @@ __all__ = [
     "ReplayState",
     "ReplayTransport",
 ]
+
+if not TYPE_CHECKING:
+    from ..late import loaded_late
+
+    __getattr__, __dir__ = loaded_late(
+        __name__,
+        {
+            "GracyReplay": ".config",
+            "GracyReplayStorage": ".storage",
+            "RecordedError": ".recording",
+            "RecordedRequest": ".recording",
+            "RecordedResponse": ".recording",
+            "Recording": ".recording",
+            "RecordingStorage": ".storage",
+            "ReplayLogEvent": ".config",
+            "ReplayState": ".state",
+            "ReplayTransport": ".transport",
+        },
+    )

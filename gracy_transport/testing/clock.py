@@ -30,6 +30,8 @@ class FakeClock:
     backends. With `auto=False` it only moves when the test says so, with `await clock.advance(seconds)`: use that
     when real sockets or threads take part, because their work is invisible to the clock.
 
+    It looks into the loop to see who waits. That of uvloop lets nobody look: there a sleep raises a RuntimeError.
+
     Args:
         start: the first value of `now()`, in seconds.
         wall: the first value of `wall()`, in seconds since 1970 UTC; 2026-01-01 unless given.
@@ -132,6 +134,7 @@ class FakeClock:
         if loop.is_trio:
             await _trio_idle()
             return
+        _refuse_opaque(loop.native)
         for _ in range(_SETTLE_ROUNDS):
             await anyio.lowlevel.checkpoint()
         while not _is_idle(loop.native):
@@ -144,6 +147,8 @@ class FakeClock:
         loop = current_loop()
         if self._driver is not None and self._driver.native is loop.native:
             return
+        if not loop.is_trio:
+            _refuse_opaque(loop.native)
         self._driver = loop
         if loop.is_trio:
             _trio().lowlevel.spawn_system_task(self._drive_trio, loop)
@@ -174,15 +179,19 @@ class FakeClock:
         return True
 
 
+def _refuse_opaque(loop: Any) -> None:
+    if not hasattr(loop, "_ready"):
+        name = f"{type(loop).__module__}.{type(loop).__name__}"
+        raise RuntimeError(f"FakeClock cannot see when all tasks of {name} wait: run the test on asyncio's own loop")
+
+
 def _is_idle(loop: Any) -> bool:
     """Tells whether nothing is ready to run but clocks, which only look whether anything else is."""
-    # asyncio has no public way to ask this. A loop that keeps no such queue counts as busy for ever, which
-    # shows as a test that hangs rather than as one that passes wrongly.
+    # asyncio has no public way to ask this.
     # One that is about to stop is not waiting either: time must not move because its last task is done.
-    queue = getattr(loop, "_ready", None)
-    if queue is None or getattr(loop, "_stopping", False):
+    if getattr(loop, "_stopping", False):
         return False
-    called = (getattr(handle, "_callback", None) for handle in queue)
+    called = (getattr(handle, "_callback", None) for handle in loop._ready)  # noqa: SLF001 - as said above
     return all(isinstance(getattr(callback, "__self__", None), FakeClock) for callback in called)
 
 

@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -337,6 +338,13 @@ MAPPED = [path for path in FILES if path.endswith("/__init__.py") and files_besi
 def test_a_room_that_says_what_its_files_are_for_leaves_none_out(path: str) -> None:
     """Whoever adds one says there what it is about."""
     assert files_beside(path) <= named_in(path)
+
+
+def test_whoever_mutates_a_file_says_what_survives() -> None:
+    """In the table of CONTRIBUTING.md: files that are mutated stand there, and no others."""
+    settings = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text("utf-8"))["tool"]["mutmut"]
+    told = re.findall(r"^\| `(\S+\.py)` \|", (PACKAGE.parent / "CONTRIBUTING.md").read_text("utf-8"), re.MULTILINE)
+    assert [f"gracy_transport/{path}" for path in told] == settings["only_mutate"]
 
 
 LONGEST_FILE, LONGEST_FUNCTION = 300, 40

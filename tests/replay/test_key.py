@@ -205,6 +205,8 @@ def test_the_normal_form_of_headers_is_pinned() -> None:
     headers = (("X-Other", "1"), ("Range", "Bytes=0-1, 3-4"), ("accept", " A/b ;Q=1 "), ("if-none-match", 'W/"Ab"'))
     assert normal_headers(headers) == 'accept: a/b;q=1\nif-none-match: W/"Ab"\nrange: bytes=0-1,3-4\n'
     assert not normal_headers((("accept", "*/*"), ("accept-language", ""), ("range", "")))
+    assert normal_headers((("accept", "*/*;q=0.5, text/csv"),)) == "accept: */*;q=0.5,text/csv\n"
+    assert normal_headers((("soapaction", '"X:Get:X"'),)) == "soapaction: X:Get:X\n"
 
 
 def test_the_headers_that_tell_something_are_found_by_their_places() -> None:

@@ -138,7 +138,8 @@ class RedisEngine:
     def stop(self, *, wait: bool = True) -> None:
         """Gives back what was lent and is not in use, and ends the thread; it begins anew when it is needed."""
         self._thread.stop(wait=wait)
-        if wait and main_thread().is_alive() and (self._orders or self.gates.are_needed):
+        is_over = not (self._orders or self.gates.are_needed or self._has_to_give_back)
+        if wait and main_thread().is_alive() and not is_over:
             self._thread.rouse()  # somebody came meanwhile, or is not through yet
 
     def after_fork(self) -> None:
@@ -149,10 +150,14 @@ class RedisEngine:
         self._pauses.clear()
         self.gates.after_fork()
 
+    @property
+    def _has_to_give_back(self) -> bool:
+        return not self.is_away and self.gates.are_holding
+
     # In the thread.
 
     async def _main(self, wake: asyncio.Event) -> None:
-        is_needed = not self._thread.is_stopping or self.gates.are_holding
+        is_needed = not self._thread.is_stopping or self._has_to_give_back
         while is_needed:
             try:
                 await self._work(wake)

@@ -9,7 +9,7 @@ import logging
 import pickle
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -219,28 +219,13 @@ async def test_slots_are_given_back_by_a_thread_that_is_to_end_as_soon_as_it_beg
     family: ModuleType, valkey: str, namespace: str, shared: RedisLimits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It began because a slot was in use when the limits were closed, and then they are closed again."""
-    is_busy, may_end, began, may_work = anyio.Event(), anyio.Event(), threading.Event(), threading.Event()
-    thread = shared._engine._thread
-    new_loop = thread._new_loop
+    is_busy, may_end, thread = anyio.Event(), anyio.Event(), shared._engine._thread
+    began, may_work = threading.Event(), threading.Event()
 
     async def answer(_request: Any) -> Any:
         is_busy.set()
         await may_end.wait()
         return family.Response(200)
-
-    def new_loop_late() -> asyncio.AbstractEventLoop:
-        began.set()
-        may_work.wait(60)
-        return new_loop()
-
-    def close_as_it_begins() -> None:
-        began.wait(60)
-        closing = threading.Thread(target=shared.close)
-        closing.start()
-        while not thread.is_stopping:
-            time.sleep(0.001)
-        may_work.set()
-        closing.join(60)
 
     limit = ConcurrentRequestLimit(1, limit_per_uurl=False, shared=shared)
     side = Side(family, GracyConfig(concurrent_requests=limit), answer)
@@ -249,12 +234,60 @@ async def test_slots_are_given_back_by_a_thread_that_is_to_end_as_soon_as_it_beg
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(side.send, 1)
                 await is_busy.wait()
-                monkeypatch.setattr(thread, "_new_loop", new_loop_late)
+                monkeypatch.setattr(thread, "_new_loop", late(thread._new_loop, began, may_work))
                 await anyio.to_thread.run_sync(shared.close)
                 may_end.set()
-            await anyio.to_thread.run_sync(close_as_it_begins)
+            await anyio.to_thread.run_sync(close_as_it_begins, shared, began, may_work)
     with Redis.from_url(valkey) as server:
         assert not server.keys(f"*{namespace}*leases")
+
+
+async def test_a_slot_that_is_free_as_the_thread_has_just_ended_is_given_back(
+    family: ModuleType, valkey: str, namespace: str, shared: RedisLimits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was lent by the last that the thread did, and the request was through before anybody looked again."""
+    is_through, began, may_work = threading.Event(), threading.Event(), threading.Event()
+    thread, link = shared._engine._thread, shared._engine._link
+    stop = thread.stop
+
+    def stop_until_through(*, wait: bool = True) -> None:
+        stop(wait=wait)
+        is_through.wait(60)
+
+    limit = ConcurrentRequestLimit(1, limit_per_uurl=False, shared=shared)
+    side = Side(family, GracyConfig(concurrent_requests=limit))
+    monkeypatch.setattr(link, "greet", late(link.greet, began, may_work))
+    monkeypatch.setattr(thread, "stop", stop_until_through)
+    with anyio.fail_after(60):
+        async with side.client, anyio.create_task_group() as tasks:
+            tasks.start_soon(anyio.to_thread.run_sync, close_as_it_begins, shared, began, may_work)
+            await side.send(1)
+            is_through.set()
+    await anyio.to_thread.run_sync(shared.close)
+    with Redis.from_url(valkey) as server:
+        assert not server.keys(f"*{namespace}*leases")
+
+
+def late(work: Callable[..., Any], began: threading.Event, may_work: threading.Event) -> Callable[..., Any]:
+    """Returns work that stops at its beginning."""
+
+    def work_late(*args: Any) -> Any:
+        began.set()
+        may_work.wait(60)
+        return work(*args)
+
+    return work_late
+
+
+def close_as_it_begins(limits: RedisLimits, began: threading.Event, may_work: threading.Event) -> None:
+    """Closes limits when their thread has begun, and lets it go on then."""
+    began.wait(60)
+    closing = threading.Thread(target=limits.close)
+    closing.start()
+    while not limits._engine._thread.is_stopping:
+        time.sleep(0.001)
+    may_work.set()
+    closing.join(60)
 
 
 def close_when_waited_for(limits: RedisLimits) -> None:

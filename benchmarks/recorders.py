@@ -37,7 +37,8 @@ class Recorder:
         open: given a mode and a folder of its own, opens something that sends requests.
         replay_at_most, record_at_most: how many times as long as a bare client it may take.
         load_at_most, size_at_most: milliseconds to open what was recorded, bytes of a recording.
-        most: how many requests it can be asked to replay in reasonable time.
+        most_recorded, most_replayed: how many requests it can be asked in reasonable time: some look through all that
+            was recorded for each.
     """
 
     name: str
@@ -46,7 +47,8 @@ class Recorder:
     record_at_most: float | None = None
     load_at_most: float | None = None
     size_at_most: float | None = None
-    most: int = 1_000_000
+    most_recorded: int = 1_000_000
+    most_replayed: int = 1_000_000
 
 
 def ours() -> list[Recorder]:
@@ -82,7 +84,7 @@ def peers() -> tuple[list[Recorder], list[str]]:
     """Returns the peers that are installed, and the names of those that are not."""
     known = {
         "gracy": Recorder("gracy 1.34 (the original), SQLite", _gracy),
-        "vcr": Recorder("vcrpy, YAML", _vcrpy, most=50),
+        "vcr": Recorder("vcrpy, YAML", _vcrpy, most_recorded=1_000, most_replayed=50),
         "dvd_rw": Recorder("dvd-rw, JSON", _dvd),
     }
     missing = [recorder.name for package, recorder in known.items() if find_spec(package) is None]

@@ -46,11 +46,11 @@ async def ask(*, quick: bool) -> list[Figure]:
 
 
 async def _of(recorder: Recorder, bare: Get, urls: Sequence[str], folder: Path) -> list[Figure]:
-    name = recorder.name
+    name, urls = recorder.name, urls[: recorder.most_recorded]
     recorded = await _pass(recorder, "record", bare, urls, folder)
     size = _size_of(folder)
     loaded = min([await _load(recorder, urls[0], folder) for _ in range(3)])
-    replayed = await _pass(recorder, "replay", bare, urls[: recorder.most], folder)
+    replayed = await _pass(recorder, "replay", bare, urls[: recorder.most_replayed], folder)
     figures = [
         Figure(f"{name}: replay", replayed.ratio, "×", replayed.best, at_most=recorder.replay_at_most),
         Figure(

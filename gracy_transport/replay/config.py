@@ -58,7 +58,8 @@ class GracyReplay(Value, frozen=True):
         mode: "record" sends every request and stores the answers, "replay" answers from the storage and sends nothing,
             "smart-replay" sends and stores only what the storage does not have. "once" is "record" when the storage
             is empty as the run begins, else "replay". "refresh" is "record", and when the transport is closed without
-            an error what was recorded before the run is forgotten (by one process at a time, therefore).
+            an error what was recorded before the run is forgotten (by one process at a time, therefore), unless the
+            run recorded nothing.
         storage: where recordings are kept.
         discard_replays_older_than: recordings from before that date are as good as none. A date without a time zone is
             taken as local time, which is what `datetime.now()` gives. A `timedelta` goes back from each look-up.
@@ -77,7 +78,8 @@ class GracyReplay(Value, frozen=True):
         secret_names: names of headers, parameters and fields that hold secrets, beside those that everybody knows.
         public_names: names that are taken for those of secrets, and hold plain data here.
         credential: says by a request whose it is, as a text, or `None` for nobody's. Two users never get each other's
-            answers; unless given, what authorises a request tells them apart. The text is not recorded.
+            answers; unless given, what authorises a request tells them apart. The text is not recorded as such; a
+            header, parameter or field that it is read from is, unless `secret_names` has its name.
         match_on: by what requests are looked up: parts of them ("method", "url", "host", "path", "query", "body",
             "headers", "header:NAME"), or a function of the request without its secrets. Method, URL, body and headers
             unless given. "headers" are the few that say what is asked for: Accept (unless it is `*/*`),
@@ -177,4 +179,9 @@ class GracyReplay(Value, frozen=True):
     def since(self, now: float) -> datetime | None:
         """Returns from which date on recordings count at that moment, in seconds since 1970 UTC; `None` for all."""
         limit = self.discard_replays_older_than
-        return datetime.fromtimestamp(now, UTC) - limit if isinstance(limit, timedelta) else limit
+        if not isinstance(limit, timedelta):
+            return limit
+        try:
+            return datetime.fromtimestamp(now, UTC) - limit
+        except OverflowError:  # before the year 1, as `timedelta.max` is
+            return None

@@ -21,7 +21,8 @@ _DATA: Final = re.compile(
     r"0x[0-9A-Fa-f]{40}"  # the address of a contract
     r"|[-+]?[\d.,_]+(?:[eE][-+]?\d+)?"
     r"|\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z|[-+]\d\d:?\d\d)?"
-    r"|[^?]*/(?:[^?/]*\.\w{1,5})?"  # a file or a folder
+    r"|[^?]*/[^?/]*\.\w{1,5}"  # a file
+    rf"|(?:[a-z]+\d?:)?[./~]*+(?=[A-Za-z]){_WORD}/(?:[^?]*/)?"  # a folder, and not base64 with a slash at its end
 )
 
 

@@ -80,6 +80,7 @@ def test_an_age_counts_from_the_look_up(tmp_path: Path) -> None:
     assert aged.since(now.timestamp() + 60) == datetime(2026, 1, 1, 0, 1, tzinfo=UTC)
     assert GracyReplay("replay", storage, now).since(0.0) == now
     assert GracyReplay("replay", storage).since(0.0) is None
+    assert GracyReplay("replay", storage, timedelta.max).since(now.timestamp()) is None  # before there were dates
     with pytest.raises(ValidationError, match="an age is not negative"):
         GracyReplay("replay", storage, timedelta(seconds=-1))
 

@@ -275,6 +275,13 @@ def test_words_numbers_and_paths_are_not_random(value: str) -> None:
     assert not DEFAULT_RULES.is_secret_answered("token", value)
 
 
+@pytest.mark.parametrize("value", ["/api/v2/8f14e45fceea167a5a36dedd/", "s3://photos/8f14e45fceea167a5a36dedd/", "~/logs/a1B2c3D4e5F6/"])
+def test_a_folder_begins_with_a_word(value: str) -> None:
+    """Or it would be the end of base64, a 64th of which is a slash."""
+    assert not is_random(value)
+    assert DEFAULT_RULES.is_secret_answered("token", f"{S}+{S}/")
+
+
 def test_what_is_asked_is_judged_by_its_name() -> None:
     """It is only looked up, and a dummy must find what was recorded with a secret."""
     one, other = (httpx.Request("GET", "https://api.test/", params={"token": value}) for value in (S, "test"))

@@ -146,7 +146,7 @@ async def test_a_login_that_is_replayed_says_whose_its_token_is(family: ModuleTy
 
 
 async def test_the_credential_may_be_what_a_user_says(family: ModuleType, home: Home) -> None:
-    """A header of an API of their own, say; it is not recorded."""
+    """A header of an API of their own, say; as a credential it has a name."""
 
     def tenant(request: Any) -> str | None:
         said: str | None = request.headers.get("x-tenant")
@@ -164,6 +164,14 @@ async def test_the_credential_may_be_what_a_user_says(family: ModuleType, home: 
         "credential-1",
         "credential-2",
     ]
+
+
+async def test_a_credential_that_is_no_text_is_refused(family: ModuleType, home: Home) -> None:
+    """Without its value, which may be a secret."""
+    by_number: Any = lambda _request: 4711  # noqa: E731 - of a type that is wrong
+    async with client_of(family, "record", home, ScriptedWire(), credential=by_number) as client:
+        with pytest.raises(TypeError, match="credential= says a value of type int of GET .*: let it return a text, or None"):
+            await client.get(URL)
 
 
 async def test_rules_of_ones_own(family: ModuleType, tmp_path: Path) -> None:

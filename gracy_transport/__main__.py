@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from .conversion.servers import Address
@@ -67,7 +68,7 @@ def convert_recordings(commands: Commands) -> None:
         "converted, with 1 when some could not be, with 2 when nothing was done.",
     )
     parser.add_argument("old", type=_address, metavar="OLD", help="the file, directory or URL with the recordings")
-    parser.add_argument("new", type=_address, metavar="NEW", help="what to make; it must not exist yet, or be empty")
+    parser.add_argument("new", type=_address, metavar="NEW", help="what must not exist yet; a namespace is to be empty")
     parser.add_argument(
         "--match-on",
         type=_parts,
@@ -197,7 +198,12 @@ def _read(read: Callable[[str], tuple[str, str]], text: str) -> tuple[str, str]:
 
 
 def _url(text: str) -> str:
-    if not text.startswith(("http://", "https://")) or "@" in text or "?" in text:
+    try:
+        address = urlsplit(text)
+        is_base = address.scheme in {"http", "https"} and bool(address.hostname) and address.port != 0
+    except ValueError:  # for a port that cannot be, for instance
+        is_base = False
+    if not is_base or "@" in text or "?" in text:
         raise argparse.ArgumentTypeError("that is no base URL: give https://HOST, without a user and a query")
     return text
 
@@ -271,7 +277,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     status = INTERRUPTED
     try:
-        return run(options)
+        ended = run(options)
+        sys.stdout.flush()  # what is written at the very end of a process finds nobody who could be told
+        return ended
     except* BrokenPipeError:
         # Whoever read the output has gone, as `| head` does; what is still to be written goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -282,7 +290,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    ended = main()
+    result = main()
     # The interpreter only tidies up now: Ctrl-C, pressed again, would do no more than print a traceback.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    sys.exit(ended)
+    sys.exit(result)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -32,24 +32,29 @@ def check_recordings(paths: Sequence[Path], *, allow: Iterable[re.Pattern[str]] 
     allowed, found, problems, files = tuple(allow), 0, 0, 0
     for path in files_in(paths):
         files += 1
-        try:
-            for finding in findings_in(path):
-                if finding.secret is None:
-                    problems += 1
-                    _complain(f"{path}, {finding.place}: cannot be looked at, {finding.problem}")
-                    continue
-                line = _line(path, finding, finding.secret)
-                if not any(pattern.search(text) for pattern in allowed for text in (finding.secret.value, line)):
-                    found += 1
-                    print(line)
-        except UnreadableRecording as problem:
-            problems += 1
-            _complain(str(problem))
-        except OSError as problem:
-            problems += 1
-            _complain(f"{path} cannot be read ({problem.strerror}): check its name and permissions")
+        for finding in _findings_in(path):
+            if finding.secret is None:
+                problems += 1
+                _complain(finding.problem)
+                continue
+            line = _line(path, finding, finding.secret)
+            if not any(pattern.search(text) for pattern in allowed for text in (finding.secret.value, line)):
+                found += 1
+                print(line)
     _complain(f"{found} {'secret' if found == 1 else 'secrets'} found in {files} {'file' if files == 1 else 'files'}")
     return UNUSABLE if problems else FOUND if found else NOTHING
+
+
+def _findings_in(path: Path) -> Iterator[Finding]:
+    """Yields what looks like a secret in a file, and in whole sentences why the file or a part cannot be looked at."""
+    try:
+        for finding in findings_in(path):
+            why = f"{path}, {finding.place}: cannot be looked at, {finding.problem}"
+            yield finding if finding.secret else Finding(finding.place, problem=why)
+    except UnreadableRecording as problem:
+        yield Finding("", problem=str(problem))
+    except OSError as problem:
+        yield Finding("", problem=f"{path} cannot be read ({problem.strerror}): check its name and permissions")
 
 
 def _line(path: Path, finding: Finding, secret: Secret) -> str:

@@ -34,8 +34,9 @@ def address_in(text: str) -> Address:
     if "://" not in text:
         return Path(text)
     from ..redis import RedisReplayStorage
-    from ..redis.urls import shown
+    from ..redis.urls import check_url, shown
 
+    check_url(text)
     found = _NAMESPACE.search(text)
     if found is None:
         raise ValueError(f"{shown(text)} names no namespace: put ?namespace=NAME at its end")

@@ -30,6 +30,7 @@ from .report import Drift
 
 __all__ = ["Plan", "Wrong", "drift", "header_in", "parameter_in"]
 
+_NAME: Final = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 _FROM_ENVIRONMENT: Final = re.compile(r"\benv:([A-Za-z_]\w*)")
 _UNUSABLE: Final = 2
 
@@ -62,10 +63,15 @@ def header_in(text: str, environment: Mapping[str, str] = os.environ) -> tuple[s
     Raises:
         Wrong: when it is none, when a variable is not set, or when a secret is given in clear.
     """
-    name, colon, value = text.partition(":")
-    if not colon or not name.strip() or not value.strip():
+    name, colon, value = map(str.strip, text.partition(":"))
+    if not colon or not name or not value:
         raise Wrong("that is no header: give NAME: VALUE, as 'Authorization: Bearer env:TOKEN'")
-    return name.strip(), _filled(name.strip(), value.strip(), environment, is_secret=is_secret_header(name.strip()))
+    if not _NAME.fullmatch(name):
+        raise Wrong("no header can have that name: give one of letters, digits and hyphens")
+    filled = _filled(name, value, environment, is_secret=is_secret_header(name))
+    if not (filled.isascii() and filled.isprintable()):
+        raise Wrong(f"a header cannot hold what {name} is to be: give one line of printable ASCII")
+    return name, filled
 
 
 def parameter_in(text: str, environment: Mapping[str, str] = os.environ) -> tuple[str, str]:

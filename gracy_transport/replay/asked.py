@@ -215,7 +215,9 @@ class Asked:
         if ask is not None:
             said: object = ask(self.live)
             if said is not None and not isinstance(said, str):
-                raise TypeError(f"credential= says a value of type {type(said).__name__} of {self}: let it return a text, or None")
+                raise TypeError(
+                    f"credential= says a value of type {type(said).__name__} of {self}: let it return a text, or None"
+                )
             return credentials.name_of(said or "")
         headers, fields, userinfo = self._headers, self._secrets.fields, self.live.url.userinfo
         if not headers and not fields and not userinfo:

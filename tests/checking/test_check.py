@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import os
+import subprocess
+import sys
 import time
 import zipfile
 from pathlib import Path
@@ -342,3 +345,17 @@ def test_a_broken_line_is_looked_at_as_text(tmp_path: Path, capsys: pytest.Captu
     path = tmp_path / "x.jsonl"
     path.write_text(f'{{"gracy":1}}\n<<<<<<< {SHAPES["GitHub token"]}\n', "utf-8")
     assert said_of(path, capsys) == "line 2: GitHub token (ghp_…)"
+
+
+@pytest.mark.parametrize("written", [["-u"], []], ids=["at once", "at the end"])
+def test_an_output_that_is_closed_is_no_fault_of_a_file(written: list[str], tmp_path: Path) -> None:
+    """As `| head` closes it, after any line."""
+    (tmp_path / "x.txt").write_text(SHAPES["GitHub token"], "utf-8")
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = [sys.executable, *written, "-m", "gracy_transport", "check-recordings", str(tmp_path)]
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    ended = subprocess.run(words, stdout=writer, stderr=subprocess.PIPE, text=True, env=env, check=False)
+    os.close(writer)
+    assert ended.returncode == 141
+    assert ended.stderr in {"", "1 secret found in 1 file\n"}

@@ -111,8 +111,9 @@ def test_a_server_that_is_away(is_old: bool, tmp_path: Path, capsys: pytest.Capt
         ("redis://user:s3cret@localhost", "redis://localhost names no namespace: put ?namespace=NAME at its end"),
         ("redis://user:s3cret@localhost?namespace=", "the namespace '' makes no key"),
         ("https://user:s3cret@localhost?namespace=a", "redis://user:password@host:6379/0"),
+        ("https://user:s3cret@localhost/recordings.har", "redis://user:password@host:6379/0"),
     ],
-    ids=["no namespace", "empty", "no server"],
+    ids=["no namespace", "empty", "no server", "no server, no namespace"],
 )
 def test_a_url_that_cannot_be_used(url: str, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """It is refused as any other argument is, and no password is shown."""

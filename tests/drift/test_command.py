@@ -119,15 +119,22 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path, capsys: pytest.CaptureFi
         (["--header", SECRET], "that is no header: give NAME: VALUE"),
         (["--param", f"api_key={SECRET}"], "a secret in api_key would be seen by others"),
         (["--param", SECRET], "that is no parameter: give NAME=VALUE"),
+        (["--header", "X-Nàme: x"], "no header can have that name"),
+        (["--header", "X-Note: env:WRAPPED"], "a header cannot hold what X-Note is to be"),
+        (["--header", "X-Note: ë"], "a header cannot hold what X-Note is to be"),
         (["--base-url", f"https://me:{SECRET}@api.test"], "that is no base URL"),
+        (["--base-url", "https://"], "that is no base URL"),
+        (["--base-url", "https://api.test:99999"], "that is no base URL"),
+        (["--base-url", "https://[::1"], "that is no base URL"),
         (["--rate", "0"], "'0' is not between 0.01 and 1000 requests per second"),
         (["--rate", "x"], "'x' is not between"),
     ],
 )
-def test_a_secret_on_the_command_line_is_refused_and_not_repeated(
-    words: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_what_cannot_be_given_is_refused_and_no_secret_is_repeated(
+    words: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Others see the command line of a process."""
+    monkeypatch.setenv("WRAPPED", f"{SECRET}\n{SECRET}")
     with pytest.raises(SystemExit) as ended:
         run(tmp_path / "x.har", *words)
     assert ended.value.code == 2

@@ -129,7 +129,9 @@ def test_a_function_sees_a_request_without_secrets(family: ModuleType) -> None:
     assert asked(lambda _request: "").match == "''"
 
 
-@pytest.mark.parametrize("wrong", [["url", "header"], ["header:"], "header: X-Version", "header:x y", "uri", [1], 3, [], None])
+@pytest.mark.parametrize(
+    "wrong", [["url", "header"], ["header:"], "header: X-Version", "header:x y", "uri", [1], 3, [], None]
+)
 def test_an_unknown_part_is_refused(wrong: Any) -> None:
     """With the names of those that are known."""
     with pytest.raises(ValidationError, match="method, url, host, path, query, body, headers and header:NAME"):

@@ -275,7 +275,9 @@ def test_words_numbers_and_paths_are_not_random(value: str) -> None:
     assert not DEFAULT_RULES.is_secret_answered("token", value)
 
 
-@pytest.mark.parametrize("value", ["/api/v2/8f14e45fceea167a5a36dedd/", "s3://photos/8f14e45fceea167a5a36dedd/", "~/logs/a1B2c3D4e5F6/"])
+@pytest.mark.parametrize(
+    "value", ["/api/v2/8f14e45fceea167a5a36dedd/", "s3://photos/8f14e45fceea167a5a36dedd/", "~/logs/a1B2c3D4e5F6/"]
+)
 def test_a_folder_begins_with_a_word(value: str) -> None:
     """Or it would be the end of base64, a 64th of which is a slash."""
     assert not is_random(value)

@@ -170,7 +170,7 @@ async def test_a_credential_that_is_no_text_is_refused(family: ModuleType, home:
     """Without its value, which may be a secret."""
     by_number: Any = lambda _request: 4711  # noqa: E731 - of a type that is wrong
     async with client_of(family, "record", home, ScriptedWire(), credential=by_number) as client:
-        with pytest.raises(TypeError, match="credential= says a value of type int of GET .*: let it return a text, or None"):
+        with pytest.raises(TypeError, match=r"says a value of type int of GET .*: let it return a text, or None"):
             await client.get(URL)
 
 

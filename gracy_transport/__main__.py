@@ -68,7 +68,7 @@ def convert_recordings(commands: Commands) -> None:
         "converted, with 1 when some could not be, with 2 when nothing was done.",
     )
     parser.add_argument("old", type=_address, metavar="OLD", help="the file, directory or URL with the recordings")
-    parser.add_argument("new", type=_address, metavar="NEW", help="what must not exist yet; a namespace is to be empty")
+    parser.add_argument("new", type=_address, metavar="NEW", help="what to make; not there yet, or an empty namespace")
     parser.add_argument(
         "--match-on",
         type=_parts,

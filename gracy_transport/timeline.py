@@ -17,7 +17,7 @@ class Step(NamedTuple):
     Attributes:
         kind: "attempt", or the kind of a wait.
         at: seconds from the start of the call until it began.
-        seconds: how long it took.
+        seconds: how long it took; of a wait, without the pauses that fell into it, which are steps of their own.
         what: the status code or the error of an attempt; what a wait was for.
     """
 
@@ -73,17 +73,34 @@ def timeline_of(asked: str, started: float, attempts: Iterable[Attempt], waits: 
     waits = tuple(waits)
     until = last.started if last.ended is None else last.ended
     until = max([until, *[wait.began + wait.seconds for wait in waits]])  # a back-off may be the last of all
-    steps = [_step_of(attempt, started) for attempt in attempts]
-    steps += [Step(wait.kind, wait.began - started, wait.seconds, wait.reason) for wait in waits]
-    steps.sort(key=lambda step: step.at)
-    return CallTimeline(asked, result, until - started, tuple(steps))
+    told = [Step(wait.kind, wait.began - started, wait.seconds, wait.reason) for wait in waits]
+    steps = _in_order([_step_of(attempt, started) for attempt in attempts], sorted(told, key=lambda step: step.at))
+    return CallTimeline(asked, result, until - started, steps)
+
+
+def _in_order(attempts: Iterable[Step], waits: list[Step]) -> tuple[Step, ...]:
+    """Returns the steps of both in the order in which they began, also of those that began at the same instant."""
+    steps: list[Step] = []
+    waits.reverse()  # the next one is the last
+    for attempt in attempts:
+        while waits and _comes_first(waits[-1], attempt, steps):
+            steps.append(waits.pop())
+        steps.append(attempt)
+    return (*steps, *reversed(waits))
+
+
+def _comes_first(wait: Step, attempt: Step, steps: list[Step]) -> bool:
+    if wait.at != attempt.at:
+        return wait.at < attempt.at
+    # One back-off stands between two attempts; a wait at the gates comes before its attempt.
+    return wait.kind != "back-off" or bool(steps and steps[-1].kind == "attempt")
 
 
 def _step_of(attempt: Attempt, started: float) -> Step:
-    began = attempt.began
+    began, took = attempt.began, attempt.latency or 0.0
     if attempt.dispatched is None and attempt.ended is not None and not attempt.was_sent:
-        began = attempt.ended  # it went no further than the wait before it
-    return Step("attempt", began - started, attempt.latency or 0.0, _result_of(attempt))
+        began, took = attempt.ended, 0.0  # it went no further than the wait before it
+    return Step("attempt", began - started, took, _result_of(attempt))
 
 
 def _result_of(attempt: Attempt) -> str:

@@ -92,7 +92,10 @@ class Queueing:
         taken = [gate.paused_for(now) - before for gate, before in zip(self._gates, self._before, strict=True)]
         paused = max(taken)
         gate = self._gates[taken.index(paused)]
-        return paused, max(self.began, gate.paused_from), gate
+        since = max(self.began, gate.paused_from)
+        if paused > now - since + _INSTANT:  # there was another before it: they are told as one
+            since = self.began if self._first is not None and self._first.kind == "pause" else now - paused
+        return paused, since, gate
 
     def cut_short(self) -> Gate:
         """Returns which gate was waited for when the wait ends too soon: a slot or a pause before any rate."""

@@ -103,3 +103,23 @@ def test_attempts_are_counted_apart_from_waits() -> None:
     waits = [Wait(kind, 1.0, "why", float(place)) for place, kind in enumerate(("slot", "throttle", "pause"))]
     told = timeline_of("GET /a", 0.0, [attempt(1, 0.0, dispatched=3.0, ended=4.0, status=200)], waits)
     assert str(told) == "GET /a 200 in 4.0 s: throttle 1.0, slot 1.0, pause 1.0, 1 attempt"
+
+
+def test_what_took_no_time_keeps_its_place() -> None:
+    """Instants may be equal, where a clock is coarse or a delay is 0: a back-off still stands between its attempts."""
+    attempts = [
+        attempt(1, 7.0, dispatched=7.0, ended=7.0, status=503),
+        attempt(2, 7.0, dispatched=7.0, ended=7.0, status=502),
+        attempt(3, 7.0, dispatched=7.0, ended=8.0, status=200),
+    ]
+    waits = [Wait("slot", 0.0, "1 request", 7.0)] + [Wait("back-off", 0.0, why, 7.0) for why in ("[503]", "[502]")]
+    told = timeline_of("GET /a", 7.0, attempts, waits)
+    assert [step.what for step in told.steps] == ["1 request", "503", "[503]", "502", "[502]", "200"]
+
+
+def test_an_attempt_that_never_left_took_no_time() -> None:
+    """What it waited for is told by its wait, and is not counted again."""
+    refused = attempt(1, 0.0, ended=5.0, error="DeadlineExceeded", was_sent=False)
+    told = timeline_of("GET /a", 0.0, [refused], [Wait("slot", 5.0, "1 request at once", 0.0)])
+    assert told.steps[-1] == Step("attempt", 5.0, 0.0, "DeadlineExceeded")
+    assert told.total("attempt") + told.total("slot") == told.seconds == 5.0

@@ -54,5 +54,3 @@ async def test_a_wait_that_begins_in_a_pause_begins_with_it(family: ModuleType, 
     call = await second_of_two(family, clock, [(0, 5), (8, 20)])
     assert call.waits == (Wait("pause", 25, PAUSE, 1000), Wait("throttle", 3, RULE_WORDS, 1025))
     assert call.timeline.seconds == 28
-
-

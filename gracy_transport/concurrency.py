@@ -15,7 +15,7 @@ from .clock import SYSTEM_CLOCK, Clock
 from .events import ConcurrencyLimitFreed, ConcurrencyLimitReached, tell
 from .family import AsyncTransport
 from .logevents import LogEvent, log
-from .values import Value, one_or_many
+from .values import Regex, Value, one_or_many
 
 if TYPE_CHECKING:
     from .family import Request
@@ -53,7 +53,7 @@ class ConcurrentRequestLimit(Value, frozen=True):
     """
 
     limit: Annotated[int, Field(gt=0)]
-    uurl_pattern: re.Pattern[str] = _ANY
+    uurl_pattern: Regex = _ANY
     blocking_args: Annotated[tuple[str, ...] | None, one_or_many(into=tuple)] = None
     limit_per_uurl: bool = True
     log_limit_reached: LogEvent | None = None

@@ -47,8 +47,9 @@ def _as_parsers(value: object) -> object:
 def _as_parser_key(key: object) -> int | str:
     if key == "default":
         return "default"
-    if isinstance(key, int) and not isinstance(key, bool) and 100 <= key <= 599:
-        return int(key)
+    status = int(key) if isinstance(key, str) and key.isdecimal() else key  # in JSON all keys are text
+    if isinstance(status, int) and not isinstance(status, bool) and 100 <= status <= 599:
+        return int(status)
     raise ValueError(f'{key!r} is neither "default" nor a status code (100-599)')
 
 

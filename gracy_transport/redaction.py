@@ -13,7 +13,7 @@ from pydantic import AfterValidator
 
 from .matching import MOST_KEPT, parts_of
 from .secret_names import is_secret_name
-from .values import one_or_many
+from .values import Regex, one_or_many
 
 if TYPE_CHECKING:
     from .family import URL
@@ -71,7 +71,7 @@ def as_hidden(patterns: Iterable[str | re.Pattern[str]]) -> Hidden:
     return compiled
 
 
-Redacted: TypeAlias = Annotated[tuple[re.Pattern[str], ...], one_or_many(into=tuple), AfterValidator(as_hidden)]
+Redacted: TypeAlias = Annotated[tuple[Regex, ...], one_or_many(into=tuple), AfterValidator(as_hidden)]
 """How configs take such patterns: one or several, as text or compiled."""
 
 

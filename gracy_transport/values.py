@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Final, TypeVar, Union, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, TypeVar, Union, get_args
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     GetCoreSchemaHandler,
+    PlainSerializer,
     SerializerFunctionWrapHandler,
     model_serializer,
 )
@@ -23,7 +25,7 @@ from pydantic_core.core_schema import (
     wrap_serializer_function_ser_schema,
 )
 
-__all__ = ["ABSENT", "OR_ABSENT", "Absent", "FrozenDict", "Value", "one_or_many"]
+__all__ = ["ABSENT", "OR_ABSENT", "Absent", "FrozenDict", "Regex", "Value", "one_or_many"]
 
 Key = TypeVar("Key")
 Item = TypeVar("Item", covariant=True)
@@ -132,6 +134,20 @@ class FrozenDict(Mapping[Key, Item]):
     def __repr__(self) -> str:
         """Reads as the dictionary it was made from."""
         return repr(self._items)
+
+
+_FLAGS: Final = {"a": re.ASCII, "i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE}
+
+
+def _with_flags(pattern: re.Pattern[str]) -> str:
+    """Returns a pattern as a text that says its flags, too: JSON has no other place for them."""
+    letters = "".join([letter for letter, flag in _FLAGS.items() if pattern.flags & flag])
+    said = f"(?{letters})" if letters else ""
+    return pattern.pattern if pattern.pattern.startswith(said) else said + pattern.pattern
+
+
+Regex: TypeAlias = Annotated[re.Pattern[str], PlainSerializer(_with_flags, when_used="json")]
+"""The type of a config field that takes a regular expression, as text or compiled."""
 
 
 def one_or_many(*, into: Callable[[Iterable[Any]], Any]) -> BeforeValidator:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -98,6 +99,28 @@ def test_what_needs_no_code_goes_through_json() -> None:
     """With patterns, durations and overrides."""
     settings = Settings(gracy=PLAIN)
     assert Settings.model_validate_json(settings.model_dump_json()) == settings
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [re.compile("/BOT (.+)", re.IGNORECASE | re.VERBOSE), re.compile("(?i)/bot(.+)"), re.compile("/x.y", re.DOTALL)],
+)
+def test_the_flags_of_a_pattern_go_through_json(pattern: re.Pattern[str]) -> None:
+    """Without them a secret would be shown that was hidden before, and a rule would not match."""
+    limit = ConcurrentRequestLimit(5, uurl_pattern=pattern)
+    config = GracyConfig(redact=pattern, throttling=ThrottleRule(pattern, 1), concurrent_requests=limit)
+    written = config.model_dump_json()
+    read = GracyConfig.model_validate_json(written)
+    patterns = [read.redact[0], read.throttling.rules[0].url_pattern, read.concurrent_requests[0].uurl_pattern]  # type: ignore[index, union-attr]
+    for each in patterns:
+        assert (each.flags, each.search("/bot12") is None) == (pattern.flags, pattern.search("/bot12") is None)
+    assert read.model_dump_json() == written
+
+
+def test_parsers_that_need_no_code_go_through_json() -> None:
+    """The keys of JSON are text."""
+    config = GracyConfig(parser={404: None, "default": None})
+    assert GracyConfig.model_validate_json(config.model_dump_json()) == config
 
 
 def test_settings_are_read_from_nested_data() -> None:

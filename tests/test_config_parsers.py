@@ -135,7 +135,7 @@ def test_any_status_code_may_have_a_parser(status: int) -> None:
     assert {type(key) for key in parsers} == {int}
 
 
-@pytest.mark.parametrize("key", [99, 600, 0, -1, True, 404.0, "404", "Default", None, (404,), b"default"])
+@pytest.mark.parametrize("key", [99, 600, 0, -1, True, 404.0, "99", "4O4", "Default", None, (404,), b"default"])
 def test_what_is_no_status_code_is_refused(key: Any) -> None:
     """With the range that there is."""
     with pytest.raises(ValidationError) as caught:

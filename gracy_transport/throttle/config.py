@@ -12,7 +12,7 @@ from pydantic import AliasChoices, BeforeValidator, Field
 from ..admission import SharedLimits
 from ..family import AnyRequest
 from ..logevents import LogEvent
-from ..values import Value, one_or_many
+from ..values import Regex, Value, one_or_many
 
 __all__ = ["GracefulThrottle", "ThrottleRule", "Throttling"]
 
@@ -40,7 +40,7 @@ class ThrottleRule(Value, frozen=True):
         pydantic.ValidationError: naming the field that is wrong.
     """
 
-    url_pattern: re.Pattern[str]
+    url_pattern: Regex
     max_requests: Annotated[int, Field(gt=0)]
     per_time: Annotated[timedelta, Field(gt=timedelta(0), validation_alias=AliasChoices("per_time", "per_time_range"))]
     margin: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0

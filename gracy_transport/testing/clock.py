@@ -33,7 +33,7 @@ class FakeClock:
     It looks into the loop to see who waits. That of uvloop lets nobody look: there a sleep raises a RuntimeError.
 
     Args:
-        start: the first value of `now()`, in seconds.
+        start: the first value of `now()`, in seconds; 1,000 unless given, so that nothing takes 0 for "never".
         wall: the first value of `wall()`, in seconds since 1970 UTC; 2026-01-01 unless given.
         auto: whether time jumps by itself.
 
@@ -87,7 +87,13 @@ class FakeClock:
                 self._cancel(timer)
 
     async def advance(self, seconds: float) -> None:
-        """Moves time on by that much, waking whoever is due on the way, each before time moves further."""
+        """Moves time on by that much, waking whoever is due on the way, each before time moves further.
+
+        Raises:
+            ValueError: when time cannot move by that: back, for ever, or by no number.
+        """
+        if not 0 <= seconds < math.inf:
+            raise ValueError(f"time cannot move on by {seconds} seconds: give a number from 0 on")
         until = self._now + seconds
         self._by_hand += 1  # else what moves time by itself would go further, when both find that all tasks wait
         try:

@@ -154,6 +154,9 @@ async def test_a_wait_of_no_number_is_refused(clock: FakeClock) -> None:
     """It would never end, and keep the loop busy."""
     with pytest.raises(ValueError, match="nan is no number of seconds"):
         await clock.sleep(math.nan)
+    for seconds in (-1, math.nan, math.inf):
+        with pytest.raises(ValueError, match=f"time cannot move on by {seconds} seconds"):
+            await clock.advance(seconds)
     with pytest.raises(ValueError, match="nan is no number of seconds"), clock.timeout(math.nan):
         raise AssertionError("entered")
     assert repr(clock) == "<FakeClock at 1000.000, 0 waiting>"

@@ -115,7 +115,7 @@ async def test_a_route_without_a_reply_is_an_empty_200(family: ModuleType) -> No
             route.reply()
 
 
-@pytest.mark.parametrize("template", ["x", "/a?b=1", "http://host/a", "/{not-a-name}", "GET /a"])
+@pytest.mark.parametrize("template", ["x", "/a?b=1", "http://host/a", "/{not-a-name}", "/{A}/{A}", "GET /a"])
 async def test_a_template_that_cannot_match_is_refused(template: str) -> None:
     """Templates are checked when they are scripted."""
     with pytest.raises(ValueError, match="template"):

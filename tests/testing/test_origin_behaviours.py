@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -36,7 +37,7 @@ async def test_a_rate_limit_is_a_strict_window_of_arrivals(family: ModuleType) -
 
 async def test_a_rate_limit_of_nothing_is_refused() -> None:
     """The numbers are checked."""
-    for limit, per in ((0, 1.0), (1, 0.0)):
+    for limit, per in ((0, 1.0), (1, 0.0), (1, nan)):
         with pytest.raises(ValueError, match="lets nothing pass"):
             RateLimited(limit, per)
 
@@ -82,8 +83,9 @@ async def test_a_slow_fate_adds_to_the_delay_of_the_answer() -> None:
 
 async def test_rates_above_one_are_refused() -> None:
     """The numbers are checked."""
-    with pytest.raises(ValueError, match="are no rates"):
-        Flaky(1, errors=0.6, drops=0.5)
+    for errors, drops in ((0.6, 0.5), (nan, 0.0), (0.5, nan)):
+        with pytest.raises(ValueError, match="are no rates"):
+            Flaky(1, errors=errors, drops=drops)
 
 
 async def test_behaviours_compose(family: ModuleType) -> None:

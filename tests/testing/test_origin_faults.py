@@ -197,6 +197,7 @@ async def test_headers_may_be_huge_and_repeated(family: ModuleType, size: int) -
         ({"fault": "truncate"}, "there is none"),
         ({"fault": "overlong", "chunks": [b"a"]}, "needs a known length"),
         ({"delay": -1}, "cannot be negative"),
+        ({"chunk_delay": float("nan")}, "cannot be negative, nor nan"),
         ({"raw": b"x", "text": "a"}, "leave body, headers and fault out"),
         ({"raw": b"x", "headers": {"a": "b"}}, "leave body, headers and fault out"),
         ({"interim": [101]}, "interim=101 announces no other answer"),

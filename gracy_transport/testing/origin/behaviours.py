@@ -34,7 +34,7 @@ class RateLimited:
 
         Raises `ValueError` unless `limit` is at least 1 and `per` above 0 seconds.
         """
-        if limit < 1 or per <= 0:
+        if limit < 1 or not per > 0:  # nan is neither
             message = f"limit={limit!r} per={per!r} lets nothing pass: give at least 1 and more than 0 seconds"
             raise ValueError(message)
         self.limit = limit
@@ -96,7 +96,7 @@ class Flaky:
         `errors` of the visits get one of `statuses`, `drops` one of `faults` with an empty body, and `slow`
         the answer of `then` after `delay` more seconds; the rest get the answer of `then`.
         """
-        if min(errors, slow, drops) < 0 or errors + slow + drops > 1:
+        if not (errors >= 0 and slow >= 0 and drops >= 0 and errors + slow + drops <= 1):  # nor is nan
             message = f"errors={errors} slow={slow} drops={drops} are no rates: give 0 to 1, together at most 1"
             raise ValueError(message)
         self.errors, self.slow, self.drops = errors, slow, drops

@@ -132,8 +132,8 @@ class Reply:
             yield f"fault={self.fault!r} breaks a body, but there is none: give json, text, content or chunks"
         if self.fault == "overlong" and self.chunks is not None:
             yield "fault='overlong' needs a known length: give json, text or content instead of chunks"
-        if min(self.delay, self.header_delay, self.chunk_delay, self.fault_at or 0) < 0:
-            yield "delay, header_delay, chunk_delay and fault_at cannot be negative"
+        if not all(each >= 0 for each in (self.delay, self.header_delay, self.chunk_delay, self.fault_at or 0)):
+            yield "delay, header_delay, chunk_delay and fault_at cannot be negative, nor nan"
 
     def _status_complaints(self) -> Iterable[str]:
         if not 200 <= self.status <= 999:

@@ -175,6 +175,9 @@ def _pattern(template: str) -> re.Pattern[str]:
     if not {"{", "}"}.isdisjoint(_PLACEHOLDER.sub("", template)):
         message = f"template {template!r} has a placeholder without a plain name: write it as {{NAME}}"
         raise ValueError(message)
+    names = _PLACEHOLDER.findall(template)
+    if len(names) > len(set(names)):
+        raise ValueError(f"template {template!r} has a placeholder twice: give each a name of its own")
     parts: list[str] = []
     end = 0
     for match in _PLACEHOLDER.finditer(template):

@@ -55,14 +55,15 @@ class JSONLinesReplayStorage(RecordingStorage):
     writes is seen 50 ms later at the latest. Files that may only be read are enough to replay.
 
     Args:
-        path: a file whose name ends in `.jsonl`, or else a directory; made when the first recording is written. A
-            relative one is that in the working directory of the moment.
+        path: a file whose name ends in `.jsonl`, or that is there already, or else a directory; made when the first
+            recording is written. A relative one is that in the working directory in which the storage is made.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path).absolute()
+        is_file = self.path.suffix.lower() == _ENDING or self.path.is_file()
         # What waits in a parent is its own to write.
-        self._here = PerProcess(partial(Books, self.path, is_file=self.path.suffix == _ENDING))
+        self._here = PerProcess(partial(Books, self.path, is_file=is_file))
 
     def prepare(self) -> None:
         """Reads what is recorded, and refuses what cannot be used; makes no file.

@@ -45,7 +45,7 @@ class SQLiteReplayStorage(RecordingStorage):
     Args:
         file_name: the file; made when the first recording is written.
         dir: the directory it is in, made with its parents; `.gracy` unless given. A relative one is that in the working
-            directory of the moment.
+            directory in which the storage is made.
 
     Raises:
         ValueError: for a file in memory, which could not outlive the program that records.

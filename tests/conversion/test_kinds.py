@@ -54,6 +54,18 @@ def test_from_any_kind_to_any(one: str, other: str, tmp_path: Path, capsys: pyte
     assert capsys.readouterr().out.splitlines()[-1] == f"5 of 5 recordings converted to {new}"
 
 
+@pytest.mark.parametrize("name", ["x.txt", "x.JSONL", "x"])
+@pytest.mark.parametrize("kind", ["x.sqlite3", "x.jsonl", "x.har"])
+def test_a_file_of_any_name_is_what_stands_in_it(kind: str, name: str, tmp_path: Path) -> None:
+    """All of it is read."""
+    write_har(tmp_path / "start.har", RECORDINGS)
+    assert convert(tmp_path / "start.har", tmp_path / kind) == 0
+    (tmp_path / "renamed").mkdir()
+    old = (tmp_path / kind).rename(tmp_path / "renamed" / name)
+    assert convert(old, tmp_path / "new.jsonl") == 0
+    assert held(tmp_path / "new.jsonl") == sorted(to_json(each) for each in RECORDINGS)
+
+
 def test_answers_to_one_request_stay_in_order(tmp_path: Path) -> None:
     """Also in lines, where their positions stand."""
     write_har(tmp_path / "x.har", RECORDINGS[:2])

@@ -278,6 +278,9 @@ async def test_a_file_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text("<<<<<<< ours\n", "utf-8")
     with pytest.raises(UnreadableRecording, match="merge conflict"):
         ReplayTransport(ScriptedWire(), GracyReplay("record", JSONLinesReplayStorage(tmp_path)))
+    (tmp_path / "a.txt").write_text("Dear all,\n", "utf-8")
+    with pytest.raises(UnreadableRecording, match=r"a\.txt, line 1: this is no recording"):
+        ReplayTransport(ScriptedWire(), GracyReplay("record", JSONLinesReplayStorage(tmp_path / "a.txt")))
 
 
 async def test_files_as_editors_and_git_leave_them(tmp_path: Path) -> None:

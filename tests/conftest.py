@@ -145,13 +145,19 @@ def namespace() -> str:
     return uuid4().hex
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Makes the tests cheaper, where they run: in each worker of pytest-xdist, or in the only process.
+@pytest.fixture(scope="module", autouse=True)
+def little_to_collect() -> None:
+    """Sets aside what stood before the tests of a file: else each collection of theirs looks through all of it again.
 
-    What was imported and collected is set aside: else each `gc.collect` of a test looks through all of it again.
-    Programs that a test starts are not measured: that costs half a second each, and shows next to nothing that is not
-    seen here.
+    What earlier files left to the garbage collector comes to light here.
     """
     gc.collect()
     gc.freeze()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Makes the tests cheaper: programs that a test starts are not measured.
+
+    That would cost half a second each, and show next to nothing that is not seen here.
+    """
     os.environ.pop("COVERAGE_PROCESS_CONFIG", None)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import gzip
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -178,15 +177,6 @@ SCENES = [
 
 httpx_leaves_generators = pytest.mark.filterwarnings("ignore:Async generator 'http:ResourceWarning")
 """On trio a plain client leaves its own generators to the garbage collector when a body is not read to its end."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def little_to_collect() -> Iterator[None]:
-    """Keeps what stood before out of the collections that every test makes: they would take most of the time."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 def told(bench: Bench, what: str) -> Told:

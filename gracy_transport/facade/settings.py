@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Final
 
 from ..config import GracyConfig
@@ -34,7 +35,7 @@ def settings_of(owner: type, own: object = None) -> Settings:
     """Returns what a class and its bases say, and over that what the `Config` of one object says, if it has one.
 
     Raises:
-        TypeError: when `SETTINGS` is no `GracyConfig`, or `BASE_URL` no text.
+        TypeError: when `SETTINGS` is no `GracyConfig`, `BASE_URL` no text, or `REQUEST_TIMEOUT` no timeout.
         ValueError: when `BASE_URL` has a query.
     """
     base_url, config = "", GracyConfig()
@@ -58,7 +59,19 @@ def settings_of(owner: type, own: object = None) -> Settings:
             raise TypeError(f"{kind.__name__}.Config.SETTINGS is {given!r}: give a GracyConfig(...)")
         config = config.merged(given)
         timeout = getattr(inner, "REQUEST_TIMEOUT", timeout)
+        if timeout is not ABSENT and not _is_timeout(timeout):
+            raise TypeError(
+                f"{kind.__name__}.Config.REQUEST_TIMEOUT is {timeout!r}: give seconds as a number, an httpx.Timeout, "
+                "or None for no limit"
+            )
     return Settings(base_url, config, timeout)
+
+
+def _is_timeout(given: object) -> bool:
+    """Tells whether httpx can take something for a timeout, which it does not look at before the first request."""
+    if isinstance(given, bool):
+        return False
+    return given is None or isinstance(given, Real | tuple) or hasattr(given, "as_dict")
 
 
 def joined(above: str, own: str) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from decimal import Decimal
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -45,6 +48,14 @@ class Silent(Child):
     """Says nothing."""
 
 
+@pytest.mark.parametrize("name", ["httpx", "httpx2"])
+def test_a_timeout_of_either_family_is_taken(name: str) -> None:
+    """Also a tuple of its phases."""
+    for timeout in (import_module(name).Timeout(3), (1, 2, 3, None)):
+        said = type("Config", (), {"REQUEST_TIMEOUT": timeout})
+        assert settings_of(type("Right", (Gracy,), {"Config": said})).timeout is timeout
+
+
 def test_everything_is_optional() -> None:
     """An API without a Config is one that does nothing special."""
     assert settings_of(Gracy).config == GracyConfig()
@@ -83,6 +94,14 @@ def test_nothing_is_written_on_a_class() -> None:
     [
         ("BASE_URL", 5, "BASE_URL is 5: give a string"),
         ("SETTINGS", {"retry": None}, r"SETTINGS is \{'retry': None\}: give a GracyConfig"),
+        ("REQUEST_TIMEOUT", "10", "REQUEST_TIMEOUT is '10': give seconds"),
+        (
+            "REQUEST_TIMEOUT",
+            timedelta(seconds=10),
+            r"REQUEST_TIMEOUT is datetime\.timedelta\(seconds=10\): give seconds",
+        ),
+        ("REQUEST_TIMEOUT", Decimal(10), r"REQUEST_TIMEOUT is Decimal\('10'\): give seconds"),
+        ("REQUEST_TIMEOUT", True, "REQUEST_TIMEOUT is True: give seconds"),
     ],
 )
 def test_a_wrong_setting_is_named(name: str, value: object, message: str) -> None:

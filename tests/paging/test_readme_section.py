@@ -81,7 +81,11 @@ def answer(request: Request) -> Response:
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_the_section_runs(backend: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A page by hand, then all of them: the first one is not lost and none comes twice."""
-    scope = {**vars(gracy_transport), "PokeApiEndpoint": PokeApiEndpoint, "ResourceList": ResourceList}
+    scope = {
+        **{name: getattr(gracy_transport, name) for name in gracy_transport.__all__},
+        "PokeApiEndpoint": PokeApiEndpoint,
+        "ResourceList": ResourceList,
+    }
     exec(compile(README + AROUND, "README", "exec", dont_inherit=True), scope)
     with respx.mock:
         route = respx.get(url__startswith="https://pokeapi.co/api/v2/berry").mock(side_effect=answer)

@@ -55,7 +55,10 @@ class CallEnded(Event):
 
 
 class RequestDispatched(Event):
-    """An attempt got all its permits and slots and was handed to the wire."""
+    """An attempt has all the permits and slots it needs and goes on, to the wire or to the recordings in front of it.
+
+    A stack that could hold nobody up, with no limits, retries or hooks, does not tell it.
+    """
 
 
 class ThrottleLimitReached(Event):

@@ -196,9 +196,9 @@ class GracyVeto(GracyRefusal):
 class DeadlineExceeded(GracyRefusal):
     """The deadline of a call is over, or would be before the end of a wait, which was therefore not begun.
 
-    `response` is the last answer there was, `__cause__` the last error. A report counts as refused what was never
-    sent. Where an attempt was made, and the deadline came before its end or before the next could follow, the report
-    counts the attempt: as aborted, or with its status.
+    `response` is the last answer that failed, if one did, `__cause__` the last error. A report counts as refused what
+    was never sent. Where an attempt was made, and the deadline came before its end or before the next could follow,
+    the report counts the attempt: as aborted, or with its status.
 
     Attributes:
         seconds: the deadline, from the start of the call.

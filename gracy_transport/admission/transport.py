@@ -124,6 +124,7 @@ class AdmissionTransport(Layer):
         hinted = None if hints is None else hints.gate_of(request, call)
         gates, counted, slots = self._gates_for(request, call, hinted)
         if not gates and not counted:
+            self._tell_unheld(call)
             response = await self.pass_on(request, call)
             if hints is not None and hints.has_a_word(response):
                 await self._heed(request, call, response, None, 0, gates=gates)
@@ -152,6 +153,11 @@ class AdmissionTransport(Layer):
                 self.desk.release(slots)
             raise
         return response
+
+    def _tell_unheld(self, call: Call) -> None:
+        """Tells that an attempt goes on for which there is no gate to pass."""
+        if call.observers:
+            tell(RequestDispatched(call, self.clock.now()))
 
     async def _heed(
         self, request: Request, call: Call, response: Response, hinted: HintGate | None, number: int, *, gates: Gates

@@ -50,8 +50,8 @@ class GracyPaginator(Generic[Resp, Token]):
         prepare_params: makes the keyword arguments of `gracy_func`, by a token and the page size; without it they are
             `token` and `limit`.
         has_prev: tells by the token of a page whether there is one before it.
-        max_pages: after so many pages in one direction, asking for another raises; `None`, for any number, unless
-            given, because only the user knows how long the list may be.
+        max_pages: with so many pages behind it, asking for the next raises; `prev_page` takes them off again. `None`,
+            for any number, unless given, because only the user knows how long the list may be.
 
     Raises:
         TypeError: when there is nothing to find the next token with.

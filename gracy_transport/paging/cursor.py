@@ -48,8 +48,7 @@ class GracyCursorPaginator(GracyPaginator[Resp, Any]):
         prepare_params: makes the keyword arguments of `gracy_func`, by the cursor (`None` for the first page) and the
             page size; without it they are `cursor`, left out for the first page, and `limit`.
         initial_cursor: where to begin, kept from another time; `None` for the first page.
-        max_pages: after so many pages in one direction, asking for another raises a `TooManyPages`; `None` for any
-            number.
+        max_pages: with so many pages behind it, asking for the next raises a `TooManyPages`; `None` for any number.
 
     Raises:
         ValueError: when `page_size` or `max_pages` is less than 1.

@@ -62,8 +62,7 @@ class GracyLinkPaginator(GracyPaginator[Resp, str | None]):
             none. Without it, it is that of the link with `rel="next"`.
         allowed_hosts: other hosts, one or several, a next URL may lead to, as `"host"` (on the usual port)
             or `"host:port"`.
-        max_pages: after so many pages in one direction, asking for another raises a `TooManyPages`; `None` for any
-            number.
+        max_pages: with so many pages behind it, asking for the next raises a `TooManyPages`; `None` for any number.
 
     Raises:
         ValueError: when a host has more to it than a port, or `max_pages` is less than 1.

@@ -46,8 +46,7 @@ class GracyOffsetPaginator(GracyPaginator[Resp, int]):
         prepare_params: makes the keyword arguments of `gracy_func`, by the offset and the page size; without it they
             are `offset` and `limit`.
         has_prev: tells by the offset of a page whether there is one before it; without it, any offset above 0 has.
-        max_pages: after so many pages in one direction, asking for another raises a `TooManyPages`; `None` for any
-            number.
+        max_pages: with so many pages behind it, asking for the next raises a `TooManyPages`; `None` for any number.
 
     Raises:
         ValueError: when `page_size` or `max_pages` is less than 1.

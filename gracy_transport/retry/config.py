@@ -104,9 +104,9 @@ class OverrideRetryOn(Value, frozen=True):
 class RetryBudget(Value, frozen=True):
     """How much retries may add to the traffic of all calls together, so that they do not finish off a server.
 
-    Within any `window` there are at most `share` times as many retries as first attempts, plus `floor` a second: an
-    outage is met with 1.2 times the usual requests, in place of 4 times with three retries for each. A retry counts
-    when it is decided on. First attempts are never held up.
+    In the `window` before any retry there are at most `share` times as many retries as first attempts, plus `floor` a
+    second: an outage is met with 1.2 times the usual requests, in place of 4 times with three retries for each. A retry
+    counts when it is decided on. First attempts are never held up.
 
     Args:
         share: retries per first attempt; 0.2 unless given, as in Finagle, where the figures come from.

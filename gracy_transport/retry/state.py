@@ -20,7 +20,7 @@ class GracefulRetryState:
         max_attempts: how many retries there may be.
         cur_attempt: the number of the newest retry, from 1; 0 while there was none.
         delay: seconds waited before it.
-        success: whether the newest attempt was accepted.
+        success: whether the newest attempt was accepted; still `False` in its hooks, as it is judged after them.
     """
 
     __slots__ = ("_outcome", "cur_attempt", "delay", "max_attempts", "success")

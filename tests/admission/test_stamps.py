@@ -8,8 +8,9 @@ import anyio
 import httpx
 import pytest
 
+from gracy_transport import GracefulRetry, GracyConfig, GracyTransport
 from gracy_transport.events import Event, RequestDispatched
-from gracy_transport.testing import FakeClock, ScriptedWire
+from gracy_transport.testing import FakeClock, ScriptedResponse, ScriptedWire
 from gracy_transport.throttle import ThrottleRule, ThrottleTransport
 from tests.support import worst_window
 
@@ -42,3 +43,19 @@ async def test_dispatches_are_told_with_the_stamp_of_the_gate() -> None:
     instants = [event.at for event in told if isinstance(event, RequestDispatched)]
     assert len(instants) == 25
     assert worst_window(instants, 1.0) == 5
+
+
+async def test_what_no_limit_holds_is_told_as_well(clock: FakeClock) -> None:
+    """No rule is for it, or no server has asked for a pause so far: it is on its way to the wire all the same."""
+    config = GracyConfig(retry=GracefulRetry(), throttling=ThrottleRule("http://other", 1))
+    asking = ScriptedResponse(status=429, headers={"Retry-After": "5"})
+    for each in (config, config.merged(GracyConfig(throttling=None))):
+        told: list[Event] = []
+        wire = ScriptedWire(200, asking, 200, clock=clock)
+        stack = GracyTransport(wire, each, clock=clock, observers=[told.append])
+        async with httpx.AsyncClient(transport=stack) as client:
+            await client.get("http://api.test/")
+            await client.get("http://api.test/")
+        instants = [event.at for event in told if isinstance(event, RequestDispatched)]
+        assert instants == [sent.at for sent in wire.sent]
+        assert len(instants) == 3

@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from gracy_transport import GracefulRetry, GracyConfig, GracyTransport, LogEvent, ThrottleRule, call_options
-from gracy_transport.events import CallEnded, RetriesExhausted
+from gracy_transport.events import CallEnded, RequestDispatched, RetriesExhausted
 from gracy_transport.metrics import GracyReport
 from gracy_transport.testing import NEVER, FakeClock, ScriptedResponse, ScriptedWire, capture_events
 from tests.deadline.support import URL, exceeded
@@ -111,5 +111,5 @@ async def test_events_tell_of_it(family: ModuleType, clock: FakeClock) -> None:
     with capture_events(stack) as events:
         async with family.AsyncClient(transport=stack) as client:
             await exceeded(client.get(URL))
-    assert [type(event) for event in events][1:] == [RetriesExhausted, CallEnded]
+    assert [type(event) for event in events][1:] == [RequestDispatched, RetriesExhausted, CallEnded]
     assert [event.error for event in events if isinstance(event, CallEnded)] == ["DeadlineExceeded"]

@@ -146,8 +146,8 @@ def expected(parts: frozenset[str], name: str) -> Seen:
     return Seen(
         result=result,
         sends=sends,
-        # The gates of pauses, which come with the hooks, tell of what passes as well.
-        dispatches=passes if has_gates or "hooks" in parts else 0,
+        # The gates of pauses, which come with hooks and retries, tell of what passes as well.
+        dispatches=passes if has_gates or parts & {"hooks", "retry"} else 0,
         permits=passes if "throttle" in parts else 0,
         slots_at_wire=(int(has_slots),) * sends,
         slots_with_body=int(has_slots and is_open),

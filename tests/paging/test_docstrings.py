@@ -44,7 +44,8 @@ def run(kind: type, api: str | None = None, **names: object) -> list[Any]:
     """Runs the example of a class to its end, and returns the pages of its loop."""
     (block,) = re.findall(r"```python\n(.*?)```", cleandoc(kind.__doc__ or ""), re.DOTALL)
     pages: list[Any] = []
-    scope: dict[str, Any] = {**vars(gracy_transport), **names, "pages": pages}
+    known = {name: getattr(gracy_transport, name) for name in gracy_transport.__all__}
+    scope: dict[str, Any] = {**known, **names, "pages": pages}
     definition, body = (
         ("", block) if api is None else re.split(r"^(?=async for)", block, maxsplit=1, flags=re.MULTILINE)
     )

@@ -36,11 +36,12 @@ def address_in(text: str) -> Address:
     from ..redis import RedisReplayStorage
     from ..redis.urls import check_url, shown
 
-    check_url(text)
+    url = _NAMESPACE.sub("", text, count=1).rstrip("?&")
+    check_url(url)
     found = _NAMESPACE.search(text)
     if found is None:
         raise ValueError(f"{shown(text)} names no namespace: put ?namespace=NAME at its end")
-    return RedisReplayStorage(_NAMESPACE.sub("", text, count=1).rstrip("?&"), namespace=unquote(found[1]))
+    return RedisReplayStorage(url, namespace=unquote(found[1]))
 
 
 def fill(storage: RedisReplayStorage, recordings: Iterable[Recording]) -> None:

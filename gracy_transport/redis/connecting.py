@@ -31,13 +31,13 @@ class Server:
     """
 
     def __init__(self, url: str, timeout: float) -> None:
+        check_url(url)
         self.name = shown(url)
         self._url = url
         self._timeout = timeout
         self._lock = Lock()
         self._client: Any = None
         self._redis = package()
-        check_url(url)
 
     def ask(self, question: Callable[[Any], T]) -> T:
         """Returns what a function gets from the client.

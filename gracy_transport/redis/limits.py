@@ -121,7 +121,7 @@ class RedisLimits(SharedLimits):
                 "redis://localhost, or a callable that makes a client of redis.asyncio"
             )
         title = shown(url) if isinstance(url, str) else "the server of the shared limits"
-        connect = client_maker(url, timeout) if isinstance(url, str) else url
+        connect = client_maker(url, given.timeout) if isinstance(url, str) else url
         self._settings = given
         self._engine = RedisEngine(connect, title=title, **dict(given))
         weakref.finalize(self, _end, self._engine)

@@ -148,8 +148,8 @@ class Keys:
         ValueError: for a namespace without a letter, or with braces.
     """
 
-    def __init__(self, namespace: str) -> None:
-        if not namespace.strip() or set(namespace) & set("{}"):
+    def __init__(self, namespace: object) -> None:
+        if not isinstance(namespace, str) or not namespace.strip() or set(namespace) & set("{}"):
             raise ValueError(f"the namespace {namespace!r} makes no key: give it a name without braces")
         self.documents = f"gracy:{{{namespace}}}:recordings"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from functools import partial
@@ -65,10 +66,12 @@ class RedisReplayStorage(RecordingStorage):
 
     Raises:
         ImportError: when the `redis` package is missing.
-        ValueError: for a URL or a namespace that cannot be used.
+        ValueError: for a URL, a namespace or a timeout that cannot be used.
     """
 
     def __init__(self, url: str, *, namespace: str, timeout: float = TIMEOUT) -> None:
+        if not 0 < timeout < math.inf:
+            raise ValueError(f"timeout={timeout} gives a server no time that can be waited for: give seconds above 0")
         self.namespace = namespace
         self._url = url
         self._timeout = timeout

@@ -38,9 +38,21 @@ def shown(url: str) -> str:
     return f"{scheme}://{'…' if '@' in options else address.rpartition('@')[2]}"
 
 
-def check_url(url: str) -> None:
+def check_url(url: object) -> None:
     """Raises `ValueError` when a URL is none of a server; the message does not quote it."""
-    _options_in(package(), url)
+    if not isinstance(url, str):
+        raise _not_understood()
+    redis = package()
+    _options_in(redis, url)
+    if "+" in url.partition("://")[0]:
+        return  # what their clients take is known when they are made
+    try:
+        redis.ConnectionPool.from_url(url).make_connection()
+    except TypeError:
+        raise ValueError(
+            "this URL of a server has an option that connections of its kind have not: see redis.Redis.from_url, and "
+            "give options of TLS with rediss://"
+        ) from None
 
 
 def client_of(package: Any, url: str, options: Mapping[str, Any]) -> Any:

@@ -142,6 +142,22 @@ def test_a_url_that_is_none_is_refused_at_once() -> None:
     assert "secret" not in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("field", "wrong", "why"),
+    [
+        ("url", None, "this URL of a server cannot be read"),
+        ("namespace", None, "the namespace None makes no key"),
+        ("timeout", 0, "timeout=0 gives a server no time"),
+        ("timeout", float("nan"), "timeout=nan gives a server no time"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_at_once(field: str, wrong: Any, why: str) -> None:
+    """As what an environment lacks comes in."""
+    given: dict[str, Any] = {"url": "redis://localhost", "namespace": "tests", field: wrong}
+    with pytest.raises(ValueError, match=why):
+        RedisReplayStorage(**given)
+
+
 @pytest.mark.parametrize("login", ["", ":wrong-secret@", "nobody:wrong-secret@"])
 def test_a_server_that_does_not_let_us_in(login: str) -> None:
     """It is named, with what to look at, and what the password was is not said."""

@@ -549,7 +549,15 @@ def test_a_copy_of_a_config_means_the_same_limits() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"namespace": ""}, {"namespace": "a{b}"}, {"away": "maybe"}, {"timeout": 0}, {"lease": -1}, {"processes": 0}],
+    [
+        {"namespace": ""},
+        {"namespace": "a{b}"},
+        {"away": "maybe"},
+        {"timeout": 0},
+        {"timeout": "soon"},
+        {"lease": -1},
+        {"processes": 0},
+    ],
 )
 def test_an_argument_that_is_wrong_is_named(wrong: dict[str, Any]) -> None:
     """At construction."""

@@ -91,6 +91,17 @@ def test_a_url_that_is_none_is_refused_without_a_word_of_it(url: str) -> None:
     assert raised.value.__suppress_context__ or raised.value.__context__ is None
 
 
+@pytest.mark.parametrize("url", ["redis://:secret@host?ssl_ca_certs=x", "rediss://host?secret=1", "unix:///a?port=1"])
+def test_an_option_that_nobody_knows_is_refused(url: str) -> None:
+    """At once, or shared limits would take it for a server that is away, for ever."""
+    with pytest.raises(ValueError, match="has an option that connections of its kind have not") as raised:
+        check_url(url)
+    with pytest.raises(ValueError, match="has an option"):
+        client_maker(url)
+    assert "secret" not in str(raised.value)
+    check_url("rediss://host?ssl_ca_certs=x&health_check_interval=3&max_connections=5&client_name=me")
+
+
 @pytest.mark.parametrize(("hosts", "found"), [("[::1]:7,[::1]", [("::1", 7), ("::1", 26379)]), ("a", [("a", 26379)])])
 def test_sentinels_may_have_any_address(hosts: str, found: list[tuple[str, int]]) -> None:
     """Also one of IPv6; the service is called as everybody calls it unless it is named."""

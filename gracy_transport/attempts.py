@@ -67,7 +67,7 @@ class Wait(NamedTuple):
     Attributes:
         kind: "throttle", "slot", "pause" or "back-off".
         seconds: how long it really took.
-        reason: the rule, the limit or the failure that it was for.
+        reason: the rule, the limit or the failure that it was for; of several limits, the first that was in the way.
         began: when, in monotonic seconds.
     """
 

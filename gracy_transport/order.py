@@ -175,7 +175,7 @@ def _hints(plan: Plan, logs: Keeper | None) -> HintKeeper | None:
     heeds = [retry.max_retry_after for retry in retries if retry.respect_retry_after]
     if not follows and not heeds:
         return None
-    return HintKeeper(plan.shared.hints, follows=bool(follows), longest=max(follows + heeds), logs=logs)
+    return HintKeeper(plan.shared.hints, follows=bool(follows), longest=max(follows or heeds), logs=logs)
 
 
 def _replay_below(inner: AsyncTransport, plan: Plan) -> AsyncTransport:

@@ -375,6 +375,17 @@ async def test_an_absurd_figure_is_capped(clock: FakeClock, answer: Any) -> None
     assert sent_at(wire) == [1000, 1090]
 
 
+@pytest.mark.parametrize("answer", [asks(30), says(0, 30)])
+async def test_the_cap_holds_beside_retries_that_would_wait_longer(clock: FakeClock, answer: Any) -> None:
+    """`max_retry_after` is 60 seconds unless given: that is for the retry itself, and not for everybody."""
+    wire = ScriptedWire(answer, 200, clock=clock)
+    throttle = GracefulThrottle(follow_server=True, max_pause=5)
+    async with client_of(httpx, wire, throttling=throttle, retry=GracefulRetry()) as client:
+        await client.get(URL, extensions=call_options(retry=None))
+        await client.get(URL)
+    assert sent_at(wire) == [1000, 1005]
+
+
 @pytest.mark.parametrize("max_pause", [0, -1, float("inf"), float("nan")])
 def test_a_cap_that_is_none_is_refused(max_pause: float) -> None:
     """Nobody waits for ever because a server says so."""

@@ -39,7 +39,8 @@ class ReportRow:
         retries: attempts that were to be followed by another: a retry is counted as its wait begins.
         replays: attempts that were answered from a recording.
         throttles, throttle_seconds: waits for a permit, and how long they were together.
-        slot_waits, slot_seconds: waits for a slot, and how long they were together.
+        slot_waits, slot_seconds: waits for a slot, and how long they were together. One for both, a permit and a slot,
+            counts for what it waited for first.
         unshared: attempts that were let through while a limit of many processes was kept by this one alone, since its
             server was away.
         refused: requests that the stack itself turned down; no failure of the server's, and no attempt.

@@ -31,8 +31,8 @@ class ThrottleRule(Value, frozen=True):
         per_time: the length of the window, a `timedelta` or seconds; one second unless given.
             `per_time_range` is the same.
         margin: seconds by which the window is widened; none unless given, since it costs throughput.
-        smooth: also space requests evenly, one in `per_time / max_requests`, for servers that punish bursts; off
-            unless given, since a burst that the limit allows is the fastest way to use it.
+        smooth: also space requests evenly, one in `(per_time + margin) / max_requests`, for servers that punish bursts;
+            off unless given, since a burst that the limit allows is the fastest way to use it.
         key: a callable that splits the rule: requests for which it returns equal values share one budget. It is
             given the request (of the client's family).
 
@@ -102,8 +102,8 @@ class GracefulThrottle(Value, frozen=True):
             before there will be more. A word holds for all requests to that origin under the same rules and keys,
             calls with limits of their own included. Off unless given, since servers are at times wrong about
             themselves. A `GracefulRetry` brings the part about Retry-After on 429 and 503 by itself.
-        max_pause: seconds; with `follow_server` nothing a server says holds for longer. An hour unless given, which
-            is the longest window in common use.
+        max_pause: seconds; with `follow_server` nothing a server says holds everybody up for longer. An hour unless
+            given, which is the longest window in common use.
         shared: holds the rules over all processes that share the same, such as `redis.RedisLimits`; each process
             keeps to them by itself unless given.
     """

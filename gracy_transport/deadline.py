@@ -77,7 +77,8 @@ class DeadlineTransport(Layer):
 
     A wait that would not be over in time is not begun: a throttle, a pause, a back-off (one that the server asks for,
     too) raise `DeadlineExceeded` at once, which says how long it would have been. So does a wait for a turn when a
-    pause begins that will not be over in time. Nobody knows how long a slot takes, so that is waited for to the end.
+    pause begins that will not be over in time. Nobody knows how long a slot takes, nor how long those in front wait
+    whom other rules hold up as well: that is waited for to the end.
     What is under way when the time is over is cancelled, an open body is closed, its slot and its connection come
     back, and `DeadlineExceeded` is raised; where the body is read, if it comes to that.
 

@@ -62,7 +62,7 @@ class RequestDispatched(Event):
 
 
 class ThrottleLimitReached(Event):
-    """A request has to wait for a permit of `rule`, by the estimate for `wait` seconds."""
+    """A request has to wait for a permit of `rule`, for `wait` seconds at least: longer if other rules matter, too."""
 
     rule: object
     wait: float

@@ -174,9 +174,9 @@ class GracefulRetry(Value, frozen=True):
             have been carried out), "any", or a collection of names. A request that cannot have reached the
             server, or that has an Idempotency-Key header, is retried whatever its method.
         respect_retry_after: wait for as long as the response asks (its Retry-After header; 0 asks for nothing) in
-            place of the delay, and do not retry where it says so (`x-should-retry: false`, `Stripe-Should-Retry: false`;
-            "true" makes nothing a failure and no method safe). On unless given, since who comes back sooner is sent
-            away.
+            place of the delay, and do not retry where it says so (`x-should-retry: false`,
+            `Stripe-Should-Retry: false`; "true" makes nothing a failure and no method safe). On unless given, since
+            who comes back sooner is sent away.
         max_retry_after: seconds; a response that asks for more is not retried at all. 60 unless given.
         buffer_body: read the body of a response as part of the attempt, so that one that breaks off is
             retried. Off unless given: it takes memory, and a body that is streamed comes only when it is

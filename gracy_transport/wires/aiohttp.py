@@ -16,7 +16,7 @@ What is different:
 - What comes along with the status line has to be right as a whole: a broken chunk, or more bytes than were announced,
   is an error of the answer, not of its body. What a lenient parser forgives passes, such as bare line feeds.
 - A look-up of a host is remembered for ten seconds.
-- Header values that are not UTF-8 are refused.
+- Header values that are not UTF-8, or hold control characters, are refused.
 - Tools that trace the transport of httpx see nothing: let them trace aiohttp, or the client once it has its stack.
 
 This stands on aiohttp itself, not on httpx-aiohttp, which carries a request and loses guarantees. As of 0.2.0 it calls

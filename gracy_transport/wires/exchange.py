@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -33,6 +34,8 @@ _OF_AIOHTTP: Final = frozenset(
     }
 )
 """The headers that aiohttp adds by itself: what a request says of them is in the request."""
+_NAME: Final = re.compile(rb"[\w!#$%&'*+.^`|~-]+")
+_TARGET: Final = re.compile(rb"[!-~]+")
 _NO_TIMEOUTS: Final[dict[str, float | None]] = {}
 
 
@@ -100,6 +103,8 @@ class Exchange:
         if url.scheme not in _SCHEMES or request.method == "CONNECT" or (settings.uds and url.scheme == "https"):
             raise named(request, "UnsupportedProtocol", _refusal(url.scheme, request.method))
         target: bytes = self._extensions.get("target", url.raw_path)
+        if not _TARGET.fullmatch(target):
+            raise named(request, "LocalProtocolError", "the target has what no line can hold: escape it as %20")
         # "Encoded" keeps every byte as it is. All of it goes in as the path: an empty query would get lost otherwise.
         exact = URL.build(
             scheme=url.scheme,
@@ -184,13 +189,15 @@ def _head_of(request: AnyRequest) -> tuple[list[tuple[str, str]], str | None]:
     """Returns the headers in the order in which they are sent, and the length of the body, `None` for chunks.
 
     Raises:
-        Exception: the `LocalProtocolError` of the request's package, for what is not UTF-8.
+        Exception: the `LocalProtocolError` of the request's package, for what is not UTF-8 or no name.
     """
     headers: list[tuple[str, str]] = []
     announced: str | None = "0"
     raw_name = b""
     try:
         for raw_name, raw_value in request.headers.raw:
+            if not _NAME.fullmatch(raw_name):  # aiohttp would send it, and it would be read as something else
+                raise named(request, "LocalProtocolError", f"{raw_name!r} is no name of a header")
             header = raw_name.decode("ascii"), raw_value.decode("utf-8")
             name = raw_name.lower()
             if name == b"host":

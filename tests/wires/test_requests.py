@@ -182,6 +182,27 @@ async def test_a_header_cannot_bring_another_one_along(family: ModuleType, wire:
     assert seen == []
 
 
+@WIRES
+@pytest.mark.parametrize("name", ["X-Evil:Y", " X", "X ", "X Y", "", "(x)"])
+async def test_what_is_no_name_of_a_header_is_refused(family: ModuleType, wire: str, name: str) -> None:
+    """With a colon it would be another header, with a blank before it a part of the one above."""
+    async with noting() as (url, seen), client_of(wire, family, url) as client:
+        with pytest.raises(family.LocalProtocolError):
+            await client.get("/a", headers={"X-A": "1", name: "2"})
+    assert seen == []
+
+
+@WIRES
+@pytest.mark.parametrize("target", [b"/a b", b"/a HTTP/1.1\r\nX-Evil: 1", b"/\xfc", b""])
+async def test_a_target_that_cannot_stand_in_a_line_is_refused(family: ModuleType, wire: str, target: bytes) -> None:
+    """Without a word of it, since a secret may be in it."""
+    async with noting() as (url, seen), client_of(wire, family, url) as client:
+        with pytest.raises(family.LocalProtocolError, match=r"(?i)target") as caught:
+            await client.get("/", extensions={"target": target})
+        assert "Evil" not in str(caught.value)
+    assert seen == []
+
+
 async def test_a_header_that_is_not_utf8_is_refused_by_name(family: ModuleType) -> None:
     """What writes is made for text, and would send something else."""
     async with noting() as (url, seen), client_of("aiohttp", family, url) as client:

@@ -32,7 +32,8 @@ class ReplayLogEvent(LogEvent, frozen=True):
     """How recording or replaying is logged: not each time, but every so often.
 
     Args:
-        level, custom_message: as for a `LogEvent`; `{RECORDED_COUNT}` and `{REPLAYED_COUNT}` say how many there were.
+        level, custom_message: as for a `LogEvent`; `{RECORDED_COUNT}` in `log_record` and `{REPLAYED_COUNT}` in
+            `log_replay` say how many there were.
         frequency: it is logged each time the count is a multiple of this; 1,000 unless given.
     """
 

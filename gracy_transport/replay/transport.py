@@ -42,11 +42,12 @@ class ReplayTransport(Layer):
     transport = ReplayTransport(httpx.AsyncHTTPTransport(), GracyReplay("record", SQLiteReplayStorage("api.sqlite3")))
     ```
 
-    Recording changes nothing for the caller: bodies are copied while they are read, a body that is left before its
-    end is not stored, and whatever goes wrong in storing is a warning in the log. Only the bodies of redirects and
-    errors (3xx, 4xx, 5xx) are read at once, because a retry throws them away unread and yet they belong to the
-    sequence; so are those that are empty anyway (204, HEAD). An error that the transport below raises (a timeout, a
-    broken connection) is recorded like an answer, also when it breaks a body. A replay touches no network.
+    Recording changes nothing for the caller: bodies are copied while they are read, and whatever goes wrong in storing
+    is a warning in the log. So is a body that is left before its end or is larger than 10 MiB: it is not stored. Only
+    the bodies of redirects and errors (3xx, 4xx, 5xx) are read at once, because a retry throws them away unread and
+    yet they belong to the sequence; so are those that are empty anyway (204, HEAD). An error that the transport below
+    raises (a timeout, a broken connection) is recorded like an answer, also when it breaks a body. A replay touches no
+    network.
 
     Args:
         inner: the transport below.

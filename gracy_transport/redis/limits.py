@@ -52,8 +52,8 @@ class RedisLimits(SharedLimits):
       that for a turn of 0.2 s (or 20 round trips, 0.5 s at most): nobody uses a slot while it changes hands.
     - First come, first served within a process; between processes nobody takes more than a fair part while another one
       is left wanting.
-    - A server that asks for a pause (Retry-After on 429 and 503, or more with `follow_server`) pauses the rule and key
-      in every process.
+    - A server that asks for a pause (Retry-After on 429 and 503 beside a `GracefulRetry`, or more with `follow_server`)
+      pauses the rule and key in every process.
 
     What cannot be kept: a process that is stopped between its decision and the moment the request leaves sends it
     late, one for each request that was just leaving. When the leases of a stopped process end while its requests are

@@ -33,7 +33,7 @@ class Hooks(Protocol):
         ...
 
     async def after(self, request: AnyRequest, call: Call, result: AnyResponse | Exception) -> None:
-        """Runs after an attempt, with its response or its error; not after one that was cancelled."""
+        """Runs after an attempt, with its response or its error; not after one that was cancelled, as by a deadline."""
         ...
 
 

@@ -78,7 +78,7 @@ class Hookable:
         response_or_exc: AnyResponse | Exception,
         retry_state: GracefulRetryState | None,
     ) -> None:
-        """Runs after each attempt for which `before` ran, unless it was cancelled.
+        """Runs after each attempt that `before` let pass, unless it was cancelled, as by a deadline that passed.
 
         It may veto as `before` may. Look at the response, and leave it as it is.
 

@@ -89,7 +89,7 @@ class ConcurrencyLimitFreed(Event):
 
 
 class RetryScheduled(Event):
-    """An attempt failed (its `status` or the name of its `error`) and the next one starts in `delay` seconds.
+    """An attempt failed (its `status` or the name of its `error`) and the next one starts `delay` seconds after that.
 
     `retry` is the number of the retry to come, from 1; `latency` is what the failed attempt took, in seconds.
     """

@@ -19,7 +19,7 @@ class GracefulRetryState:
     Attributes:
         max_attempts: how many retries there may be.
         cur_attempt: the number of the newest retry, from 1; 0 while there was none.
-        delay: seconds waited before it.
+        delay: seconds between it and the failure before.
         success: whether the newest attempt was accepted; still `False` in its hooks, as it is judged after them.
     """
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from copy import copy
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, cast
+from urllib.parse import quote_plus, unquote_plus
 
 from ..family import family_of
 from ..redaction import REDACTED, address_and_query, redact_query
@@ -22,6 +23,7 @@ from .recording import RecordedRequest
 from .redacting import Headers, places_worth_recording, redact_asked_body, redact_asked_headers
 from .rules import DEFAULT_RULES, Rules
 from .secrets import Secrets
+from .shapes import may_hold_shapes, without_shapes
 
 if TYPE_CHECKING:
     from ..family import Request
@@ -213,7 +215,7 @@ class Asked:
         if credentials is None:
             return ""
         if ask is not None:
-            said: object = ask(self.live)
+            said = cast("object", ask(self.live))
             if said is not None and not isinstance(said, str):
                 raise TypeError(
                     f"credential= says a value of type {type(said).__name__} of {self}: let it return a text, or None"
@@ -240,12 +242,22 @@ def request_from(asked: Asked) -> Request:
     return family_of(asked.live).Request(facts.method, facts.url, headers=raw_of(facts.headers), content=facts.body)
 
 
+def _in_place_of(secrets: Secrets, name: str, value: str) -> str | None:
+    """Returns what is recorded in place of the value of a parameter, or `None` when it stays as it is."""
+    place = secrets.in_place_of(name, value)
+    if not may_hold_shapes(value) or plain_name(name) in secrets.rules.public_names:
+        return place
+    shown = value if place is None else unquote_plus(place)
+    cleaned = without_shapes(shown, secrets.replaced)
+    return place if cleaned == shown else quote_plus(cleaned, safe="[]")
+
+
 def _redacted_url(url: Any, secrets: Secrets) -> str:
     """Returns a URL without secrets, from which a request can be made all the same."""
     text, query = address_and_query(url)
     if query:
-        may_be_secret = secrets.knows_issued or secrets.rules.may_be_secret(query)
-        text += redact_query(query, secrets.in_place_of) if may_be_secret else query
+        may_be_secret = secrets.knows_issued or secrets.rules.may_be_secret(query) or may_hold_shapes(query)
+        text += redact_query(query, partial(_in_place_of, secrets)) if may_be_secret else query
     if len(secrets) or secrets.knows_issued:
         start = text.find("/", text.find("://") + 3)
         path, mark, query = text[start:].partition("?")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import httpx
@@ -17,12 +18,13 @@ from gracy_transport.replay.document import to_json
 from gracy_transport.replay.exchange import recording_of
 from gracy_transport.replay.looks import is_random
 from gracy_transport.replay.redacting import redact_answer, redact_asked_body, redact_asked_headers
-from gracy_transport.replay.rules import DEFAULT_RULES
+from gracy_transport.replay.rules import DEFAULT_RULES, Rules
 from gracy_transport.replay.secrets import Secrets
 from tests.formats.support import AT
 
 S = "aB3dE6gH9jK2mN5pQ8sT1vW4"
 """A secret."""
+TOKEN = "ghp_" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0dF3gH6"
 JSON, TEXT, YAML = "application/json", "text/plain", "application/yaml"
 
 
@@ -282,6 +284,20 @@ def test_a_folder_begins_with_a_word(value: str) -> None:
     """Or it would be the end of base64, a 64th of which is a slash."""
     assert not is_random(value)
     assert DEFAULT_RULES.is_secret_answered("token", f"{S}+{S}/")
+
+
+@pytest.mark.parametrize("text", [TOKEN, f"see {TOKEN} there", f"https://b.test/?a={TOKEN}", f"card-12 {TOKEN}"])
+def test_a_token_with_a_shape_is_found_in_a_query(text: str) -> None:
+    """Also under a name that says nothing, unless a user says that it is public."""
+    request = httpx.Request("GET", "https://api.test/", params={"q": text, "page": "2"})
+    terms = Terms(Rules((re.compile(r"card-(\d+)"),)))
+    asked = Asked(request, b"", terms=terms)
+    assert TOKEN not in str(asked.facts)
+    assert asked.facts.url.endswith("&page=2")
+    other = httpx.Request("GET", "https://api.test/", params={"q": text.replace("aB3d", "zzzz"), "page": "2"})
+    assert Asked(other, b"", terms=terms).key == asked.key
+    public = Asked(request, b"", terms=Terms(Rules(public_names=frozenset({"q", "a"}))))
+    assert TOKEN in public.facts.url
 
 
 def test_what_is_asked_is_judged_by_its_name() -> None:

@@ -66,7 +66,7 @@ class Wait(NamedTuple):
 
     Attributes:
         kind: "throttle", "slot", "pause" or "back-off".
-        seconds: how long it really took.
+        seconds: how long it really took, without the pauses that fell into it: they are waits of their own.
         reason: the rule, the limit or the failure that it was for; of several limits, the first that was in the way.
         began: when, in monotonic seconds.
     """

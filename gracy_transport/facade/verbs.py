@@ -54,6 +54,7 @@ class BoundVerb(Generic[EndpointT, Result]):
             GracyRequestFailed: when there was no response; the error of httpx is its cause.
             GracyParseFailed: when the parser raised.
             ValueError: when the arguments do not fit the endpoint.
+            httpx.InvalidURL: when the endpoint makes no URL (httpx2.InvalidURL with a client of httpx2).
             Exception: what a validator raised (an error of httpx that is not about a response, a `RequestError`, as the
                 cause of a GracyRequestFailed), or what the parser names for the status.
         """

@@ -32,7 +32,7 @@ class ReportRow:
             origin and path.
         calls: requests as the user asked for them, each counted once, however many attempts and hops it took.
         attempts: requests that were answered, or that failed to be.
-        successes: attempts whose response was accepted.
+        successes: attempts whose response was accepted; a redirect is one.
         failures: all other attempts.
         responses_2xx, responses_3xx, responses_4xx, responses_5xx: attempts by the class of their status.
         aborts: attempts that got no response, or whose body broke. One that the caller leaves early is none.

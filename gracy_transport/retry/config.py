@@ -172,7 +172,8 @@ class GracefulRetry(Value, frozen=True):
             where that is longer.
         methods: what may be sent twice: "idempotent" methods (unless given, since a POST that timed out may
             have been carried out), "any", or a collection of names. A request that cannot have reached the
-            server, or that has an Idempotency-Key header, is retried whatever its method.
+            server, or that has an Idempotency-Key header, is retried whatever its method. A body that can be read only
+            once (of a generator, say) is not sent again, even where nothing of it was read.
         respect_retry_after: wait for as long as the response asks (its Retry-After header; 0 asks for nothing) in
             place of the delay, and do not retry where it says so (`x-should-retry: false`,
             `Stripe-Should-Retry: false`; "true" makes nothing a failure and no method safe). On unless given, since

@@ -92,7 +92,8 @@ class Rules:
     - a `token`, `session`, `auth` or `signature` of whatever kind is one when its value looks drawn at random: eight
       characters in one piece that are no words, number, date or path, with digits and letters unless they are 20;
     - a `key`, `code`, `pass`, `appid` or `pat` is one, also where it is asked, from 20 such characters on;
-    - `pin`, `cvv` and `cvc` are when they are a few digits;
+    - `pin`, `cvv` and `cvc` are when they are a few digits; like the five before they are data as names of lists and
+      objects, and of elements of XML, of which lists of files consist;
     - where a list goes on (`next_page_token`, `syncToken`) and what a language model knows (`eos_token`) are data.
 
     Attributes:

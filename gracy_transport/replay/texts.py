@@ -18,7 +18,8 @@ __all__ = ["STEMS", "may_hold_secrets", "redact_text", "redact_urls"]
 STEMS: Final = (
     *("://", "auth", "key", "token", "secret", "pass", "sess", "code", "cred", "sig", "pwd", "jwt", "otp", "hmac"),
     *("app-id", "app_id", "appid", "assert", "bearer", "connection", "dsn", "cvv", "cvc"),
-    *('pin"', "pin=", "pin:", 'pat"', "pat=", "pat:", ":\\/", "\\u00"),
+    *('pin"', "pin=", "pin:", "pin\\", "pin'", "pin :", 'pat"', "pat=", "pat:", "pat\\", "pat'", "pat :"),
+    *(":\\/", "\\u00"),
 )
 """Each secret name holds one of these, each URL, and what escapes their letters: the rest is not looked through."""
 

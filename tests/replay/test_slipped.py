@@ -286,6 +286,15 @@ def test_a_folder_begins_with_a_word(value: str) -> None:
     assert DEFAULT_RULES.is_secret_answered("token", f"{S}+{S}/")
 
 
+@pytest.mark.parametrize(("name", "value"), [("pat", S), ("PAT", S), ("pin", "1234")])
+def test_a_short_name_is_found_however_it_is_written(name: str, value: str) -> None:
+    """In JSON within JSON, and in YAML."""
+    for body in (json.dumps({"a": json.dumps({name: value})}), json.dumps({"a": json.dumps({"b": {name: value}})})):
+        assert value not in answered(body.encode()).decode()
+    for line in (f"'{name}': {value}", f"{name} : {value}", f"{name}: {value}"):
+        assert value not in answered(f"a:\n  {line}\n".encode(), YAML).decode()
+
+
 @pytest.mark.parametrize("text", [TOKEN, f"see {TOKEN} there", f"https://b.test/?a={TOKEN}", f"card-12 {TOKEN}"])
 def test_a_token_with_a_shape_is_found_in_a_query(text: str) -> None:
     """Also under a name that says nothing, unless a user says that it is public."""

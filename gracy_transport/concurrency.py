@@ -39,8 +39,8 @@ class ConcurrentRequestLimit(Value, frozen=True):
         blocking_args: names of endpoint arguments: requests with other values for these are limited apart.
         limit_per_uurl: each endpoint is limited apart (requests without a template: each origin). With `False` all
             that the pattern matches share the limit.
-        log_limit_reached: logged once for each request that has to wait.
-        log_limit_freed: logged once for each request that has waited, as it goes on.
+        log_limit_reached: logged once for each request that has to wait for a slot, and lacks no permit before that.
+        log_limit_freed: logged once for each request that has waited so, as it goes on.
         max_waiting: how many requests may wait that need a slot of the same group (the same endpoint, say), whatever
             else they wait for. One more is refused with `exceptions.QueueFull` before it is sent, and is not retried.
             Any number unless given: how long a queue is of use depends on how long its requests take, which only

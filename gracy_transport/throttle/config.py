@@ -90,8 +90,9 @@ class GracefulThrottle(Value, frozen=True):
 
     Args:
         rules: one rule or any collection of them.
-        log_limit_reached: logged once for each request that has to wait, as it starts to.
-        log_wait_over: logged once for each request that has waited, as it goes on.
+        log_limit_reached: logged once for each request that has to wait for a permit, as it starts to (where it lacks a
+            slot as well: for what it lacks first), and once for a pause that the server asks for.
+        log_wait_over: logged once for each request that has waited so, as it goes on.
         max_waiting: how many requests may wait that need a permit of the same rule (and of the same key, where the
             rule has one), whatever else they wait for. One more is refused with `exceptions.QueueFull` before it is
             sent, and is not retried. Any number unless given: a script that asks for 10,000 pages at once wants all

@@ -232,9 +232,10 @@ class RecordingStorage(GracyReplayStorage):
         recording = recording_of(asked, response.status_code, answer, datetime.now(UTC), reason=response.reason_phrase)
         await self.save(asked, recording, 0, is_first=True)
 
-    async def _load(self, request: AnyRequest) -> AnyResponse:
-        """Returns the last response that was recorded for a request, unread."""
-        found = await self.find(Asked(request, await request.aread()), LAST)
+    async def _load(self, request: AnyRequest, discard_before: datetime | None = None) -> AnyResponse:
+        """Returns the last response that was recorded for a request, unread; a date without a time zone is local."""
+        since = None if discard_before is None else discard_before.astimezone()
+        found = await self.find(Asked(request, await request.aread()), LAST, Wanted(since))
         if found is None:
             raise not_found(request)
         response = response_from(found, request)

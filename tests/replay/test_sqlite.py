@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -175,6 +175,9 @@ async def test_the_small_interface(family: ModuleType, tmp_path: Path) -> None:
     found = await storage.load(family.Request("POST", URL, json={"token": "other"}))
     assert (await found.aread(), found.request.method) == (response.content, "POST")
     assert await storage.find_replay(family.Request("GET", URL)) is None
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    for too_old in (soon, soon.astimezone().replace(tzinfo=None)):
+        assert await storage.find_replay(family.Request("POST", URL, json={"token": "other"}), too_old) is None
     with pytest.raises(GracyReplayRequestNotFound, match=f"nothing is recorded for GET {URL}"):
         await storage.load(family.Request("GET", URL))
     storage.flush()

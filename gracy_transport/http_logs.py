@@ -46,6 +46,7 @@ class RedactingFilter(logging.Filter):
 
     Raises:
         ValueError: for a pattern that matches where there is no character to hide, as `x*` does.
+        re.error: for one that is no regular expression.
     """
 
     def __init__(self, *patterns: str | re.Pattern[str]) -> None:
@@ -82,7 +83,7 @@ def redact_http_logs(*patterns: str | re.Pattern[str]) -> None:
         patterns: as for `RedactingFilter`; those of `GracyConfig(redact=...)` are not known here, give them again.
 
     Raises:
-        ValueError: as for `RedactingFilter`, before anything changes.
+        ValueError, re.error: as for `RedactingFilter`, before anything changes.
     """
     wanted = RedactingFilter(*patterns)
     for name in _LOGGERS:

@@ -35,10 +35,10 @@ The marker `recording`, or the fixture of that name, records what a test sends, 
 
 Each test has a file of its own, `recordings/MODULE/TEST[PARAMETERS].jsonl` beside the module: lines of JSON without
 secrets, made for git. A character that is awkward in a file name becomes `_`, and then a hash tells names apart.
-The file is written when the test has gone through, its fixtures too: a test that fails, or is skipped half-way, leaves
-it as it was, in every mode. What does not change leaves its line as it is. At its end a session says in one line what
-became of the files, names answers that were not recorded since their bodies were not read to their end, and with `all`
-files that no test uses any more.
+The file is written when the test has gone through, its fixtures too: a test that fails (unless that is expected), or is
+skipped half-way, leaves it as it was, in every mode. What does not change leaves its line as it is. At its end a
+session says in one line what became of the files, names answers that were not recorded since their bodies were not read
+to their end, and with `all` files that no test uses any more.
 
 `recording(file="shared.jsonl")` names the file, from the folder of the module. Tests may have one in common, when the
 same request gets the same answer in all of them; nothing in it is ever forgotten. Of several markers (on the function,

@@ -99,15 +99,18 @@ def check_recordings(commands: Commands) -> None:
     parser = commands.add_parser(
         "check-recordings",
         help="look in recordings for what looks like a secret that redaction missed",
-        description="Looks in recordings (SQLite, JSON lines, HAR, cassettes of vcrpy, those of the original gracy) "
-        "and in any other text file for what looks like a secret: tokens of known shapes (GitHub, Slack, Stripe, "
-        "OpenAI, AWS, Google, JWT and others), private keys, Bearer and Basic credentials, userinfo in URLs, and "
-        "long values under the name of a secret. Prints for each the file, the line or recording, where in it, the "
-        "kind, and its first four characters at most. Ends with 0 when nothing was found, with 1 when something was, "
-        "with 2 when something could not be looked at.",
-        epilog="As a hook of pre-commit, in .pre-commit-config.yaml: {repos: [{repo: local, hooks: [{id: "
-        "check-recordings, name: secrets in recordings, entry: python -m gracy_transport check-recordings, language: "
-        "system, files: 'recordings/|cassettes/|[.](jsonl|har|sqlite3)$'}]}]}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,  # what is to be copied must not be broken
+        description="Looks in recordings (SQLite, JSON lines, HAR, cassettes of vcrpy, those of the original\n"
+        "gracy) and in any other text file for what looks like a secret: tokens of known shapes\n"
+        "(GitHub, Slack, Stripe, OpenAI, AWS, Google, JWT and others), private keys, Bearer and\n"
+        "Basic credentials, userinfo in URLs, and long values under the name of a secret. Prints\n"
+        "for each the file, the line or recording, where in it, the kind, and its first four\n"
+        "characters at most. Ends with 0 when nothing was found, with 1 when something was, with\n"
+        "2 when something could not be looked at.",
+        epilog="As a hook of pre-commit, in .pre-commit-config.yaml:\n\n"
+        "{repos: [{repo: local, hooks: [{id: check-recordings, name: secrets in recordings,\n"
+        "entry: python -m gracy_transport check-recordings, language: system,\n"
+        "files: 'recordings/|cassettes/|[.](jsonl|har|sqlite3)$'}]}]}",
     )
     parser.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="a file, or a directory of them")
     parser.add_argument(

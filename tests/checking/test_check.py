@@ -278,11 +278,20 @@ def test_names_of_places_are_masked(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert token not in said.out + said.err
 
 
-def test_the_help_tells_of_pre_commit(capsys: pytest.CaptureFixture[str]) -> None:
-    """With what to write in its file."""
+@pytest.mark.parametrize("columns", ["40", "100", "101", "200"])
+def test_the_help_tells_of_pre_commit(
+    columns: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It can be copied from a terminal of any width."""
+    monkeypatch.setenv("COLUMNS", columns)
     with pytest.raises(SystemExit):
         main(["check-recordings", "--help"])
-    assert "entry: python -m gracy_transport check-recordings" in " ".join(capsys.readouterr().out.split())
+    said = capsys.readouterr().out
+    yaml = pytest.importorskip("yaml", reason="no PyYAML")
+    [hook] = yaml.safe_load(said[said.index("{repos") :])["repos"][0]["hooks"]
+    assert (hook["id"], hook["entry"]) == ("check-recordings", "python -m gracy_transport check-recordings")
+    assert hook["files"] == "recordings/|cassettes/|[.](jsonl|har|sqlite3)$"
+    assert said.count("\n", 0, said.index("positional")) > 5
 
 
 @pytest.mark.parametrize(

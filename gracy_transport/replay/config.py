@@ -79,8 +79,9 @@ class GracyReplay(Value, frozen=True):
         secret_names: names of headers, parameters and fields that hold secrets, beside those that everybody knows.
         public_names: names that are taken for those of secrets, and hold plain data here.
         credential: says by a request whose it is, as a text, or `None` for nobody's. Two users never get each other's
-            answers; unless given, what authorises a request tells them apart. The text is not recorded as such; a
-            header, parameter or field that it is read from is, unless `secret_names` has its name.
+            answers; those of a single one are replayed to whoever asks, with any credential or none. Unless given, what
+            authorises a request tells users apart. The text is not recorded as such; a header, parameter or field that
+            it is read from is, unless `secret_names` has its name.
         match_on: by what requests are looked up: parts of them ("method", "url", "host", "path", "query", "body",
             "headers", "header:NAME"), or a function of the request without its secrets. Method, URL, body and headers
             unless given. "headers" are the few that say what is asked for: Accept (unless it is `*/*`),

@@ -52,6 +52,7 @@ class GracyTransport(Reporting, Layer):
 
     Raises:
         CompositionError: when `inner` cannot be wrapped, or has a retry layer beside the one of the config.
+        pydantic.ValidationError: when `config` or `replay` is something else.
     """
 
     def __init__(
@@ -64,10 +65,8 @@ class GracyTransport(Reporting, Layer):
         observers: Iterable[Observer] = (),
         shared: Shared | None = None,
     ) -> None:
-        config = GracyConfig() if config is None else config
-        inner = wired(inner, config.value_of("wire"))
-        super().__init__(inner, clock=clock, observers=observers)
-        self.config = config
+        self.config = _checked(config)
+        super().__init__(wired(inner, self.config.value_of("wire")), clock=clock, observers=observers)
         self.hidden = self.config.value_of("redact") or ()
         self._shared = Shared(self.config, replay, clock) if shared is None else shared
         self._chains: OrderedDict[int, tuple[object, Layer]] = OrderedDict()
@@ -172,9 +171,10 @@ def attach(
 
     Raises:
         CompositionError: when it is no such client, is closed, or has a stack already.
+        pydantic.ValidationError: as for `GracyTransport`.
     """
     refuse_unfit_client(client)
-    shared = Shared(GracyConfig() if config is None else config, replay, clock) if shared is None else shared
+    shared = Shared(_checked(config), replay, clock) if shared is None else shared
     wrapped: dict[int, GracyTransport] = {}
 
     def wrap(transport: AsyncTransport) -> GracyTransport:
@@ -190,6 +190,10 @@ def attach(
     client._transport = wrap(client._transport)
     client._mounts = mounts
     return client._transport  # type: ignore[no-any-return]
+
+
+def _checked(config: GracyConfig | None) -> GracyConfig:
+    return GracyConfig() if config is None else GracyConfig.model_validate(config)
 
 
 def refuse_unfit_client(client: Any) -> None:

@@ -26,6 +26,7 @@ from gracy_transport import (
     LoggingTransport,
     LogLevel,
     MetricsTransport,
+    ReplayTransport,
     RetryTransport,
     ThrottleRule,
     ThrottleTransport,
@@ -353,6 +354,30 @@ def test_repr_shows_the_chain_in_order() -> None:
     places = [shown.index(name) for name in ("Metrics", "Logging", "Retry", "Validation", "Admission", "AsyncHTTP")]
     assert places == sorted(places)
     assert "1 rule, limit 5, server hints, 0 waiting" in shown
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda: GracyTransport(ScriptedWire(), GracefulRetry()), "GracyConfig"),  # type: ignore[arg-type]
+        (lambda: attach(httpx.AsyncClient(), 3), "GracyConfig"),  # type: ignore[arg-type]
+        (lambda: GracyTransport(ScriptedWire(), replay="record"), "GracyReplay"),  # type: ignore[arg-type]
+        (lambda: ReplayTransport(ScriptedWire(), None), "GracyReplay"),  # type: ignore[arg-type]
+        (lambda: RetryTransport(ScriptedWire(), GracyConfig()), "GracefulRetry"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_is_no_config_is_refused_by_name(make: Any, name: str) -> None:
+    """Where it is given, and not as an attribute that is missing somewhere below."""
+    with pytest.raises(ValidationError, match=f"instance of {name}"):
+        make()
+
+
+def test_a_config_may_be_a_dictionary_as_a_file_has_it() -> None:
+    """It is read as pydantic reads one, and one that is a config already stays the same object."""
+    made: Any = GracyTransport(ScriptedWire(), {"retry": {"delay": 2}})  # type: ignore[arg-type]
+    assert made.config == GracyConfig(retry=GracefulRetry(delay=2))
+    config = GracyConfig(concurrent_requests=3)
+    assert GracyTransport(ScriptedWire(), config).config is config
 
 
 def test_two_retry_layers_in_one_stack_are_refused() -> None:

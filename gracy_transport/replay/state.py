@@ -41,10 +41,13 @@ class ReplayState:
         mode: what is done with a request, as far as the storage decides about it.
         run: what was recorded on its storage since that was made.
         lost: what passed and was not recorded, the last of it, a text each: which request, and why.
+
+    Raises:
+        pydantic.ValidationError: when `config` is something else.
     """
 
     def __init__(self, config: GracyReplay) -> None:
-        self.config = config
+        self.config = config = GracyReplay.model_validate(config)
         self.recorded = 0
         self.replayed = 0
         self.lost: deque[str] = deque(maxlen=_MOST_LOST)

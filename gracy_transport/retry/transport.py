@@ -67,6 +67,7 @@ class RetryTransport(Layer):
 
     Raises:
         CompositionError: when there is a retry layer below already, since their attempts would multiply.
+        pydantic.ValidationError: when `config` is something else.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class RetryTransport(Layer):
         common: Common | None = None,
     ) -> None:
         super().__init__(inner, clock=clock, observers=observers)
-        self.config = config
+        self.config = config = GracefulRetry.model_validate(config)
         self._random = random
         self.common = Common() if common is None else common
         self._spending = None if config.budget is None else self.common.budgets.of(config.budget)

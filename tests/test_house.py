@@ -38,6 +38,7 @@ FLOORS = {
         "attempts",
         "timeline",
         "link_header",
+        "header_names",
         "secret_names",
         "redaction",
         "showing",

@@ -17,6 +17,7 @@ from ..config import GracyConfig
 from ..conversion.sources import Kind, kind_of, storage_of
 from ..exceptions import UnreadableRecording
 from ..formats import read_cassette, read_har
+from ..header_names import is_header_name
 from ..redaction import printable
 from ..replay.memory import MemoryReplayStorage
 from ..replay.shapes import shaped_in
@@ -30,7 +31,6 @@ from .report import Drift
 
 __all__ = ["Plan", "Wrong", "drift", "header_in", "parameter_in"]
 
-_NAME: Final = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 _FROM_ENVIRONMENT: Final = re.compile(r"\benv:([A-Za-z_]\w*)")
 _UNUSABLE: Final = 2
 
@@ -66,7 +66,7 @@ def header_in(text: str, environment: Mapping[str, str] = os.environ) -> tuple[s
     name, colon, value = map(str.strip, text.partition(":"))
     if not colon or not name or not value:
         raise Wrong("that is no header: give NAME: VALUE, as 'Authorization: Bearer env:TOKEN'")
-    if not _NAME.fullmatch(name):
+    if not is_header_name(name):
         raise Wrong("no header can have that name: give one of letters, digits and hyphens")
     filled = _filled(name, value, environment, is_secret=is_secret_header(name))
     if not (filled.isascii() and filled.isprintable()):

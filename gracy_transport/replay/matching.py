@@ -5,13 +5,13 @@ What `match_on` may be, and the text that it makes of a request.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, cast
 
 from pydantic import BeforeValidator
 
+from ..header_names import is_header_name
 from .key import normal_body, normal_headers, normal_url
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ DEFAULT_PARTS: Final[Parts] = ("method", "url", "body", "headers")
 
 _PARTS: Final[Parts] = ("method", "url", "host", "path", "query", "body", "headers")
 _HEADER: Final = "header:"
-_NAMED_HEADER: Final = re.compile(rf"{_HEADER}[\w!#$%&'*+.^`|~-]+", re.ASCII)
 _KNOWN: Final = f"{', '.join(_PARTS)} and {_HEADER}NAME"
 
 
@@ -56,7 +55,7 @@ MatchOn: TypeAlias = Annotated[Parts | Callable[[Any], object], BeforeValidator(
 def _as_part(part: object) -> str:
     if isinstance(part, str):
         lowered = part.lower()
-        if lowered in _PARTS or _NAMED_HEADER.fullmatch(lowered):
+        if lowered in _PARTS or (lowered.startswith(_HEADER) and is_header_name(lowered.removeprefix(_HEADER))):
             return lowered
     raise ValueError(f"{part!r} is no part of a request to match on: the parts are {_KNOWN}")
 

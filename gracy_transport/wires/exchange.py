@@ -14,6 +14,7 @@ from yarl import URL
 from ..bodies import stream_of
 from ..call import extensions_with
 from ..family import AnyRequest, family_of
+from ..header_names import is_header_name
 from .downloads import Answer, Download
 from .failures import failure_of, named
 from .uploads import upload_of
@@ -34,7 +35,6 @@ _OF_AIOHTTP: Final = frozenset(
     }
 )
 """The headers that aiohttp adds by itself: what a request says of them is in the request."""
-_NAME: Final = re.compile(rb"[\w!#$%&'*+.^`|~-]+")
 _TARGET: Final = re.compile(rb"[!-~]+")
 _NO_TIMEOUTS: Final[dict[str, float | None]] = {}
 
@@ -196,9 +196,10 @@ def _head_of(request: AnyRequest) -> tuple[list[tuple[str, str]], str | None]:
     raw_name = b""
     try:
         for raw_name, raw_value in request.headers.raw:
-            if not _NAME.fullmatch(raw_name):  # aiohttp would send it, and it would be read as something else
+            written = raw_name.decode("latin-1")
+            if not is_header_name(written):  # aiohttp would send it, and it would be read as something else
                 raise named(request, "LocalProtocolError", f"{raw_name!r} is no name of a header")
-            header = raw_name.decode("ascii"), raw_value.decode("utf-8")
+            header = written, raw_value.decode("utf-8")
             name = raw_name.lower()
             if name == b"host":
                 headers.insert(0, header)  # wherever the user has put it

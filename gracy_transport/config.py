@@ -19,7 +19,7 @@ from .redaction import Redacted
 from .retry import GracefulRetry
 from .throttle import GracefulThrottle, ThrottleRule, Throttling
 from .validation import GracefulValidator, StatusCodes, Validators
-from .values import ABSENT, OR_ABSENT, Absent, FrozenDict, Value
+from .values import ABSENT, OR_ABSENT, Absent, FrozenDict, Value, key_out_of_json
 
 __all__ = [
     "ConcurrentRequestLimit",
@@ -47,7 +47,7 @@ def _as_parsers(value: object) -> object:
 def _as_parser_key(key: object) -> int | str:
     if key == "default":
         return "default"
-    status = int(key) if isinstance(key, str) and key.isdecimal() else key  # in JSON all keys are text
+    status = key_out_of_json(key)
     if isinstance(status, int) and not isinstance(status, bool) and 100 <= status <= 599:
         return int(status)
     raise ValueError(f'{key!r} is neither "default" nor a status code (100-599)')

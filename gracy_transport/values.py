@@ -25,7 +25,7 @@ from pydantic_core.core_schema import (
     wrap_serializer_function_ser_schema,
 )
 
-__all__ = ["ABSENT", "OR_ABSENT", "Absent", "FrozenDict", "Regex", "Value", "one_or_many"]
+__all__ = ["ABSENT", "OR_ABSENT", "Absent", "FrozenDict", "Regex", "Value", "key_out_of_json", "one_or_many"]
 
 Key = TypeVar("Key")
 Item = TypeVar("Item", covariant=True)
@@ -148,6 +148,11 @@ def _with_flags(pattern: re.Pattern[str]) -> str:
 
 Regex: TypeAlias = Annotated[re.Pattern[str], PlainSerializer(_with_flags, when_used="json")]
 """The type of a config field that takes a regular expression, as text or compiled."""
+
+
+def key_out_of_json(key: object) -> object:
+    """Returns a key of a mapping by numbers as it was before JSON, in which all keys are text."""
+    return int(key) if isinstance(key, str) and key.isdecimal() else key
 
 
 def one_or_many(*, into: Callable[[Iterable[Any]], Any]) -> BeforeValidator:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Protocol, Self
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, model_validator
 
 from ..logevents import LogEvent
-from ..values import FrozenDict, Value, one_or_many
+from ..values import FrozenDict, Value, key_out_of_json, one_or_many
 
 __all__ = ["IDEMPOTENT", "GracefulRetry", "OverrideRetryOn", "RetryBudget"]
 
@@ -72,8 +72,7 @@ def _overrides(value: object) -> object:
     if not isinstance(value, Mapping):
         return {} if value is None else value
     given = cast("Mapping[object, object]", value)
-    # In JSON all keys are text.
-    return {int(key) if isinstance(key, str) and key.isdecimal() else key: item for key, item in given.items()}
+    return {key_out_of_json(key): item for key, item in given.items()}
 
 
 def _as_dict(overrides: Mapping[Any, Any]) -> dict[Any, Any]:

@@ -49,8 +49,10 @@ def _findings_in(path: Path) -> Iterator[Finding]:
     """Yields what looks like a secret in a file, and in whole sentences why the file or a part cannot be looked at."""
     try:
         for finding in findings_in(path):
-            why = f"{path}, {finding.place}: cannot be looked at, {finding.problem}"
-            yield finding if finding.secret else Finding(finding.place, problem=why)
+            if finding.secret is not None:
+                yield finding
+            else:
+                yield Finding("", problem=f"{path}, {finding.place}: cannot be looked at, {finding.problem}")
     except UnreadableRecording as problem:
         yield Finding("", problem=str(problem))
     except OSError as problem:

@@ -9,7 +9,13 @@ from typing import Any
 
 import anyio
 
+import gracy_transport
 from gracy_transport.testing import ScriptedWire, Sent
+
+
+def public_names() -> dict[str, Any]:
+    """Returns all that the package exports, loaded, by name: what an example may use."""
+    return {name: getattr(gracy_transport, name) for name in gracy_transport.__all__}
 
 
 def worst_window(instants: Iterable[float], period: float) -> int:

@@ -12,13 +12,13 @@ import anyio
 import httpx
 import pytest
 
-import gracy_transport
 from gracy_transport import (
     GracyCursorPaginator,
     GracyLinkPaginator,
     GracyOffsetPaginator,
     GracyPaginator,
 )
+from tests.support import public_names
 
 
 def answer(request: httpx.Request) -> httpx.Response:
@@ -44,8 +44,7 @@ def run(kind: type, api: str | None = None, **names: object) -> list[Any]:
     """Runs the example of a class to its end, and returns the pages of its loop."""
     (block,) = re.findall(r"```python\n(.*?)```", cleandoc(kind.__doc__ or ""), re.DOTALL)
     pages: list[Any] = []
-    known = {name: getattr(gracy_transport, name) for name in gracy_transport.__all__}
-    scope: dict[str, Any] = {**known, **names, "pages": pages}
+    scope: dict[str, Any] = {**public_names(), **names, "pages": pages}
     definition, body = (
         ("", block) if api is None else re.split(r"^(?=async for)", block, maxsplit=1, flags=re.MULTILINE)
     )

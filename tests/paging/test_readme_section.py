@@ -11,8 +11,8 @@ import respx
 from httpx import Request, Response
 from typing_extensions import TypedDict
 
-import gracy_transport
 from gracy_transport import BaseEndpoint
+from tests.support import public_names
 
 README = """
 class BerryNamespace(GracyNamespace[PokeApiEndpoint]):
@@ -82,7 +82,7 @@ def answer(request: Request) -> Response:
 def test_the_section_runs(backend: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A page by hand, then all of them: the first one is not lost and none comes twice."""
     scope = {
-        **{name: getattr(gracy_transport, name) for name in gracy_transport.__all__},
+        **public_names(),
         "PokeApiEndpoint": PokeApiEndpoint,
         "ResourceList": ResourceList,
     }

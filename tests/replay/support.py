@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import httpx
 
-from gracy_transport.replay import GracyReplay, GracyReplayStorage, RecordingStorage, ReplayTransport
+from gracy_transport.replay import (
+    GracyReplay,
+    GracyReplayStorage,
+    RecordedResponse,
+    Recording,
+    RecordingStorage,
+    ReplayTransport,
+)
 from gracy_transport.replay.asked import Asked
 from gracy_transport.replay.config import Mode
 from gracy_transport.replay.sequence import LAST
@@ -18,6 +26,7 @@ from gracy_transport.replays.storages.sqlite import SQLiteReplayStorage
 from gracy_transport.testing import ScriptedWire
 
 URL = "https://api.test/items/1"
+AT = datetime(2026, 11, 22, 16, 30, tzinfo=UTC)
 
 
 Home: TypeAlias = Callable[[], RecordingStorage]
@@ -50,6 +59,12 @@ def asked_for(place: int = 0, credential: str | None = None, **given: Any) -> As
     """Returns one of many different requests."""
     request = httpx.Request("GET", f"https://api.test/items/{place}", **given)
     return Asked(request, request.content, credential)
+
+
+def recording(asked: Asked, body: bytes = b"body", status: int = 200, at: datetime = AT, **headers: Any) -> Recording:
+    """Returns an answer to a request."""
+    pairs = tuple((name.replace("_", "-"), value) for name, value in headers.items())
+    return Recording(asked.facts, at, RecordedResponse(status, pairs, body))
 
 
 async def bodies_in(storage: RecordingStorage, asked: Asked, wanted: Wanted) -> list[bytes]:

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 import gc
 import threading
-from datetime import UTC, datetime
 
 import pytest
 
-from gracy_transport.replay import RecordedResponse, Recording
-from gracy_transport.replay.asked import Asked
 from gracy_transport.replay.background import Background
 from gracy_transport.replay.storage import RecordingStorage
-from tests.replay.support import Home, asked_for
+from tests.replay.support import Home, asked_for, recording
 
 pytestmark = pytest.mark.anyio
-
-
-def recording(asked: Asked) -> Recording:
-    """Returns an answer to a request."""
-    return Recording(asked.facts, datetime(2026, 11, 22, tzinfo=UTC), RecordedResponse(200, (), b"body"))
 
 
 def writers() -> set[int]:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -35,24 +35,17 @@ from gracy_transport.replay.storage import Wanted
 from gracy_transport.replays.storages.lines import JSONLinesReplayStorage
 from gracy_transport.replays.storages.sqlite import SQLiteReplayStorage
 from gracy_transport.testing import ScriptedResponse, ScriptedWire
-from tests.replay.support import URL, client_of
+from tests.replay.support import AT, URL, client_of, recording
 
 pytestmark = pytest.mark.anyio
 
 ROOT = Path(__file__).parents[2]
-AT = datetime(2026, 11, 22, 16, 30, tzinfo=UTC)
 
 
 def asked_for(place: int = 0, host: str = "api.test", **given: Any) -> Asked:
     """Returns one of many different requests."""
     request = httpx.Request(given.pop("method", "GET"), f"https://{host}/items/{place}", **given)
     return Asked(request, request.content)
-
-
-def recording(asked: Asked, body: bytes = b"body", status: int = 200, at: datetime = AT, **headers: Any) -> Recording:
-    """Returns an answer to a request."""
-    pairs = tuple((name.replace("_", "-"), value) for name, value in headers.items())
-    return Recording(asked.facts, at, RecordedResponse(status, pairs, body))
 
 
 async def keep(storage: JSONLinesReplayStorage, *answers: tuple[Asked, Recording]) -> None:

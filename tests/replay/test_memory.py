@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from types import ModuleType
 
 import anyio
@@ -10,27 +10,20 @@ import httpx
 import pytest
 
 from gracy_transport import GracyReplay
-from gracy_transport.replay import RecordedResponse, Recording, ReplayTransport
+from gracy_transport.replay import Recording, ReplayTransport
 from gracy_transport.replay.asked import Asked
 from gracy_transport.replay.sequence import LAST
 from gracy_transport.replay.storage import Wanted
 from gracy_transport.replays.storages.memory import MemoryReplayStorage
 from gracy_transport.testing import ScriptedResponse, ScriptedWire
-from tests.replay.support import URL, client_of
+from tests.replay.support import AT, URL, client_of, recording
 
 pytestmark = pytest.mark.anyio
-
-AT = datetime(2026, 11, 22, tzinfo=UTC)
 
 
 def asked_for(url: str = URL, credential: str = "") -> Asked:
     """Returns a request."""
     return Asked(httpx.Request("GET", url), b"", credential)
-
-
-def recording(asked: Asked, body: bytes = b"body", status: int = 200, at: datetime = AT) -> Recording:
-    """Returns an answer to a request."""
-    return Recording(asked.facts, at, RecordedResponse(status, (), body))
 
 
 async def test_it_records_and_replays(family: ModuleType) -> None:
